@@ -1,0 +1,374 @@
+//! Events: what happened in a case, in order, for good.
+//!
+//! An event has two parts. The [`Header`] is chained by hash and never changes. The [`Body`] holds what may concern a
+//! person; the header only commits to it, so that erasing a case's key takes the content and leaves the chain whole.
+
+use jiff::{Timestamp, civil::Date};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    canonical::CanonicalError,
+    demand::{Category, Demand, Gag, NoticeTo, Window},
+    facts::{Facts, RequesterCheck},
+    finding::Assessment,
+    ids::{AccountId, CaseId, Digest, RecordId, RuleId, StaffId, TenantId},
+    record::ReleaseRecord,
+};
+
+/// The part that is chained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// The case.
+    pub case: CaseId,
+    /// 0 for the first.
+    pub seq: u64,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// Who recorded it.
+    pub actor: Actor,
+    /// Hash of the header before; all zero for the first.
+    pub prev: Digest,
+    /// `SHA-256("amparo/event-body/v1\n" || salt || canonical JSON of the body)`.
+    pub body: Digest,
+}
+
+/// Who recorded an event.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", content = "id", rename_all = "snake_case")]
+pub enum Actor {
+    /// The program itself: expiry, logging, parsing.
+    System,
+    /// The provider's staff.
+    Staff(StaffId),
+    /// Outside or in-house counsel, whose signed reasons count where a promise asks for them.
+    Counsel(StaffId),
+    /// A customer's administrator.
+    Tenant(TenantId),
+    /// The authority.
+    Requester,
+}
+
+/// One event, whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Event {
+    /// Chained.
+    pub header: Header,
+    /// 32 random bytes, hex: makes the commitment hiding.
+    pub salt: Digest,
+    /// What happened.
+    pub body: Body,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Body {
+    /// The demand's bytes arrived and were kept.
+    Received {
+        /// SHA-256 of the bytes.
+        bytes: Digest,
+        /// How many.
+        size: u64,
+        /// By which road.
+        channel: Channel,
+        /// Who entered it, where a person did: never one of its reviewers (P7).
+        entered_by: Option<StaffId>,
+    },
+    /// The bytes were read as a demand.
+    Parsed {
+        /// The demand.
+        demand: Box<Demand>,
+    },
+    /// The bytes could not be read as a demand; a person must enter it, or reject it.
+    Unreadable {
+        /// Why.
+        reason: String,
+    },
+    /// Who really asks was checked, on a number or address found independently of the demand.
+    RequesterChecked {
+        /// What came of it.
+        outcome: RequesterCheck,
+        /// How: whom, on which number, from which source.
+        how: String,
+    },
+    /// The subjects were looked up.
+    Resolved {
+        /// What is known now.
+        facts: Facts,
+    },
+    /// The rulebook was applied to the demand as it then stood.
+    Assessed {
+        /// What it found.
+        assessment: Assessment,
+    },
+    /// The requester was asked to go to the customer (P8).
+    Redirected {
+        /// How the requester was asked.
+        how: String,
+        /// SHA-256 of the letter.
+        letter: Digest,
+    },
+    /// The requester answered the redirect, or the time given ran out.
+    RedirectAnswered {
+        /// What came of it.
+        outcome: RedirectOutcome,
+    },
+    /// The law forbids redirecting, or the customer is the person investigated (P8).
+    RedirectBarred {
+        /// The legal reason.
+        reason: String,
+        /// Counsel's signature over [`signed_reason`], base64.
+        signature: String,
+    },
+    /// The scope was cut: only ever smaller.
+    Narrowed {
+        /// What remains.
+        scope: Scope,
+        /// Why, and who agreed.
+        reason: String,
+        /// Grounds that this settles.
+        settles: Vec<RuleId>,
+    },
+    /// A gag was entered in the ledger.
+    GagRecorded {
+        /// The gag.
+        gag: Gag,
+    },
+    /// An objection to the gag was filed (P10).
+    GagObjected {
+        /// Where.
+        forum: String,
+        /// SHA-256 of what was filed.
+        filing: Digest,
+    },
+    /// Counsel's signed reason why there is no ground to object to the gag (P10).
+    GagUnopposed {
+        /// The reason.
+        reason: String,
+        /// Counsel's signature over [`signed_reason`], base64.
+        signature: String,
+    },
+    /// The objection to the gag was decided.
+    GagDecided {
+        /// What came of it.
+        outcome: Decision,
+        /// Its new last day, where it stands shortened.
+        until: Option<Date>,
+    },
+    /// The gag ended, by its date, by a court or otherwise.
+    GagEnded {
+        /// Why.
+        reason: String,
+    },
+    /// The tenant or the person was told (P9).
+    Notified {
+        /// Who.
+        to: NoticeTo,
+        /// The tenant concerned.
+        tenant: TenantId,
+        /// How.
+        how: String,
+        /// SHA-256 of the letter.
+        letter: Digest,
+        /// After the release, because notice was forbidden before.
+        late: bool,
+    },
+    /// Notice is forbidden for now, and by what (P9).
+    NoticeBarred {
+        /// Whom it keeps from being told.
+        to: NoticeTo,
+        /// The tenant concerned.
+        tenant: TenantId,
+        /// The rule that bars it: a gag's or, for EPOCs, Art. 13.
+        rule: RuleId,
+    },
+    /// A challenge was filed on these grounds (P11, P12).
+    ObjectionFiled {
+        /// The grounds.
+        grounds: Vec<RuleId>,
+        /// Where: a court, the issuing authority, the enforcing authority.
+        forum: String,
+        /// SHA-256 of what was filed.
+        filing: Digest,
+    },
+    /// The challenge was decided.
+    ObjectionDecided {
+        /// The grounds decided on.
+        grounds: Vec<RuleId>,
+        /// What came of it.
+        outcome: Decision,
+        /// Docket number or date of the decision.
+        reference: String,
+    },
+    /// Counsel's signed reason why a ground is not pursued (P11).
+    GroundAnswered {
+        /// The ground.
+        ground: RuleId,
+        /// The reason.
+        reason: String,
+        /// Counsel's signature over [`signed_reason`], base64.
+        signature: String,
+    },
+    /// The requester withdrew.
+    Withdrawn {
+        /// In its words.
+        reason: String,
+    },
+    /// The demand was rejected and the requester told why.
+    Rejected {
+        /// Coded reasons: rules that bar it.
+        rules: Vec<RuleId>,
+        /// In words.
+        explanation: String,
+    },
+    /// A release was drawn up.
+    Proposed {
+        /// The record.
+        record: Box<ReleaseRecord>,
+    },
+    /// A reviewer signed it (P7).
+    Approved {
+        /// The record's id.
+        record: RecordId,
+        /// The reviewer.
+        reviewer: StaffId,
+        /// Ed25519 signature over [`approval_message`], base64.
+        signature: String,
+    },
+    /// The record is in the docket.
+    Logged {
+        /// The record's id.
+        record: RecordId,
+        /// Its index in the docket.
+        index: u64,
+    },
+    /// The gate refused.
+    Refused {
+        /// The record's id.
+        record: RecordId,
+        /// The promise broken, as the gate named it.
+        reason: String,
+    },
+    /// The gate opened the keys and the package was made.
+    Released {
+        /// The record's id.
+        record: RecordId,
+        /// SHA-256 of the encrypted package.
+        package: Digest,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// The package was fetched or delivered.
+    Delivered {
+        /// The record's id.
+        record: RecordId,
+        /// How, and to whom.
+        how: String,
+    },
+    /// Nothing is owed any more.
+    Closed {
+        /// In what way it ended.
+        outcome: Outcome,
+    },
+    /// A remark that changes nothing.
+    Note {
+        /// The remark.
+        text: String,
+    },
+}
+
+/// By which road a demand came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Channel {
+    Portal,
+    Api,
+    Email,
+    Hi1,
+    CommandLine,
+    Paper,
+}
+
+/// What came of a redirect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RedirectOutcome {
+    /// The requester goes to the customer.
+    Accepted,
+    /// The requester insists.
+    Refused,
+    /// No answer in the time given.
+    Unanswered,
+}
+
+/// What a court or authority decided on a challenge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// For the customer: what was challenged falls.
+    Won,
+    /// Against: what was challenged stands.
+    Lost,
+    /// Partly: the scope must be narrowed before anything is released.
+    Partly,
+}
+
+/// How a case ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Outcome {
+    Disclosed,
+    PartlyDisclosed,
+    Rejected,
+    Withdrawn,
+    Redirected,
+    NoData,
+    ObjectionUpheld,
+}
+
+/// What a demand covers after narrowing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scope {
+    /// Accounts that remain.
+    pub accounts: Vec<(TenantId, AccountId)>,
+    /// Categories that remain.
+    pub categories: Vec<Category>,
+    /// Window that remains.
+    pub window: Option<Window>,
+}
+
+impl Header {
+    /// The link: `SHA-256("amparo/event/v1\n" || canonical JSON of the header)`.
+    ///
+    /// # Errors
+    /// When the header has no JSON form.
+    pub fn hash(&self) -> Result<Digest, CanonicalError> {
+        crate::canonical::digest("amparo/event/v1", self)
+    }
+}
+
+/// The commitment a header makes to a body.
+///
+/// # Errors
+/// When the body has no JSON form.
+pub fn body_commitment(salt: &Digest, body: &Body) -> Result<Digest, CanonicalError> {
+    let json = crate::canonical::to_canonical_json(body)?;
+    Ok(Digest::of(&[b"amparo/event-body/v1\n", &salt.0, &json]))
+}
+
+/// The bytes a reviewer signs to approve a record.
+pub fn approval_message(record: &Digest) -> Vec<u8> {
+    format!("amparo/approval/v1\n{record}\n").into_bytes()
+}
+
+/// The bytes counsel signs to answer a duty or ground with a reason: the case, what it answers (a rule id, or
+/// `redirect`, or `gag`), and the reason.
+pub fn signed_reason(case: CaseId, answers: &str, reason: &str) -> Vec<u8> {
+    format!("amparo/reason/v1\n{case}\n{answers}\n{reason}").into_bytes()
+}

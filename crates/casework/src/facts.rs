@@ -1,0 +1,92 @@
+//! What the provider knows about the subjects of a demand: the second input of an assessment.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    demand::CountryCode,
+    ids::{AccountId, RegionId, TenantId},
+};
+
+/// Facts the provider holds or has checked. Absent knowledge is `None`, and rules treat it as unknown, not as no.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Facts {
+    /// How each subject of the demand resolved, in the demand's order.
+    pub resolved: Vec<Resolution>,
+    /// What is known of who really asks.
+    pub requester: RequesterCheck,
+    /// What the controller said when told (GDPR Art. 28(3)(a)).
+    pub controller_consents: Option<bool>,
+}
+
+/// How one subject of a demand resolved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Resolution {
+    /// Exactly one account.
+    One(AccountFacts),
+    /// No account of this provider.
+    None,
+    /// Accounts of more than one tenant, or several accounts: a person must choose, or the requester be asked.
+    Several {
+        /// How many.
+        count: u32,
+    },
+    /// Not an identifier of an account at all.
+    Unspecific,
+}
+
+/// One account and what bears on the law.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountFacts {
+    /// The customer.
+    pub tenant: TenantId,
+    /// Its account.
+    pub account: AccountId,
+    /// What the customer is.
+    pub tenant_kind: TenantKind,
+    /// Where the customer is established.
+    pub tenant_country: CountryCode,
+    /// Where the data lies.
+    pub region: RegionId,
+    /// Whose law governs that place.
+    pub region_country: CountryCode,
+    /// Where the person resides, if known.
+    #[serde(default)]
+    pub person_country: Option<CountryCode>,
+    /// Whether the person is a "United States person" (18 U.S.C. 2523(a)(2)), if known.
+    #[serde(default)]
+    pub us_person: Option<bool>,
+    /// Whether the person is bound by professional privilege, if known.
+    #[serde(default)]
+    pub privileged: Option<bool>,
+}
+
+/// Segments of customers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TenantKind {
+    /// A business.
+    Enterprise,
+    /// A public body.
+    PublicBody,
+    /// A service to individuals, where the provider itself is the controller.
+    Consumer,
+}
+
+/// What is known of who really asks.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum RequesterCheck {
+    /// Nothing was checked yet.
+    #[default]
+    Unchecked,
+    /// Called back on a number found independently, and confirmed.
+    Confirmed,
+    /// Checked, and not who they say they are.
+    Refuted,
+}

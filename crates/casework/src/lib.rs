@@ -1,0 +1,16 @@
+//! Demands, cases, the rulebook, and what a case must show before any key opens.
+//!
+//! Pure: no clock, no randomness, no input or output. Read in this order.
+
+pub mod canonical;
+pub mod case;
+pub mod chain;
+pub mod demand;
+pub mod event;
+pub mod facts;
+pub mod finding;
+pub mod gate;
+pub mod ids;
+pub mod promise;
+pub mod record;
+pub mod rulebook;

@@ -1,0 +1,1 @@
+//! rulebook: to be written.

@@ -1,0 +1,2 @@
+//! The `amparo` program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! deployment: to be written.

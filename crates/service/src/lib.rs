@@ -1,0 +1,12 @@
+//! The running service: the vault over S3, the HTTP API, the docket's sequencer and witness, the gate.
+
+pub mod app;
+pub mod auth;
+pub mod config;
+pub mod deployment;
+pub mod docket;
+pub mod gate;
+pub mod http;
+pub mod import;
+pub mod s3;
+pub mod vault;

@@ -1,0 +1,1 @@
+//! docket: to be written.

@@ -1,0 +1,1 @@
+//! gate_memory: to be written.

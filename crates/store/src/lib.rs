@@ -1,0 +1,9 @@
+//! Durable state: the database, the blobs, the docket's files. What was acknowledged is there after a crash; what was
+//! left half-written is swept.
+
+pub mod blobs;
+pub mod cases;
+pub mod database;
+pub mod docket;
+pub mod gate_memory;
+pub mod vault;
