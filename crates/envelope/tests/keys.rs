@@ -1,0 +1,147 @@
+//! Wrapping, the owner's door, and the commitment to content.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test may panic"
+)]
+
+use envelope::{
+    content::{ContentDigest, Opening, verify_commitment},
+    keys::{
+        AccountKey, KeyError, ObjectKey, Place, RegionRoot, TenantKey, Wrapped, WrappedAccount, WrappedChain,
+    },
+    opening::{NotOpened, OwnerAccount, unwrap_for_owner},
+    opening_reason::OwnerRequest,
+};
+use hmac::{Hmac, Mac};
+use sha2::{Digest, Sha256};
+
+const OBJECT: [u8; 16] = [4; 16];
+
+fn root() -> RegionRoot {
+    RegionRoot::from_random([1; 32])
+}
+
+fn chain() -> WrappedChain {
+    let place = Place {
+        region: "eu-de",
+        tenant: "contoso",
+    };
+    let tenant = TenantKey::from_random([2; 32]);
+    let account = AccountKey::from_random([3; 32]);
+    let object = ObjectKey::from_random([4; 32]);
+    WrappedChain {
+        account: WrappedAccount {
+            region: "eu-de".into(),
+            tenant: "contoso".into(),
+            account: "alice".into(),
+            tenant_key: tenant.wrap(&root(), place, [1; 12]).unwrap(),
+            account_key: account.wrap(&tenant, place, "alice", [2; 12]).unwrap(),
+        },
+        object: OBJECT,
+        object_key: object.wrap(&account, place, "alice", &OBJECT, [3; 12]).unwrap(),
+    }
+}
+
+fn owner(tenant: &str) -> OwnerRequest {
+    OwnerRequest::new(tenant, "AKTEST", "request-1")
+}
+
+#[test]
+fn the_owner_opens_its_object() {
+    let key = unwrap_for_owner(&root(), &owner("contoso"), &chain()).unwrap();
+    let expected = Opening::of(&ObjectKey::from_random([4; 32])).unwrap();
+    assert_eq!(Opening::of(&key).unwrap().as_bytes(), expected.as_bytes());
+}
+
+#[test]
+fn another_tenant_opens_nothing() {
+    let refused = unwrap_for_owner(&root(), &owner("fabrikam"), &chain());
+    assert!(matches!(refused, Err(NotOpened::OtherTenant)));
+    // Nor by calling the chain its own.
+    let mut stolen = chain();
+    stolen.account.tenant = "fabrikam".into();
+    let refused = unwrap_for_owner(&root(), &owner("fabrikam"), &stolen);
+    assert!(matches!(refused, Err(NotOpened::Key(KeyError::Unwrap))));
+}
+
+#[test]
+fn a_key_opens_only_in_its_place() {
+    let changes: [fn(&mut WrappedChain); 5] = [
+        |c| c.account.region = "us-east".into(),
+        |c| c.account.account = "bob".into(),
+        |c| c.object = [5; 16],
+        |c| c.object_key = c.account.account_key.clone(),
+        |c| c.account.account_key = c.account.tenant_key.clone(),
+    ];
+    for change in changes {
+        let mut moved = chain();
+        change(&mut moved);
+        let refused = unwrap_for_owner(&root(), &owner("contoso"), &moved);
+        assert!(matches!(refused, Err(NotOpened::Key(KeyError::Unwrap))));
+    }
+    let other = RegionRoot::from_random([9; 32]);
+    assert!(unwrap_for_owner(&other, &owner("contoso"), &chain()).is_err());
+}
+
+#[test]
+fn an_open_account_serves_its_own_chain_alone() {
+    let account = OwnerAccount::open(&root(), &owner("contoso"), &chain().account).unwrap();
+    assert!(account.unwrap(&owner("contoso"), &chain()).is_ok());
+    assert!(matches!(
+        account.unwrap(&owner("fabrikam"), &chain()),
+        Err(NotOpened::OtherTenant)
+    ));
+    let mut other = chain();
+    other.account.account = "bob".into();
+    assert!(account.unwrap(&owner("contoso"), &other).is_err());
+}
+
+#[test]
+fn any_flipped_bit_of_a_wrapped_key_fails() {
+    let whole = chain();
+    for at in 0..60 {
+        let mut bytes = whole.object_key.as_bytes().to_vec();
+        bytes[at] ^= 1;
+        let mut changed = whole.clone();
+        changed.object_key = Wrapped::from_bytes(&bytes).unwrap();
+        assert!(unwrap_for_owner(&root(), &owner("contoso"), &changed).is_err());
+    }
+    assert_eq!(Wrapped::from_bytes(&[0; 59]), Err(KeyError::Length));
+}
+
+#[test]
+fn a_wrapped_chain_survives_json() {
+    let json = serde_json::to_string(&chain()).unwrap();
+    assert_eq!(serde_json::from_str::<WrappedChain>(&json).unwrap(), chain());
+}
+
+#[test]
+fn the_commitment_is_the_documented_one() {
+    let part: [u8; 32] = Sha256::digest(b"hello").into();
+    let mut digest = ContentDigest::default();
+    digest.part(5, &part);
+    let digest = digest.finish();
+    let mut by_hand = Sha256::new();
+    by_hand.update(b"amparo/content/v1\n");
+    by_hand.update([0, 0, 0, 0, 0, 0, 0, 5]);
+    by_hand.update(part);
+    assert_eq!(digest, <[u8; 32]>::from(by_hand.finalize()));
+
+    let opening = Opening::of(&ObjectKey::from_random([4; 32])).unwrap();
+    // One block of HKDF-Expand-SHA512, cut to 32 bytes.
+    let mut mac = Hmac::<sha2::Sha512>::new_from_slice(&[4; 32]).unwrap();
+    mac.update(b"amparo/opening/v1\x01");
+    assert_eq!(opening.as_bytes()[..], mac.finalize().into_bytes()[..32]);
+    let mut mac = Hmac::<Sha256>::new_from_slice(opening.as_bytes()).unwrap();
+    mac.update(&digest);
+    let commitment = opening.commit(&digest);
+    assert_eq!(commitment[..], mac.finalize().into_bytes()[..]);
+
+    assert!(verify_commitment(&opening, &digest, &commitment).is_ok());
+    let mut other = commitment;
+    other[31] ^= 1;
+    assert!(verify_commitment(&opening, &digest, &other).is_err());
+    assert!(verify_commitment(&Opening::from_bytes([0; 32]), &digest, &commitment).is_err());
+}
