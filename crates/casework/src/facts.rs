@@ -8,6 +8,9 @@ use crate::{
     ids::{AccountId, RegionId, TenantId},
 };
 
+/// Longest file of facts, in bytes: enough for the most subjects that a demand may name.
+pub const BYTES_MAX: usize = 1024 * 1024;
+
 /// Facts the provider holds or has checked. Absent knowledge is `None`, and rules treat it as unknown, not as no.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -18,6 +21,29 @@ pub struct Facts {
     pub requester: RequesterCheck,
     /// What the controller said when told (GDPR Art. 28(3)(a)).
     pub controller_consents: Option<bool>,
+}
+
+/// Why bytes are not facts.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the facts do not fit their schema: {reason} at line {line}, column {column}; docs/law.md shows a file of facts"
+)]
+pub struct FactsError {
+    reason: String,
+    line: usize,
+    column: usize,
+}
+
+/// Reads facts from JSON, as strictly as [`crate::demand::parse`] reads a demand.
+///
+/// # Errors
+/// [`FactsError`], with where it is.
+pub fn parse(bytes: &[u8]) -> Result<Facts, FactsError> {
+    crate::demand::strict(bytes, BYTES_MAX).map_err(|(reason, line, column)| FactsError {
+        reason,
+        line,
+        column,
+    })
 }
 
 /// How one subject of a demand resolved.

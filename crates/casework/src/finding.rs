@@ -80,6 +80,10 @@ pub enum DutyKind {
     Redirect,
     /// Tell the tenant before release.
     NotifyTenant,
+    /// Tell the tenant after the event, where an emergency does not wait (P9).
+    NotifyTenantAfterwards,
+    /// A prohibition in force forbids telling the tenant; the late notice follows when it ends (P9).
+    DoNotTellTenant,
     /// The provider must not tell the person itself (EPOC Art. 13).
     DoNotTellPerson,
     /// Call the authority back on a number found independently.

@@ -3,11 +3,16 @@
 //! The bytes that arrived are kept and hashed before they are parsed into this. The JSON Schema published from these
 //! types is the contract with requesters.
 
+mod parse;
+
 use jiff::{Timestamp, civil::Date};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::InstrumentId;
+
+pub(crate) use parse::strict;
+pub use parse::{BYTES_MAX, DemandError, ITEMS_MAX, SUBJECTS_MAX, TEXT_MAX, json_schema, parse};
 
 /// One demand. Fields that the requester did not give are absent, never guessed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -58,7 +63,7 @@ pub struct Demand {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offence: Option<Offence>,
     /// Instrument-specific facts on its face that only its own rules read (EPOC: enforcing authority notified, ...).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoc: Option<EpocParticulars>,
 }
 
@@ -121,13 +126,17 @@ impl CountryCode {
     /// When the text is anything else.
     pub fn new(text: impl Into<String>) -> Result<Self, crate::ids::IdError> {
         let text = text.into();
-        if text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase()) {
-            return Ok(Self(text));
-        }
+        let reason = match text.as_str() {
+            // Neither is in ISO 3166-1, both are often written, and either would quietly match no rule.
+            "UK" => "the United Kingdom is `GB`",
+            "EL" => "Greece is `GR`",
+            code if code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase()) => return Ok(Self(text)),
+            _ => "write two upper-case letters, such as `DE`",
+        };
         Err(crate::ids::IdError {
             kind: "country code",
             input: text.chars().take(64).collect(),
-            reason: "write two upper-case letters, such as `DE`",
+            reason,
         })
     }
     /// The two letters.
@@ -237,6 +246,7 @@ pub enum SelectorKind {
 
 /// A half-open span of time `[from, until)`, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Window {
     /// First instant inside.
     pub from: Timestamp,
@@ -371,6 +381,8 @@ pub struct Offence {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EpocParticulars {
+    /// The Member State whose establishment or representative is addressed, section B.
+    pub addressee_country: Option<CountryCode>,
     /// The enforcing authority was notified (Art. 8), section K.
     pub enforcing_authority_notified: bool,
     /// The enforcing authority has said it raises no ground for refusal.

@@ -1,0 +1,266 @@
+//! Examples: the demands that are a rule's tests, carried beside it.
+//!
+//! A file gives a base demand and base facts; each example changes a few fields and says which rules must and must not
+//! be found.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Problem, Rulebook};
+use crate::{
+    demand::{self, Category},
+    facts::Facts,
+    finding::Assessment,
+    ids::RuleId,
+};
+
+/// An example that did not come out as it says, or a rule that has none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}: {example}: {reason}")]
+pub struct ExampleFailure {
+    /// The file of examples, or the rule's own file.
+    pub file: String,
+    /// The example's name, or the rule.
+    pub example: String,
+    /// What differs.
+    pub reason: String,
+}
+
+pub(super) struct ExampleFile {
+    path: String,
+    base: Value,
+    facts: Option<Value>,
+    as_of: Date,
+    examples: Vec<Example>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    /// The day whose law is applied.
+    as_of: Date,
+    demand: Value,
+    /// Left out: the demand is read on its face.
+    #[serde(default)]
+    facts: Option<Value>,
+    example: Vec<Example>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Example {
+    name: String,
+    #[serde(default)]
+    as_of: Option<Date>,
+    /// Fields of the demand to change, by path: `"showing.signed" = false`.
+    #[serde(default)]
+    set: BTreeMap<String, Value>,
+    /// Fields of the demand to leave out.
+    #[serde(default)]
+    unset: Vec<String>,
+    /// Fields of the facts to change, by path.
+    #[serde(default)]
+    facts: BTreeMap<String, Value>,
+    /// Fields of the facts to leave out.
+    #[serde(default)]
+    facts_unset: Vec<String>,
+    /// Read the demand on its face, without facts.
+    #[serde(default)]
+    on_its_face: bool,
+    /// Rules that must be found.
+    #[serde(default)]
+    present: Vec<String>,
+    /// Rules that must not: an id, or a beginning with `*`, which spares those in `present`.
+    #[serde(default)]
+    absent: Vec<String>,
+    /// What must be releasable, exactly.
+    #[serde(default)]
+    releasable: Option<Vec<Category>>,
+    /// Dates that clocks must give.
+    #[serde(default)]
+    dates: BTreeMap<String, Date>,
+}
+
+impl ExampleFile {
+    pub(super) fn read(path: &str, text: &str) -> Result<Self, String> {
+        let file: File = toml::from_str(text).map_err(|e| e.to_string())?;
+        Ok(Self {
+            path: path.to_owned(),
+            base: file.demand,
+            facts: file.facts,
+            as_of: file.as_of,
+            examples: file.example,
+        })
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.examples.len()
+    }
+
+    /// Ids that no rule has.
+    pub(super) fn dangling(&self, known: &BTreeSet<&RuleId>) -> Vec<Problem> {
+        let named = self.examples.iter().flat_map(|example| {
+            let ids = example
+                .present
+                .iter()
+                .chain(&example.absent)
+                .chain(example.dates.keys());
+            ids.map(move |id| (&example.name, id))
+        });
+        named
+            .filter(|(_, id)| match id.strip_suffix('*') {
+                Some(beginning) => !known.iter().any(|rule| rule.as_str().starts_with(beginning)),
+                None => !known.iter().any(|rule| rule.as_str() == id.as_str()),
+            })
+            .map(|(name, id)| Problem {
+                file: self.path.clone(),
+                reason: format!("example `{name}` names rule `{id}`, and there is none"),
+            })
+            .collect()
+    }
+
+    fn assess(&self, example: &Example, rulebook: &Rulebook) -> Result<Assessment, String> {
+        let mut demand = self.base.clone();
+        change(&mut demand, &example.set, &example.unset)?;
+        let bytes = serde_json::to_vec(&demand).map_err(|e| e.to_string())?;
+        let demand = demand::parse(&bytes).map_err(|e| e.to_string())?;
+        let as_of = example.as_of.unwrap_or(self.as_of);
+        let assessed = if example.on_its_face {
+            rulebook.assess_on_its_face(&demand, None, as_of)
+        } else {
+            let mut facts = self
+                .facts
+                .clone()
+                .unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+            change(&mut facts, &example.facts, &example.facts_unset)?;
+            let facts: Facts = serde_json::from_value(facts).map_err(|e| format!("facts: {e}"))?;
+            rulebook.assess(&demand, &facts, as_of)
+        };
+        assessed.map_err(|e| e.to_string())
+    }
+}
+
+impl Example {
+    fn differences(&self, assessment: &Assessment) -> Vec<String> {
+        let found: BTreeSet<&str> = assessment.findings.iter().map(|f| f.rule.as_str()).collect();
+        let mut differences = Vec::new();
+        for id in self.present.iter().filter(|id| !found.contains(id.as_str())) {
+            differences.push(format!("`{id}` should be found and is not"));
+        }
+        for id in found.iter().filter(|id| self.forbids(id)) {
+            differences.push(format!("`{id}` is found and should not be"));
+        }
+        if let Some(expected) = &self.releasable {
+            let expected: BTreeSet<_> = expected.iter().copied().collect();
+            let got: BTreeSet<_> = assessment.releasable.iter().copied().collect();
+            if expected != got {
+                differences.push(format!(
+                    "{got:?} are releasable, not {expected:?}; found {found:?}"
+                ));
+            }
+        }
+        for (id, expected) in &self.dates {
+            let finding = assessment.findings.iter().find(|f| f.rule.as_str() == id);
+            let got = finding.and_then(|f| f.clock.as_ref()).map(|clock| clock.on);
+            if got != Some(*expected) {
+                differences.push(format!("`{id}` should fall on {expected}, not on {got:?}"));
+            }
+        }
+        differences
+    }
+
+    /// Whether the example says that this rule must not be found.
+    fn forbids(&self, id: &str) -> bool {
+        self.absent.iter().any(|pattern| match pattern.strip_suffix('*') {
+            Some(beginning) => id.starts_with(beginning) && !self.present.iter().any(|p| p == id),
+            None => pattern == id,
+        })
+    }
+}
+
+/// Runs all examples; then every rule must have been found by one, and kept quiet in another.
+pub(super) fn check(rulebook: &Rulebook) -> Vec<ExampleFailure> {
+    let mut failures = Vec::new();
+    let mut shown = BTreeSet::new();
+    let mut quiet = BTreeSet::new();
+    for file in &rulebook.examples {
+        for example in &file.examples {
+            let differences = match file.assess(example, rulebook) {
+                Ok(assessment) => example.differences(&assessment),
+                Err(reason) => vec![reason],
+            };
+            failures.extend(differences.into_iter().map(|reason| ExampleFailure {
+                file: file.path.clone(),
+                example: example.name.clone(),
+                reason,
+            }));
+            shown.extend(
+                example
+                    .present
+                    .iter()
+                    .chain(example.dates.keys())
+                    .map(String::as_str),
+            );
+            let ids = rulebook.rules.keys().map(RuleId::as_str);
+            quiet.extend(ids.filter(|id| example.forbids(id)));
+        }
+    }
+    for rule in rulebook.rules.values() {
+        let (shown, quiet) = (shown.contains(rule.id.as_str()), quiet.contains(rule.id.as_str()));
+        let reason = match (shown, quiet) {
+            (true, true) => continue,
+            (false, true) => "no example in which it applies",
+            (true, false) => "no example in which it does not apply",
+            (false, false) => "no example",
+        };
+        failures.push(ExampleFailure {
+            file: rule.file.clone(),
+            example: rule.id.to_string(),
+            reason: reason.to_owned(),
+        });
+    }
+    failures
+}
+
+fn change(value: &mut Value, set: &BTreeMap<String, Value>, unset: &[String]) -> Result<(), String> {
+    for path in unset {
+        let (parent, last) = path.rsplit_once('.').unwrap_or(("", path));
+        match at(value, parent)
+            .and_then(Value::as_object_mut)
+            .map(|object| object.remove(last))
+        {
+            Some(Some(_)) => {}
+            _ => return Err(format!("`{path}` is not there to leave out")),
+        }
+    }
+    for (path, new) in set {
+        let (parent, last) = path.rsplit_once('.').unwrap_or(("", path));
+        let missing = !parent.is_empty() && !parent.contains('.') && value.get(parent).is_none();
+        if let Some(object) = value.as_object_mut().filter(|_| missing) {
+            object.insert(parent.to_owned(), Value::Object(serde_json::Map::new()));
+        }
+        match at(value, parent) {
+            Some(Value::Object(object)) => {
+                object.insert(last.to_owned(), new.clone());
+            }
+            Some(Value::Array(list)) => match last.parse().ok().and_then(|i: usize| list.get_mut(i)) {
+                Some(place) => *place = new.clone(),
+                None => return Err(format!("`{path}` is not there to change")),
+            },
+            _ => return Err(format!("`{path}` is not there to change")),
+        }
+    }
+    Ok(())
+}
+
+fn at<'a>(value: &'a mut Value, path: &str) -> Option<&'a mut Value> {
+    path.split('.')
+        .filter(|step| !step.is_empty())
+        .try_fold(value, |value, step| match value {
+            Value::Array(list) => step.parse().ok().and_then(|i: usize| list.get_mut(i)),
+            other => other.get_mut(step),
+        })
+}
