@@ -14,3 +14,6 @@ pub mod ids;
 pub mod promise;
 pub mod record;
 pub mod rulebook;
+
+#[cfg(feature = "testkit")]
+pub mod testkit;

@@ -1,0 +1,650 @@
+//! The case file: what the events have said so far, gathered once while replaying. It judges nothing; signatures and
+//! the rulebook are the promises' matter.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{Timestamp, civil::Date};
+
+use super::{order::NotNow, scope};
+use crate::{
+    demand::{Category, Demand, Gag, NoticeTo},
+    event::{Actor, Body, Decision, Event, RedirectOutcome, Scope},
+    facts::{Facts, RequesterCheck},
+    finding::{Assessment, DutyKind, Effect, Finding, Promise},
+    ids::{CaseId, Digest, RecordId, RuleId, StaffId, TenantId},
+    record::ReleaseRecord,
+};
+
+/// Everything recorded in a case, in the shape in which the promises ask for it. `seq` is always the event's own.
+#[derive(Debug, Clone)]
+pub struct CaseFile {
+    case: CaseId,
+    head: Digest,
+    length: u64,
+    entered_by: BTreeSet<StaffId>,
+    demand: Option<Demand>,
+    facts: Option<Facts>,
+    requester: RequesterCheck,
+    narrowed_to: Option<Scope>,
+    judged: Option<Judged>,
+    assessment_is_current: bool,
+    grounds: BTreeMap<RuleId, GroundCourse>,
+    redirect: RedirectCourse,
+    gags: Vec<GagEntry>,
+    gags_objected: Option<u64>,
+    gags_unopposed: Vec<Reasoned>,
+    notices: Vec<Notice>,
+    notice_bars: Vec<Notice>,
+    drawn: Vec<Drawn>,
+    pending: Option<RecordId>,
+    ended: bool,
+}
+
+/// The last assessment, with the demand and facts to which it was applied.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// Event that recorded it.
+    pub seq: u64,
+    /// What was found.
+    pub assessment: Assessment,
+    /// The demand as it stood.
+    pub demand: Demand,
+    /// The facts as they stood.
+    pub facts: Facts,
+}
+
+/// A ground to object, from the assessment that found it to its end (P11, P12).
+#[derive(Debug, Clone)]
+pub struct GroundCourse {
+    /// The promise it serves.
+    pub promise: Promise,
+    /// Every category that any assessment said it touches.
+    pub categories: BTreeSet<Category>,
+    /// First event that found it.
+    pub found: u64,
+    /// Event of the last objection filed on it.
+    pub filed: Option<u64>,
+    /// The last decision on it, and its event.
+    pub decided: Option<(u64, Decision)>,
+    /// Event of the last narrowing said to settle it.
+    pub settled: Option<u64>,
+    /// Event of the last narrowing of any kind after it was found.
+    pub narrowed: Option<u64>,
+    /// Counsel's reasons not to pursue it.
+    pub answers: Vec<Reasoned>,
+}
+
+/// A reason signed by counsel, not yet verified.
+#[derive(Debug, Clone)]
+pub struct Reasoned {
+    /// Event that recorded it.
+    pub seq: u64,
+    /// Who recorded it: the signature must be this counsel's.
+    pub by: Actor,
+    /// The reason.
+    pub reason: String,
+    /// Base64.
+    pub signature: String,
+}
+
+/// The course of the redirect (P8).
+#[derive(Debug, Clone, Default)]
+pub struct RedirectCourse {
+    /// Event of the last attempt.
+    pub asked: Option<u64>,
+    /// The last answer, and its event.
+    pub answered: Option<(u64, RedirectOutcome)>,
+    /// Counsel's reasons against asking.
+    pub barred: Vec<Reasoned>,
+}
+
+/// One gag in the case's ledger (P10).
+#[derive(Debug, Clone)]
+pub struct GagEntry {
+    /// Event that brought it: the demand's own, or one recorded later.
+    pub seq: u64,
+    /// The gag.
+    pub gag: Gag,
+    /// Event of the objection to it.
+    pub objected: Option<u64>,
+    /// Counsel's reasons against objecting.
+    pub unopposed: Vec<Reasoned>,
+    /// The decision on the objection.
+    pub decision: Option<Decision>,
+    /// Its last day, where a decision shortened it.
+    pub shortened_to: Option<Date>,
+    /// Its end was recorded.
+    pub ended: bool,
+}
+
+/// A notice given, or one that is barred.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    /// Its event.
+    pub seq: u64,
+    /// Whom it is for.
+    pub to: NoticeTo,
+    /// Tenant concerned.
+    pub tenant: TenantId,
+    /// Given after the release.
+    pub late: bool,
+}
+
+/// A release that was drawn up, and what became of it.
+#[derive(Debug, Clone)]
+pub struct Drawn {
+    /// Event that proposed it.
+    pub seq: u64,
+    /// The record.
+    pub record: Box<ReleaseRecord>,
+    /// Signatures, not yet verified.
+    pub approvals: Vec<Approval>,
+    /// Its index in the docket.
+    pub logged: Option<u64>,
+    /// Event of its release.
+    pub released: Option<u64>,
+    /// Event of its delivery.
+    pub delivered: Option<u64>,
+}
+
+/// One reviewer's signature, not yet verified.
+#[derive(Debug, Clone)]
+pub struct Approval {
+    /// Its event.
+    pub seq: u64,
+    /// Who is said to have signed.
+    pub reviewer: StaffId,
+    /// Base64.
+    pub signature: String,
+}
+
+impl Drawn {
+    /// Whether two different people are named as having signed.
+    pub fn has_two_reviewers(&self) -> bool {
+        let mut names = self.approvals.iter().map(|approval| &approval.reviewer);
+        names
+            .next()
+            .is_some_and(|first| names.any(|other| other != first))
+    }
+}
+
+impl CaseFile {
+    /// The case's id.
+    pub fn id(&self) -> CaseId {
+        self.case
+    }
+    /// Hash of the last event.
+    pub fn head(&self) -> Digest {
+        self.head
+    }
+    /// Number of events.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+    /// Staff who entered the demand or typed it in: never its reviewers (P7).
+    pub fn entered_by(&self) -> &BTreeSet<StaffId> {
+        &self.entered_by
+    }
+    /// The demand as parsed, before any narrowing.
+    pub fn demand(&self) -> Option<&Demand> {
+        self.demand.as_ref()
+    }
+    /// The facts as last resolved.
+    pub fn facts(&self) -> Option<&Facts> {
+        self.facts.as_ref()
+    }
+    /// The last check of who asks. What a `Resolved` event claims about it does not count.
+    pub fn requester(&self) -> RequesterCheck {
+        self.requester
+    }
+    /// The last assessment, current or not.
+    pub fn judged(&self) -> Option<&Judged> {
+        self.judged.as_ref()
+    }
+    /// The last assessment, if nothing it rests on has changed since.
+    pub fn current_assessment(&self) -> Option<&Judged> {
+        self.judged.as_ref().filter(|_| self.assessment_is_current)
+    }
+    /// Every ground that any assessment found.
+    pub fn grounds(&self) -> &BTreeMap<RuleId, GroundCourse> {
+        &self.grounds
+    }
+    /// The redirect's course.
+    pub fn redirect(&self) -> &RedirectCourse {
+        &self.redirect
+    }
+    /// Every gag, the demand's own first.
+    pub fn gags(&self) -> &[GagEntry] {
+        &self.gags
+    }
+    /// Notices given.
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
+    }
+    /// Notices recorded as barred.
+    pub fn notice_bars(&self) -> &[Notice] {
+        &self.notice_bars
+    }
+    /// Releases drawn up, in order.
+    pub fn drawn_up(&self) -> &[Drawn] {
+        &self.drawn
+    }
+    /// One release drawn up.
+    pub fn drawn(&self, record: RecordId) -> Option<&Drawn> {
+        self.drawn.iter().find(|drawn| drawn.record.id == record)
+    }
+    /// The release now on its way, if any.
+    pub fn pending(&self) -> Option<RecordId> {
+        self.pending
+    }
+    /// Rejected or withdrawn: nothing may be released any more.
+    pub fn is_ended(&self) -> bool {
+        self.ended
+    }
+    /// Whether anything was released.
+    pub fn has_released(&self) -> bool {
+        self.drawn.iter().any(|drawn| drawn.released.is_some())
+    }
+    /// Tenants whose data was released.
+    pub fn tenants_released(&self) -> BTreeSet<&TenantId> {
+        self.drawn
+            .iter()
+            .filter(|drawn| drawn.released.is_some())
+            .flat_map(|drawn| drawn.record.accounts.iter().map(|account| &account.tenant))
+            .collect()
+    }
+    /// Whether `tenant` was told.
+    pub fn tenant_told(&self, tenant: &TenantId) -> bool {
+        self.notices
+            .iter()
+            .any(|notice| notice.to == NoticeTo::Tenant && notice.tenant == *tenant)
+    }
+    /// Whether the last assessment found this duty.
+    pub fn has_duty(&self, duty: DutyKind) -> bool {
+        self.judged
+            .as_ref()
+            .is_some_and(|judged| judged.assessment.findings.iter().any(|f| f.duty == Some(duty)))
+    }
+
+    /// Whether the customer is to be told: before the release, after it, or once it is no longer forbidden. Not where
+    /// the law leaves telling to the authority for good: a prohibition without any gag that could end.
+    pub fn owes_notice(&self) -> bool {
+        self.has_duty(DutyKind::NotifyTenant)
+            || self.has_duty(DutyKind::NotifyTenantAfterwards)
+            || (self.has_duty(DutyKind::DoNotTellTenant) && !self.gags.is_empty())
+    }
+    /// Event of the last objection to a prohibition of notice, and counsel's reasons against objecting, whether or not
+    /// the prohibition is in the ledger of gags: some instruments impose one by themselves.
+    pub fn silence_answers(&self) -> (Option<u64>, &[Reasoned]) {
+        (self.gags_objected, &self.gags_unopposed)
+    }
+    /// Whether the law imposes a silence that is in no gag of the ledger, and nobody has answered it.
+    pub fn silence_unanswered(&self) -> bool {
+        self.has_duty(DutyKind::ObjectToGag)
+            && self.gags.is_empty()
+            && self.gags_objected.is_none()
+            && self.gags_unopposed.is_empty()
+    }
+
+    /// See [`super::Case::scope`].
+    pub fn scope(&self) -> Scope {
+        let (Some(demand), Some(facts)) = (&self.demand, &self.facts) else {
+            return Scope {
+                accounts: Vec::new(),
+                categories: Vec::new(),
+                window: None,
+            };
+        };
+        let whole = Scope::of(demand, facts);
+        match &self.narrowed_to {
+            Some(narrowed) => whole.cut_by(narrowed),
+            None => whole,
+        }
+    }
+
+    /// See [`super::Case::as_it_stands`].
+    pub fn as_it_stands(&self) -> Option<(Demand, Facts)> {
+        let (demand, facts) = (self.demand.as_ref()?, self.facts.as_ref()?);
+        let (mut demand, mut facts) = match &self.narrowed_to {
+            Some(_) => scope::narrowed(demand, facts, &self.scope()),
+            None => (demand.clone(), facts.clone()),
+        };
+        demand.gag = self.gag_standing();
+        facts.requester = self.requester;
+        Some((demand, facts))
+    }
+
+    /// [`CaseFile::as_it_stands`], cut to one customer's accounts: whether that customer is to be told may differ.
+    pub fn as_it_stands_for(&self, tenant: &TenantId) -> Option<(Demand, Facts)> {
+        let (demand, facts) = self.as_it_stands()?;
+        let mut scope = self.scope();
+        scope.accounts.retain(|(of, _)| of == tenant);
+        Some(scope::narrowed(&demand, &facts, &scope))
+    }
+
+    /// The gag that the rulebook judges: the last one not lifted, with its end as a court left it.
+    fn gag_standing(&self) -> Option<Gag> {
+        let entry = self.gags.iter().rev().find(|entry| !entry.is_lifted())?;
+        Some(Gag {
+            until: entry.until(),
+            ..entry.gag.clone()
+        })
+    }
+
+    pub(super) fn open(event: &Event, hash: Digest) -> Result<Self, NotNow> {
+        let Body::Received { entered_by, .. } = &event.body else {
+            return Err(NotNow {
+                promise: Promise::P14,
+                reason: "a case begins with the demand's receipt".to_owned(),
+                hint: "record the bytes received first",
+            });
+        };
+        let mut file = Self {
+            case: event.header.case,
+            head: hash,
+            length: 1,
+            entered_by: entered_by.iter().cloned().collect(),
+            demand: None,
+            facts: None,
+            requester: RequesterCheck::Unchecked,
+            narrowed_to: None,
+            judged: None,
+            assessment_is_current: false,
+            grounds: BTreeMap::new(),
+            redirect: RedirectCourse::default(),
+            gags: Vec::new(),
+            gags_objected: None,
+            gags_unopposed: Vec::new(),
+            notices: Vec::new(),
+            notice_bars: Vec::new(),
+            drawn: Vec::new(),
+            pending: None,
+            ended: false,
+        };
+        file.entered(&event.header.actor);
+        Ok(file)
+    }
+
+    fn entered(&mut self, actor: &Actor) {
+        if let Actor::Staff(staff) | Actor::Counsel(staff) = actor {
+            self.entered_by.insert(staff.clone());
+        }
+    }
+
+    pub(super) fn lapse(&mut self) {
+        self.pending = None;
+    }
+
+    fn drawn_mut(&mut self, record: RecordId) -> Option<&mut Drawn> {
+        self.drawn.iter_mut().find(|drawn| drawn.record.id == record)
+    }
+
+    /// Takes in an event that [`super::order::may`] allowed. True where the case must be considered afresh: a release
+    /// on its way lapses.
+    pub(super) fn take_in(&mut self, event: &Event, hash: Digest) -> bool {
+        let (seq, at) = (event.header.seq, event.header.at);
+        self.head = hash;
+        self.length = self.length.saturating_add(1);
+        match &event.body {
+            Body::Parsed { demand } => {
+                self.entered(&event.header.actor);
+                if let Some(gag) = &demand.gag {
+                    self.enter_gag(seq, gag);
+                }
+                self.demand = Some(demand.as_ref().clone());
+                self.facts = None;
+                self.changed()
+            }
+            Body::Resolved { facts } => {
+                self.facts = Some(facts.clone());
+                self.changed()
+            }
+            Body::RequesterChecked { outcome, .. } => {
+                self.requester = *outcome;
+                self.changed()
+            }
+            Body::Narrowed { scope, settles, .. } => {
+                self.narrow(seq, scope, settles);
+                self.changed()
+            }
+            Body::GagRecorded { gag } => self.enter_gag(seq, gag) && self.changed(),
+            Body::Assessed { assessment } => {
+                self.assessed(seq, assessment);
+                true
+            }
+            Body::ObjectionFiled { grounds, .. } => {
+                self.for_grounds(grounds, |course| course.filed = Some(seq));
+                true
+            }
+            Body::ObjectionDecided { grounds, outcome, .. } => {
+                self.for_grounds(grounds, |course| course.decided = Some((seq, *outcome)));
+                true
+            }
+            Body::GroundAnswered {
+                ground,
+                reason,
+                signature,
+            } => {
+                let answer = reasoned(event, reason, signature);
+                if let Some(course) = self.grounds.get_mut(ground) {
+                    course.answers.push(answer);
+                }
+                false
+            }
+            Body::Redirected { .. } => {
+                self.redirect.asked = Some(seq);
+                self.redirect.answered = None;
+                true
+            }
+            Body::RedirectAnswered { outcome } => {
+                self.redirect.answered = Some((seq, *outcome));
+                true
+            }
+            Body::RedirectBarred { reason, signature } => {
+                self.redirect.barred.push(reasoned(event, reason, signature));
+                false
+            }
+            Body::Withdrawn { .. } | Body::Rejected { .. } => {
+                self.ended = true;
+                self.pending = None;
+                false
+            }
+            other => {
+                self.take_in_gag_or_notice(event, other, at);
+                self.take_in_release(seq, other);
+                false
+            }
+        }
+    }
+
+    fn take_in_gag_or_notice(&mut self, event: &Event, body: &Body, at: Timestamp) {
+        let seq = event.header.seq;
+        match body {
+            Body::GagObjected { .. } => {
+                self.gags_objected = Some(seq);
+                self.gags
+                    .iter_mut()
+                    .filter(|g| g.objected.is_none())
+                    .for_each(|g| g.objected = Some(seq));
+            }
+            Body::GagUnopposed { reason, signature } => {
+                let answer = reasoned(event, reason, signature);
+                self.gags_unopposed.push(answer.clone());
+                self.gags
+                    .iter_mut()
+                    .for_each(|g| g.unopposed.push(answer.clone()));
+            }
+            Body::GagDecided { outcome, until } => {
+                for entry in self.gags.iter_mut().filter(|g| g.objected.is_some() && !g.ended) {
+                    entry.decision = Some(*outcome);
+                    entry.shortened_to = until.or(entry.shortened_to);
+                }
+            }
+            Body::GagEnded { .. } => self.end_gags(at),
+            Body::Notified { to, tenant, late, .. } => {
+                self.notices.push(Notice {
+                    seq,
+                    to: *to,
+                    tenant: tenant.clone(),
+                    late: *late,
+                });
+            }
+            Body::NoticeBarred { to, tenant, .. } => {
+                self.notice_bars.push(Notice {
+                    seq,
+                    to: *to,
+                    tenant: tenant.clone(),
+                    late: false,
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn take_in_release(&mut self, seq: u64, body: &Body) {
+        match body {
+            Body::Proposed { record } => {
+                self.pending = Some(record.id);
+                self.drawn.push(Drawn {
+                    seq,
+                    record: record.clone(),
+                    approvals: Vec::new(),
+                    logged: None,
+                    released: None,
+                    delivered: None,
+                });
+            }
+            Body::Approved {
+                record,
+                reviewer,
+                signature,
+            } => {
+                if let Some(drawn) = self.drawn_mut(*record) {
+                    drawn.approvals.push(Approval {
+                        seq,
+                        reviewer: reviewer.clone(),
+                        signature: signature.clone(),
+                    });
+                }
+            }
+            Body::Logged { record, index } => {
+                if let Some(drawn) = self.drawn_mut(*record) {
+                    drawn.logged = Some(*index);
+                }
+            }
+            Body::Released { record, .. } => {
+                self.pending = None;
+                if let Some(drawn) = self.drawn_mut(*record) {
+                    drawn.released = Some(seq);
+                }
+            }
+            Body::Delivered { record, .. } => {
+                if let Some(drawn) = self.drawn_mut(*record) {
+                    drawn.delivered = Some(seq);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What an assessment rests on changed: it has to be made again.
+    fn changed(&mut self) -> bool {
+        self.assessment_is_current = false;
+        true
+    }
+
+    fn assessed(&mut self, seq: u64, assessment: &Assessment) {
+        for finding in assessment
+            .findings
+            .iter()
+            .filter(|finding| finding.effect == Effect::Ground)
+        {
+            self.grounds
+                .entry(finding.rule.clone())
+                .or_insert_with(|| GroundCourse::found(seq, finding))
+                .categories
+                .extend(&finding.categories);
+        }
+        self.assessment_is_current = true;
+        self.judged = self.as_it_stands().map(|(demand, facts)| Judged {
+            seq,
+            assessment: assessment.clone(),
+            demand,
+            facts,
+        });
+    }
+
+    fn narrow(&mut self, seq: u64, scope: &Scope, settles: &[RuleId]) {
+        self.narrowed_to = Some(scope.clone());
+        for (rule, course) in &mut self.grounds {
+            course.narrowed = Some(seq);
+            if settles.contains(rule) {
+                course.settled = Some(seq);
+            }
+        }
+    }
+
+    fn for_grounds(&mut self, rules: &[RuleId], mut f: impl FnMut(&mut GroundCourse)) {
+        for rule in rules {
+            if let Some(course) = self.grounds.get_mut(rule) {
+                f(course);
+            }
+        }
+    }
+
+    /// False where the ledger has this very gag already: entering the demand's own a second time changes nothing.
+    fn enter_gag(&mut self, seq: u64, gag: &Gag) -> bool {
+        if self
+            .gags
+            .iter()
+            .any(|entry| entry.gag == *gag && !entry.is_lifted())
+        {
+            return false;
+        }
+        self.gags.push(GagEntry {
+            seq,
+            gag: gag.clone(),
+            objected: None,
+            unopposed: Vec::new(),
+            decision: None,
+            shortened_to: None,
+            ended: false,
+        });
+        true
+    }
+
+    /// Ends the gags whose own date has come; where none has, a court or the authority ended them all.
+    fn end_gags(&mut self, at: Timestamp) {
+        let run_out: BTreeSet<u64> = self.gags_run_out(at).map(|entry| entry.seq).collect();
+        for entry in &mut self.gags {
+            if run_out.is_empty() || run_out.contains(&entry.seq) {
+                entry.ended = true;
+            }
+        }
+    }
+}
+
+impl GroundCourse {
+    /// A ground just found and not yet dealt with.
+    pub(crate) fn found(seq: u64, finding: &Finding) -> Self {
+        Self {
+            promise: finding.promise,
+            categories: finding.categories.iter().copied().collect(),
+            found: seq,
+            filed: None,
+            decided: None,
+            settled: None,
+            narrowed: None,
+            answers: Vec::new(),
+        }
+    }
+}
+
+fn reasoned(event: &Event, reason: &str, signature: &str) -> Reasoned {
+    Reasoned {
+        seq: event.header.seq,
+        by: event.header.actor.clone(),
+        reason: reason.to_owned(),
+        signature: signature.to_owned(),
+    }
+}

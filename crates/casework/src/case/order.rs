@@ -1,0 +1,420 @@
+//! Which event may follow which. Illegal steps cannot be recorded, and a chain that holds one does not verify.
+//!
+//! This table is about order only. Whether a signature is good, whether the rulebook agrees, whether every duty was
+//! done is for the promises, which the gate checks on the whole chain.
+
+use jiff::Timestamp;
+
+use super::{Case, CaseFile};
+use crate::{
+    event::{Actor, Body, Decision, Outcome, RedirectOutcome},
+    finding::{DutyKind, Promise},
+    ids::{RecordId, RuleId},
+    record::ReleaseRecord,
+};
+
+/// A step that the case does not allow now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{promise:?}: {reason}\nhint: {hint}")]
+pub struct NotNow {
+    /// The promise that the step would break.
+    pub promise: Promise,
+    /// Why not.
+    pub reason: String,
+    /// What to do first.
+    pub hint: &'static str,
+}
+
+fn refuse(promise: Promise, reason: impl Into<String>, hint: &'static str) -> Result<(), NotNow> {
+    Err(NotNow {
+        promise,
+        reason: reason.into(),
+        hint,
+    })
+}
+
+fn need(holds: bool, promise: Promise, reason: &str, hint: &'static str) -> Result<(), NotNow> {
+    if holds {
+        Ok(())
+    } else {
+        refuse(promise, reason, hint)
+    }
+}
+
+pub(super) fn may(case: &Case, at: Timestamp, actor: &Actor, body: &Body) -> Result<(), NotNow> {
+    use Promise::{P8, P11, P14};
+    let file = case.file();
+    if let Case::Closed(_) = case {
+        return refuse(P14, "the case is closed", "open a new case for a new demand");
+    }
+    match body {
+        Body::Received { .. } => refuse(
+            P14,
+            "the demand was received already",
+            "each demand is its own case",
+        ),
+        Body::Note { .. } | Body::RequesterChecked { .. } => Ok(()),
+        Body::Withdrawn { .. } => open(case),
+        Body::Rejected { .. } => {
+            open(case)?;
+            need(
+                !matches!(case, Case::AwaitingDelivery(_)),
+                P14,
+                "data was released on this demand already",
+                "deliver the package, or record what became of it",
+            )
+        }
+        Body::Unreadable { .. } => need(
+            matches!(case, Case::AwaitingParse(_)),
+            P14,
+            "the demand was read already",
+            "record a note instead",
+        ),
+        Body::Parsed { .. } => {
+            open(case)?;
+            undelivered(case)?;
+            need(
+                !file.has_released(),
+                P14,
+                "data was released on the demand as it was read",
+                "open a new case for a corrected demand",
+            )
+        }
+        Body::Resolved { facts } => {
+            open(case)?;
+            undelivered(case)?;
+            let subjects = file.demand().map_or(usize::MAX, |demand| demand.subjects.len());
+            need(
+                file.demand().is_some(),
+                P14,
+                "there is no demand to look up yet",
+                "parse the demand first",
+            )?;
+            need(
+                facts.resolved.len() == subjects,
+                Promise::P6,
+                "each subject of the demand must be looked up, in its order",
+                "give one result per subject",
+            )
+        }
+        Body::Assessed { .. } => {
+            open(case)?;
+            undelivered(case)?;
+            need(
+                file.facts().is_some(),
+                Promise::P5,
+                "the subjects are not looked up",
+                "resolve them first",
+            )
+        }
+        Body::Narrowed { scope, settles, .. } => {
+            open(case)?;
+            undelivered(case)?;
+            need(
+                file.facts().is_some(),
+                P14,
+                "the subjects are not looked up",
+                "resolve them first",
+            )?;
+            known_grounds(file, settles)?;
+            scope.within(&file.scope()).or_else(|wider| {
+                refuse(
+                    Promise::P13,
+                    wider.to_string(),
+                    "a scope only ever gets smaller; open a new case for more",
+                )
+            })
+        }
+        Body::Redirected { .. } | Body::RedirectBarred { .. } => {
+            open(case)?;
+            need(
+                file.demand().is_some(),
+                P8,
+                "there is no demand yet",
+                "parse the demand first",
+            )?;
+            need(
+                counsel_signs(actor, body),
+                P8,
+                "a reason against redirecting is counsel's to sign",
+                HINT_COUNSEL,
+            )
+        }
+        Body::RedirectAnswered { .. } => need(
+            file.redirect().asked.is_some(),
+            P8,
+            "nobody was redirected",
+            "record the attempt first",
+        ),
+        Body::ObjectionFiled { grounds, .. } => {
+            open(case)?;
+            some_grounds(file, grounds)
+        }
+        Body::ObjectionDecided { grounds, .. } => {
+            some_grounds(file, grounds)?;
+            let filed = |rule| {
+                file.grounds()
+                    .get(rule)
+                    .is_some_and(|course| course.filed.is_some())
+            };
+            need(
+                grounds.iter().all(filed),
+                P11,
+                "no objection was filed on that ground",
+                "record its filing first",
+            )
+        }
+        Body::GroundAnswered { ground, .. } => {
+            known_grounds(file, std::slice::from_ref(ground))?;
+            need(
+                counsel_signs(actor, body),
+                P11,
+                "a reason not to object is counsel's to sign",
+                HINT_COUNSEL,
+            )
+        }
+        Body::GagRecorded { .. }
+        | Body::GagObjected { .. }
+        | Body::GagUnopposed { .. }
+        | Body::GagDecided { .. }
+        | Body::GagEnded { .. } => gag_step(file, actor, body),
+        Body::Notified { .. } | Body::NoticeBarred { .. } => notice_step(file, at, body),
+        Body::Proposed { record } => propose(case, record),
+        Body::Approved { .. }
+        | Body::Logged { .. }
+        | Body::Refused { .. }
+        | Body::Released { .. }
+        | Body::Delivered { .. } => release_step(case, body),
+        Body::Closed { outcome } => close(case, *outcome),
+    }
+}
+
+const HINT_COUNSEL: &str = "record it as counsel, with counsel's key";
+
+/// Not rejected and not withdrawn.
+fn open(case: &Case) -> Result<(), NotNow> {
+    need(
+        !case.file().is_ended(),
+        Promise::P14,
+        "the demand was rejected or withdrawn",
+        "a new demand is a new case",
+    )
+}
+
+fn undelivered(case: &Case) -> Result<(), NotNow> {
+    need(
+        !matches!(case, Case::AwaitingDelivery(_)),
+        Promise::P14,
+        "a package waits for its delivery",
+        "record the delivery first",
+    )
+}
+
+fn counsel_signs(actor: &Actor, body: &Body) -> bool {
+    match body {
+        Body::RedirectBarred { .. } | Body::GagUnopposed { .. } | Body::GroundAnswered { .. } => {
+            matches!(actor, Actor::Counsel(_))
+        }
+        _ => true,
+    }
+}
+
+fn known_grounds(file: &CaseFile, rules: &[RuleId]) -> Result<(), NotNow> {
+    match rules.iter().find(|rule| !file.grounds().contains_key(rule)) {
+        None => Ok(()),
+        Some(rule) => refuse(
+            Promise::P11,
+            format!("no assessment of this case found the ground `{rule}`"),
+            "name a ground from the findings",
+        ),
+    }
+}
+
+fn some_grounds(file: &CaseFile, rules: &[RuleId]) -> Result<(), NotNow> {
+    need(
+        !rules.is_empty(),
+        Promise::P11,
+        "no ground is named",
+        "name the grounds",
+    )?;
+    known_grounds(file, rules)
+}
+
+fn gag_step(file: &CaseFile, actor: &Actor, body: &Body) -> Result<(), NotNow> {
+    let p10 = Promise::P10;
+    if let Body::GagRecorded { .. } = body {
+        return Ok(());
+    }
+    let known = match body {
+        Body::GagObjected { .. } | Body::GagUnopposed { .. } => file.has_duty(DutyKind::ObjectToGag),
+        _ => false,
+    };
+    need(
+        known || !file.gags().is_empty(),
+        p10,
+        "the case has no gag",
+        "record the gag first",
+    )?;
+    match body {
+        Body::GagUnopposed { .. } => need(
+            counsel_signs(actor, body),
+            p10,
+            "a reason not to object is counsel's to sign",
+            HINT_COUNSEL,
+        ),
+        Body::GagDecided { .. } => need(
+            file.gags().iter().any(|gag| gag.objected.is_some()),
+            p10,
+            "no objection to a gag was filed",
+            "record its filing first",
+        ),
+        Body::GagEnded { .. } => need(
+            file.gags().iter().any(|gag| !gag.is_lifted()),
+            p10,
+            "no gag stands any more",
+            "nothing is to be recorded",
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn notice_step(file: &CaseFile, at: Timestamp, body: &Body) -> Result<(), NotNow> {
+    let p9 = Promise::P9;
+    let Body::Notified { to, tenant, late, .. } = body else {
+        return need(
+            file.demand().is_some(),
+            p9,
+            "there is no demand yet",
+            "parse the demand first",
+        );
+    };
+    need(
+        file.demand().is_some(),
+        p9,
+        "there is no demand to tell of",
+        "parse the demand first",
+    )?;
+    need(
+        !file.notice_forbidden(*to, tenant, at),
+        p9,
+        "the law forbids telling them for now",
+        "wait for the end of the gag; record the notice as barred meanwhile",
+    )?;
+    need(
+        *late == file.tenants_released().contains(tenant),
+        p9,
+        "a notice is late exactly when that customer's data was released before it",
+        "set `late` to match",
+    )
+}
+
+fn propose(case: &Case, record: &ReleaseRecord) -> Result<(), NotNow> {
+    let file = case.file();
+    open(case)?;
+    undelivered(case)?;
+    let Some(judged) = file.current_assessment() else {
+        return refuse(
+            Promise::P5,
+            "the rulebook was not applied to the demand as it now stands",
+            "assess the case again",
+        );
+    };
+    need(
+        record.rulebook == judged.assessment.rulebook,
+        Promise::P5,
+        "the record names another rulebook or day than the assessment",
+        "draw the record up from the current assessment",
+    )?;
+    need(
+        !matches!(file.redirect().answered, Some((_, RedirectOutcome::Accepted))),
+        Promise::P8,
+        "the requester goes to the customer",
+        "close the case as redirected",
+    )?;
+    need(
+        record.case == file.id() && record.chain_head == file.head() && record.chain_length == file.length(),
+        Promise::P14,
+        "the record does not name this case's last event",
+        "draw the record up on the chain as it is",
+    )?;
+    need(
+        file.drawn(record.id).is_none(),
+        Promise::P14,
+        "a record of that id was drawn up before",
+        "give each record an id of its own",
+    )
+}
+
+fn release_step(case: &Case, body: &Body) -> Result<(), NotNow> {
+    let (p7, p14) = (Promise::P7, Promise::P14);
+    let is_pending = |record: &RecordId| {
+        need(
+            case.file().pending() == Some(*record),
+            p14,
+            "that record is not the one on its way",
+            "a change to the case makes a record lapse; draw up a new one",
+        )
+    };
+    match body {
+        Body::Approved { record, .. } | Body::Refused { record, .. } => is_pending(record),
+        Body::Logged { record, .. } => {
+            is_pending(record)?;
+            need(
+                matches!(case, Case::AwaitingLog(_)),
+                p7,
+                "the record does not wait for the docket",
+                "have two different reviewers sign it, once",
+            )
+        }
+        Body::Released { record, .. } => {
+            is_pending(record)?;
+            need(
+                matches!(case, Case::AwaitingRelease(_)),
+                p14,
+                "the record is not in the docket",
+                "log the record first",
+            )
+        }
+        Body::Delivered { record, .. } => need(
+            matches!(case, Case::AwaitingDelivery(state) if state.record() == *record),
+            p14,
+            "no package of that record waits for delivery",
+            "name the record that was released",
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn close(case: &Case, outcome: Outcome) -> Result<(), NotNow> {
+    let file = case.file();
+    let fits = match outcome {
+        Outcome::Disclosed | Outcome::PartlyDisclosed => file.has_released(),
+        Outcome::Rejected | Outcome::Withdrawn => file.is_ended(),
+        Outcome::Redirected => {
+            matches!(file.redirect().answered, Some((_, RedirectOutcome::Accepted))) && !file.has_released()
+        }
+        Outcome::NoData => file.facts().is_some() && !file.has_released(),
+        Outcome::ObjectionUpheld => file
+            .grounds()
+            .values()
+            .any(|course| matches!(course.decided, Some((_, Decision::Won)))),
+    };
+    need(
+        fits,
+        Promise::P14,
+        "the case did not end that way",
+        "name the outcome that the events show",
+    )?;
+    undelivered(case)?;
+    let untold = file.owes_notice()
+        && file
+            .tenants_released()
+            .into_iter()
+            .any(|tenant| !file.tenant_told(tenant));
+    need(
+        !untold,
+        Promise::P9,
+        "a customer whose data was released was not told yet",
+        "keep the case open until the notice may be sent",
+    )
+}

@@ -1,0 +1,373 @@
+//! What must happen next: computed from the findings and the events, never kept as a list of its own.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Case, CaseFile, GroundCourse};
+use crate::{
+    demand::NoticeTo,
+    event::{Decision, RedirectOutcome},
+    facts::RequesterCheck,
+    finding::{ClockKind, DutyKind, Finding, Promise},
+    ids::{RuleId, TenantId},
+};
+
+/// One thing that is owed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Owed {
+    /// The promise that asks for it.
+    pub promise: Promise,
+    /// What kind of step it is.
+    pub step: Step,
+    /// In words, for the desk.
+    pub text: String,
+    /// The ground or duty it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<RuleId>,
+    /// The last day for it, where the findings name one; for a wait, its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Timestamp>,
+}
+
+/// Kinds of step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "each is named for the step")]
+pub enum Step {
+    Parse,
+    CallBack,
+    Resolve,
+    Assess,
+    Clarify,
+    Instructions,
+    Redirect,
+    RedirectAnswer,
+    AnswerGag,
+    EndGag,
+    Notify,
+    BarNotice,
+    AnswerGround,
+    DecideObjection,
+    Narrow,
+    Reject,
+    Wait,
+    Propose,
+    Approve,
+    Log,
+    Release,
+    Deliver,
+    LateNotice,
+    Close,
+}
+
+fn owe(promise: Promise, step: Step, text: impl Into<String>) -> Owed {
+    Owed {
+        promise,
+        step,
+        text: text.into(),
+        rule: None,
+        by: None,
+    }
+}
+
+pub(super) fn owed(case: &Case, now: Timestamp) -> Vec<Owed> {
+    let file = case.file();
+    let mut list = Vec::new();
+    match case {
+        Case::Closed(_) => return list,
+        Case::AwaitingParse(_) => {
+            list.push(owe(
+                Promise::P14,
+                Step::Parse,
+                "read the bytes as a demand, or reject them",
+            ));
+        }
+        Case::AwaitingResolution(_) => {
+            gags(file, now, &mut list);
+            list.push(owe(
+                Promise::P6,
+                Step::Resolve,
+                "look up each subject of the demand",
+            ));
+        }
+        Case::AwaitingAssessment(_) => {
+            gags(file, now, &mut list);
+            list.push(owe(
+                Promise::P5,
+                Step::Assess,
+                "apply the rulebook to the demand as it now stands",
+            ));
+        }
+        Case::AwaitingProposal(_) => {
+            before_release(file, now, &mut list);
+            // Asking for what is missing holds nothing up by itself: where it does, a bar says so.
+            if list.iter().all(|owed| owed.step == Step::Clarify) {
+                list.push(owe(Promise::P13, Step::Propose, "draw up the release record"));
+            }
+        }
+        Case::AwaitingApproval(state) => {
+            before_release(file, now, &mut list);
+            let signed = file
+                .drawn(state.record())
+                .map_or(0, |drawn| drawn.approvals.len().min(1));
+            let text = if signed == 0 {
+                "two reviewers sign the record"
+            } else {
+                "a second reviewer signs the record"
+            };
+            list.push(owe(Promise::P7, Step::Approve, text));
+        }
+        Case::AwaitingLog(_) => {
+            before_release(file, now, &mut list);
+            list.push(owe(Promise::P14, Step::Log, "enter the record in the docket"));
+        }
+        Case::AwaitingRelease(_) => {
+            before_release(file, now, &mut list);
+            list.push(owe(Promise::P4, Step::Release, "present the record to the gate"));
+        }
+        Case::AwaitingDelivery(_) => {
+            late_notices(file, now, &mut list);
+            list.push(owe(
+                Promise::P14,
+                Step::Deliver,
+                "hand the package over and record its receipt",
+            ));
+        }
+        Case::AwaitingClosure(_) => {
+            gags(file, now, &mut list);
+            late_notices(file, now, &mut list);
+            if list.is_empty() {
+                list.push(owe(Promise::P14, Step::Close, "close the case"));
+            }
+        }
+    }
+    list
+}
+
+/// Everything that the gate will ask for before it opens a key.
+fn before_release(file: &CaseFile, now: Timestamp, list: &mut Vec<Owed>) {
+    let Some(judged) = file.judged() else { return };
+    let findings = &judged.assessment.findings;
+    if matches!(file.redirect().answered, Some((_, RedirectOutcome::Accepted))) {
+        list.push(owe(
+            Promise::P8,
+            Step::Close,
+            "the requester goes to the customer: close the case as redirected",
+        ));
+        return;
+    }
+    if file.scope().accounts.is_empty() {
+        list.push(owe(
+            Promise::P6,
+            Step::Reject,
+            "no account is named: reject the demand, or close it as without data",
+        ));
+    } else if judged.assessment.releasable.is_empty() {
+        list.push(owe(
+            Promise::P5,
+            Step::Reject,
+            "every category is barred: reject the demand, naming the rules",
+        ));
+    }
+    for finding in findings {
+        duty(file, finding, list);
+        if let Some(clock) = finding
+            .clock
+            .as_ref()
+            .filter(|c| c.kind == ClockKind::NotBefore && now < c.at)
+        {
+            list.push(Owed {
+                rule: Some(finding.rule.clone()),
+                by: Some(clock.at),
+                ..owe(
+                    finding.promise,
+                    Step::Wait,
+                    "nothing may be produced before this date",
+                )
+            });
+        }
+    }
+    gags(file, now, list);
+    notices(file, now, list);
+    for (rule, course) in file.grounds() {
+        ground(rule, course, findings, list);
+    }
+}
+
+fn duty(file: &CaseFile, finding: &Finding, list: &mut Vec<Owed>) {
+    let Some(duty) = finding.duty else { return };
+    let step = match duty {
+        DutyKind::CallBack if file.requester() != RequesterCheck::Confirmed => (
+            Step::CallBack,
+            "call the authority back on a number found independently",
+        ),
+        DutyKind::Redirect if !file.redirect().barred.is_empty() => return,
+        DutyKind::Redirect if file.redirect().answered.is_some() => return,
+        DutyKind::Redirect if file.redirect().asked.is_some() => (
+            Step::RedirectAnswer,
+            "record the requester's answer to the redirect, or that none came",
+        ),
+        DutyKind::Redirect => (Step::Redirect, "ask the requester to go to the customer"),
+        DutyKind::Clarify => (
+            Step::Clarify,
+            "ask the requester for what is missing, and enter the corrected demand",
+        ),
+        DutyKind::ControllerInstructions
+            if file
+                .facts()
+                .is_some_and(|facts| facts.controller_consents.is_none()) =>
+        {
+            (Step::Instructions, "obtain the controller's instructions")
+        }
+        DutyKind::CallBack
+        | DutyKind::ControllerInstructions
+        | DutyKind::Preserve
+        | DutyKind::NotifyTenant
+        | DutyKind::NotifyTenantAfterwards
+        | DutyKind::DoNotTellTenant
+        | DutyKind::DoNotTellPerson
+        | DutyKind::ObjectToGag
+        | DutyKind::SeniorReview => return,
+    };
+    list.push(Owed {
+        rule: Some(finding.rule.clone()),
+        ..owe(finding.promise, step.0, step.1)
+    });
+}
+
+fn gags(file: &CaseFile, now: Timestamp, list: &mut Vec<Owed>) {
+    for _ in file.gags_run_out(now).take(1) {
+        list.push(owe(
+            Promise::P9,
+            Step::EndGag,
+            "a gag has run out: record its end",
+        ));
+    }
+    if file.silence_unanswered() {
+        let text = "object to the prohibition of notice, or have counsel sign why there is no ground to";
+        list.push(owe(Promise::P10, Step::AnswerGag, text));
+    }
+    for entry in file
+        .gags()
+        .iter()
+        .filter(|gag| gag.objected.is_none() && gag.unopposed.is_empty())
+    {
+        list.push(owe(
+            Promise::P10,
+            Step::AnswerGag,
+            format!(
+                "object to the gag of event {}, or have counsel sign why there is no ground to",
+                entry.seq
+            ),
+        ));
+    }
+}
+
+fn notices(file: &CaseFile, now: Timestamp, list: &mut Vec<Owed>) {
+    if !file.has_duty(DutyKind::NotifyTenant) && !file.has_duty(DutyKind::DoNotTellTenant) {
+        return;
+    }
+    let tenants: std::collections::BTreeSet<TenantId> = file
+        .scope()
+        .accounts
+        .into_iter()
+        .map(|(tenant, _)| tenant)
+        .collect();
+    for tenant in tenants.iter().filter(|tenant| !file.tenant_told(tenant)) {
+        let gagged = file.notice_forbidden(NoticeTo::Tenant, tenant, now);
+        let barred = file
+            .notice_bars()
+            .iter()
+            .any(|bar| bar.to == NoticeTo::Tenant && bar.tenant == *tenant);
+        match (gagged, barred) {
+            (false, _) => {
+                list.push(owe(
+                    Promise::P9,
+                    Step::Notify,
+                    format!("tell `{tenant}` before anything is released"),
+                ));
+            }
+            (true, false) => {
+                let text = format!("record that a gag keeps `{tenant}` from being told");
+                list.push(owe(Promise::P9, Step::BarNotice, text));
+            }
+            (true, true) => {}
+        }
+    }
+}
+
+/// Notices that a gag held up until after the release.
+fn late_notices(file: &CaseFile, now: Timestamp, list: &mut Vec<Owed>) {
+    if !file.owes_notice() {
+        return;
+    }
+    for tenant in file
+        .tenants_released()
+        .into_iter()
+        .filter(|tenant| !file.tenant_told(tenant))
+    {
+        if !file.notice_forbidden(NoticeTo::Tenant, tenant, now) {
+            list.push(owe(
+                Promise::P9,
+                Step::LateNotice,
+                format!("tell `{tenant}` now: nothing forbids it any more"),
+            ));
+        } else {
+            list.push(Owed {
+                by: file
+                    .gags()
+                    .iter()
+                    .filter(|gag| !gag.is_lifted())
+                    .filter_map(|gag| file.gag_end(gag))
+                    .max(),
+                ..owe(
+                    Promise::P9,
+                    Step::Wait,
+                    format!("tell `{tenant}` when the gag ends"),
+                )
+            });
+        }
+    }
+}
+
+fn ground(rule: &RuleId, course: &GroundCourse, findings: &[Finding], list: &mut Vec<Owed>) {
+    let found_now = findings.iter().any(|finding| finding.rule == *rule);
+    let step = match course.decided {
+        Some((_, Decision::Won)) => {
+            let text = format!("`{rule}` was upheld: narrow it away, or close the case");
+            let covers = findings
+                .iter()
+                .any(|f| f.rule == *rule && !f.categories.is_empty());
+            if covers { Some((Step::Narrow, text)) } else { None }
+        }
+        Some((seq, Decision::Partly)) if course.narrowed.is_none_or(|narrowed| narrowed < seq) => Some((
+            Step::Narrow,
+            format!("`{rule}` was upheld in part: narrow the scope accordingly"),
+        )),
+        Some(_) => None,
+        None if !course.answers.is_empty() => None,
+        None if course.settled.is_some() && !found_now => None,
+        None if course.filed.is_some() => Some((
+            Step::DecideObjection,
+            format!("record the decision on the objection to `{rule}`"),
+        )),
+        None => Some((
+            Step::AnswerGround,
+            format!("object on `{rule}`, settle it by narrowing, or have counsel sign why not"),
+        )),
+    };
+    if let Some((step, text)) = step {
+        let by = findings
+            .iter()
+            .filter_map(|finding| finding.clock.as_ref())
+            .filter(|clock| clock.kind == ClockKind::ObjectBy)
+            .map(|clock| clock.at)
+            .min();
+        list.push(Owed {
+            rule: Some(rule.clone()),
+            by,
+            ..owe(course.promise, step, text)
+        });
+    }
+}

@@ -1,0 +1,460 @@
+//! Any sequence of events, appended as far as the case allows, replays to the same case; and nothing panics.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test says what went wrong by stopping"
+)]
+
+use casework::{
+    case::{Case, Step as Owing},
+    chain::{BrokenChain, Chain, HeaderChain, Refused},
+    demand::{Category, NoticeTo},
+    event::{Actor, Body, Decision, Outcome, RedirectOutcome, Scope},
+    facts::{Facts, RequesterCheck, Resolution},
+    ids::{Digest, RecordId, RuleId},
+    record::ReleaseRecord,
+    rulebook::Rulebook,
+    testkit::{Step, World, raw_chain, staff},
+};
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+
+fn world() -> World {
+    World::new(Rulebook::builtin(), 0)
+}
+
+/// What a step does; turned into a body that fits the case as it stands, or does not.
+#[derive(Debug, Clone, Copy)]
+struct Move {
+    kind: u8,
+    choice: u8,
+    minutes: i64,
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let one = (0_u8..31, any::<u8>(), 0_i64..5000).prop_map(|(kind, choice, minutes)| Move {
+        kind,
+        choice,
+        minutes,
+    });
+    proptest::collection::vec(one, 0..60)
+}
+
+fn body(world: &World, chain: &Chain, Move { kind, choice, .. }: Move) -> Body {
+    let file = chain.case().file();
+    let scope = chain.case().scope();
+    let rules: Vec<RuleId> = file.grounds().keys().cloned().collect();
+    let rule = || {
+        rules
+            .first()
+            .cloned()
+            .unwrap_or_else(|| "us.none".parse().unwrap())
+    };
+    let record = || {
+        file.pending()
+            .unwrap_or(RecordId(uuid::Uuid::from_u128(u128::from(choice))))
+    };
+    let text = || "words".to_owned();
+    let digest = Digest([choice; 32]);
+    let tenant = world.objects[0].account.tenant.clone();
+    let decision = [Decision::Won, Decision::Lost, Decision::Partly][usize::from(choice % 3)];
+    match kind {
+        0 => Body::Parsed {
+            demand: Box::new(world.demand.clone()),
+        },
+        1 => Body::Unreadable { reason: text() },
+        2 => Body::RequesterChecked {
+            outcome: RequesterCheck::Confirmed,
+            how: text(),
+        },
+        3 if choice.is_multiple_of(4) => Body::Resolved {
+            facts: Facts {
+                resolved: vec![Resolution::None],
+                ..Facts::default()
+            },
+        },
+        3 => Body::Resolved {
+            facts: world.facts.clone(),
+        },
+        4 | 5 => match chain.case().as_it_stands() {
+            Some((demand, facts)) => {
+                let assessment = world
+                    .rulebook
+                    .assess(&demand, &facts, "2026-11-20".parse().unwrap())
+                    .unwrap();
+                Body::Assessed { assessment }
+            }
+            None => Body::Note { text: text() },
+        },
+        6 => Body::Redirected {
+            how: text(),
+            letter: digest,
+        },
+        7 => Body::RedirectAnswered {
+            outcome: [
+                RedirectOutcome::Accepted,
+                RedirectOutcome::Refused,
+                RedirectOutcome::Unanswered,
+            ][usize::from(choice % 3)],
+        },
+        8 => Body::RedirectBarred {
+            reason: text(),
+            signature: text(),
+        },
+        9 => Body::Narrowed {
+            scope: Scope {
+                categories: vec![Category::Content],
+                ..scope
+            },
+            reason: text(),
+            settles: rules,
+        },
+        10 => Body::Narrowed {
+            scope: Scope {
+                window: None,
+                ..scope
+            },
+            reason: text(),
+            settles: vec![],
+        },
+        11 => Body::GagRecorded {
+            gag: World::gag([None, Some("2026-11-18"), Some("2027-01-01")][usize::from(choice % 3)]),
+        },
+        12 => Body::GagObjected {
+            forum: text(),
+            filing: digest,
+        },
+        13 => Body::GagUnopposed {
+            reason: text(),
+            signature: text(),
+        },
+        14 => Body::GagDecided {
+            outcome: decision,
+            until: choice.is_multiple_of(2).then(|| "2026-11-17".parse().unwrap()),
+        },
+        15 => Body::GagEnded { reason: text() },
+        16 => Body::Notified {
+            to: NoticeTo::Tenant,
+            tenant,
+            how: text(),
+            letter: digest,
+            late: choice.is_multiple_of(2),
+        },
+        17 => Body::NoticeBarred {
+            to: NoticeTo::Tenant,
+            tenant,
+            rule: rule(),
+        },
+        18 => Body::ObjectionFiled {
+            grounds: vec![rule()],
+            forum: text(),
+            filing: digest,
+        },
+        19 => Body::ObjectionDecided {
+            grounds: vec![rule()],
+            outcome: decision,
+            reference: text(),
+        },
+        20 => Body::GroundAnswered {
+            ground: rule(),
+            reason: text(),
+            signature: text(),
+        },
+        21 if choice.is_multiple_of(8) => Body::Withdrawn { reason: text() },
+        22 if choice.is_multiple_of(8) => Body::Rejected {
+            rules,
+            explanation: text(),
+        },
+        23 | 24 => Body::Proposed {
+            record: Box::new(ReleaseRecord {
+                id: RecordId(uuid::Uuid::from_u128(u128::from(choice))),
+                chain_head: chain.head(),
+                chain_length: chain.length(),
+                ..world.record(&world.steps_to_findings())
+            }),
+        },
+        25 => Body::Approved {
+            record: record(),
+            reviewer: staff(["rita", "raj"][usize::from(choice % 2)]),
+            signature: text(),
+        },
+        26 => Body::Logged {
+            record: record(),
+            index: u64::from(choice),
+        },
+        27 => Body::Refused {
+            record: record(),
+            reason: text(),
+        },
+        28 => Body::Released {
+            record: record(),
+            package: digest,
+            size: 1,
+        },
+        29 => Body::Delivered {
+            record: file
+                .drawn_up()
+                .last()
+                .map_or_else(record, |drawn| drawn.record.id),
+            how: text(),
+        },
+        30 => Body::Closed {
+            outcome: [
+                Outcome::Disclosed,
+                Outcome::Rejected,
+                Outcome::Withdrawn,
+                Outcome::NoData,
+                Outcome::Redirected,
+                Outcome::ObjectionUpheld,
+            ][usize::from(choice % 6)],
+        },
+        _ => Body::Note { text: text() },
+    }
+}
+
+fn begin(world: &World) -> Chain {
+    let first = world.steps_to_findings().swap_remove(0);
+    let at = "2026-11-16T08:00:00Z".parse().unwrap();
+    Chain::begin(world.case, at, first.actor, Digest([1; 32]), first.body).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn p14_whatever_is_appended_replays_to_the_same_case(moves in moves()) {
+        let world = world();
+        let mut chain = begin(&world);
+        for step in moves {
+            let at = chain.last_at() + SignedDuration::from_mins(step.minutes);
+            let body = body(&world, &chain, step);
+            let actor = match body {
+                Body::RedirectBarred { .. } | Body::GagUnopposed { .. } | Body::GroundAnswered { .. } => {
+                    Actor::Counsel(staff("carl"))
+                }
+                _ => Actor::Staff(staff("rita")),
+            };
+            let (head, length) = (chain.head(), chain.length());
+            let allowed = chain.case().may(at, &actor, &body).is_ok();
+            match chain.append(at, actor, Digest([2; 32]), body) {
+                Ok(event) => {
+                    prop_assert!(allowed);
+                    prop_assert_eq!(event.header.hash().unwrap(), chain.head());
+                }
+                Err(Refused::NotNow(_)) => {
+                    prop_assert!(!allowed);
+                    prop_assert_eq!((head, length), (chain.head(), chain.length()));
+                }
+                Err(other) => return Err(TestCaseError::fail(other.to_string())),
+            }
+        }
+        let replayed = Chain::verify(chain.events().to_vec()).unwrap();
+        prop_assert_eq!(replayed.head(), chain.head());
+        prop_assert_eq!(replayed.case().name(), chain.case().name());
+        prop_assert_eq!(replayed.case().scope(), chain.case().scope());
+        for now in [Timestamp::MIN, chain.last_at(), Timestamp::MAX] {
+            let owed = chain.case().owed(now);
+            prop_assert_eq!(&replayed.case().owed(now), &owed);
+            // Only a closed case owes nothing: an open one always says what comes next.
+            prop_assert_eq!(owed.is_empty(), matches!(chain.case(), Case::Closed(_)));
+        }
+        let headers = HeaderChain::verify(chain.headers().cloned().collect()).unwrap();
+        prop_assert_eq!(headers.head(), chain.head());
+        for event in chain.events() {
+            prop_assert!(headers.opens(event.header.seq, &event.salt, &event.body).is_ok());
+            prop_assert!(headers.opens(event.header.seq, &Digest([0; 32]), &event.body).is_err());
+        }
+    }
+}
+
+/// What a case owes at each point of a course without obstacles: the steps in their order.
+#[test]
+fn what_is_owed_leads_from_receipt_to_closure() {
+    let mut world = world();
+    let steps = world.steps();
+    let owed = |steps: &[Step]| -> Vec<Owing> {
+        let mut owed: Vec<_> = world
+            .state(steps)
+            .owed(world.now)
+            .into_iter()
+            .map(|owed| owed.step)
+            .collect();
+        owed.dedup();
+        owed
+    };
+    assert_eq!(owed(&steps[..1]), [Owing::Parse]);
+    assert_eq!(owed(&steps[..3]), [Owing::Resolve]);
+    assert_eq!(owed(&steps[..4]), [Owing::Assess]);
+    let found = owed(&steps[..5]);
+    for step in [Owing::Redirect, Owing::Notify, Owing::AnswerGround] {
+        assert!(found.contains(&step), "{found:?}");
+    }
+    assert_eq!(owed(&steps), [Owing::Propose]);
+
+    let record = world.record(&steps);
+    let id = record.id;
+    let shown = world.show(&steps, record);
+    let chain = Chain::verify(shown.events.clone()).unwrap();
+    let at = |chain: &Chain| -> Vec<Owing> {
+        chain
+            .case()
+            .owed(world.now)
+            .into_iter()
+            .map(|owed| owed.step)
+            .collect()
+    };
+    assert_eq!(at(&chain), [Owing::Release]);
+    let mut chain = chain;
+    let mut next = |body| {
+        let time = chain.last_at();
+        chain.append(time, Actor::System, Digest([3; 32]), body).unwrap();
+        at(&chain)
+    };
+    assert_eq!(
+        next(Body::Released {
+            record: id,
+            package: Digest([4; 32]),
+            size: 9
+        }),
+        [Owing::Deliver]
+    );
+    assert_eq!(
+        next(Body::Delivered {
+            record: id,
+            how: "portal".into()
+        }),
+        [Owing::Close]
+    );
+    assert_eq!(
+        next(Body::Closed {
+            outcome: Outcome::Disclosed
+        }),
+        []
+    );
+}
+
+#[test]
+fn p09_the_late_notice_is_owed_the_moment_the_gag_ends_and_the_case_stays_open_until_then() {
+    let mut world = world();
+    world.demand.gag = Some(World::gag(Some("2026-12-24")));
+    let steps = world.steps();
+    let record = world.record(&steps);
+    let id = record.id;
+    let shown = world.show(&steps, record);
+    let mut chain = Chain::verify(shown.events).unwrap();
+    let mut next = |at: Timestamp, body| {
+        chain
+            .append(at, Actor::System, Digest([3; 32]), body)
+            .map(|_| chain.case().clone())
+    };
+    let (now, later) = (world.now, "2026-12-26T12:00:00Z".parse().unwrap());
+    let tenant = world.objects[0].account.tenant.clone();
+    let notice = |late| Body::Notified {
+        to: NoticeTo::Tenant,
+        tenant: tenant.clone(),
+        how: "letter".into(),
+        letter: Digest([6; 32]),
+        late,
+    };
+    assert!(next(now, notice(false)).is_err(), "a gag in force forbids it");
+    next(
+        now,
+        Body::Released {
+            record: id,
+            package: Digest([4; 32]),
+            size: 9,
+        },
+    )
+    .unwrap();
+    let case = next(
+        now,
+        Body::Delivered {
+            record: id,
+            how: "portal".into(),
+        },
+    )
+    .unwrap();
+    let steps = |case: &Case, at| -> Vec<Owing> { case.owed(at).into_iter().map(|owed| owed.step).collect() };
+    assert_eq!(steps(&case, now), [Owing::Wait]);
+    assert_eq!(steps(&case, later), [Owing::EndGag, Owing::LateNotice]);
+    assert!(
+        next(
+            now,
+            Body::Closed {
+                outcome: Outcome::Disclosed
+            }
+        )
+        .is_err()
+    );
+    next(
+        later,
+        Body::GagEnded {
+            reason: "its last day passed".into(),
+        },
+    )
+    .unwrap();
+    assert!(next(later, notice(false)).is_err(), "it is late, and says so");
+    let case = next(later, notice(true)).unwrap();
+    assert_eq!(steps(&case, later), [Owing::Close]);
+    next(
+        later,
+        Body::Closed {
+            outcome: Outcome::Disclosed,
+        },
+    )
+    .unwrap();
+}
+
+#[test]
+fn invariant_05_no_event_can_be_changed_moved_or_removed() {
+    let world = world();
+    let events = raw_chain(world.case, &world.steps());
+    assert!(matches!(Chain::verify(vec![]), Err(BrokenChain::Empty)));
+    for at in 0..events.len() - 1 {
+        let mut swapped = events.clone();
+        swapped.swap(at, at + 1);
+        assert!(Chain::verify(swapped).is_err());
+        let mut dropped = events.clone();
+        dropped.remove(at);
+        assert!(Chain::verify(dropped).is_err());
+        let mut salted = events.clone();
+        salted[at].salt = Digest([0; 32]);
+        assert!(matches!(
+            Chain::verify(salted),
+            Err(BrokenChain::Commitment { .. })
+        ));
+    }
+    let mut other = events.clone();
+    other[2].header.case = casework::ids::CaseId(uuid::Uuid::nil());
+    assert!(matches!(
+        Chain::verify(other),
+        Err(BrokenChain::OtherCase { at: 2 })
+    ));
+}
+
+#[test]
+fn invariant_10_a_case_is_full_at_its_limit() {
+    let world = world();
+    let first = world.steps_to_findings().swap_remove(0);
+    let note = Step {
+        actor: Actor::System,
+        body: Body::Note { text: "n".into() },
+    };
+    let steps: Vec<_> = std::iter::once(first)
+        .chain(std::iter::repeat_n(note, casework::chain::EVENTS_MAX - 1))
+        .collect();
+    let mut events = raw_chain(world.case, &steps);
+    let mut chain = Chain::verify(events.clone()).unwrap();
+    let full = chain.append(
+        chain.last_at(),
+        Actor::System,
+        Digest([0; 32]),
+        Body::Note { text: "n".into() },
+    );
+    assert!(matches!(full, Err(Refused::Full)));
+    events.push(events[1].clone());
+    assert!(matches!(Chain::verify(events), Err(BrokenChain::TooLong { .. })));
+}
