@@ -1,0 +1,200 @@
+//! The chain of custody as a package discloses it: every header, so that the chain verifies link by link, and the bodies
+//! that the authority may see. Counsel's reasons, objections, notes and what the provider knows about a person stay
+//! closed; their headers commit to them all the same.
+
+use std::{borrow::Cow, collections::BTreeSet};
+
+use casework::{
+    chain::HeaderChain,
+    demand::Demand,
+    event::{Actor, Body, Event, Header, Scope},
+    ids::{Digest, RecordId, StaffId},
+    record::ReleaseRecord,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// `custody.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Custody {
+    /// Always `amparo.custody/1`.
+    pub schema: CustodySchema,
+    /// From the first to the last when the package was made.
+    pub events: Vec<CustodyEvent>,
+}
+
+/// The schema tag of [`Custody`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CustodySchema {
+    /// Version 1.
+    #[serde(rename = "amparo.custody/1")]
+    V1,
+}
+
+/// One event as disclosed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustodyEvent {
+    /// Always there.
+    pub header: Header,
+    /// The body and the salt that opens the header's commitment to it; absent where it stays closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opened: Option<Opened>,
+}
+
+/// An opened body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "form", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Opened {
+    /// Here.
+    Here {
+        /// As in the event.
+        salt: Digest,
+        /// As in the event.
+        body: Box<Body>,
+    },
+    /// It proposes the record in `record.json`, and is not written twice.
+    ProposesRecord {
+        /// As in the event.
+        salt: Digest,
+    },
+}
+
+/// Whether an authority that receives `record` may see an event's body: what it sent itself, how the demand was read,
+/// what was narrowed, and the course of this very record.
+pub fn discloses(body: &Body, record: RecordId) -> bool {
+    match body {
+        Body::Received { .. } | Body::Parsed { .. } | Body::Narrowed { .. } => true,
+        Body::Proposed { record: proposed } => proposed.id == record,
+        Body::Approved { record: of, .. } | Body::Logged { record: of, .. } => *of == record,
+        _ => false,
+    }
+}
+
+impl Custody {
+    /// Closes the bodies that `record`'s recipient may not see.
+    pub fn disclose(events: &[Event], record: &ReleaseRecord) -> Self {
+        let events = events
+            .iter()
+            .map(|event| {
+                let opened = match &event.body {
+                    Body::Proposed { record: proposed } if **proposed == *record => {
+                        Some(Opened::ProposesRecord { salt: event.salt })
+                    }
+                    body if discloses(body, record.id) => Some(Opened::Here {
+                        salt: event.salt,
+                        body: Box::new(body.clone()),
+                    }),
+                    _ => None,
+                };
+                CustodyEvent {
+                    header: event.header.clone(),
+                    opened,
+                }
+            })
+            .collect();
+        Self {
+            schema: CustodySchema::V1,
+            events,
+        }
+    }
+}
+
+/// What a chain of custody shows about a record.
+#[derive(Debug)]
+pub(crate) struct Course {
+    /// Number of events.
+    pub(crate) length: u64,
+    /// When the demand arrived.
+    pub(crate) received_at: Timestamp,
+    /// SHA-256 of its bytes.
+    pub(crate) demand_bytes: Digest,
+    /// Who entered it or read it into the system, where people did: never its reviewers.
+    pub(crate) entered_by: BTreeSet<StaffId>,
+    /// The demand as last read before the record was drawn up.
+    pub(crate) demand: Demand,
+    /// Every narrowing before the record, in order.
+    pub(crate) narrowed: Vec<Scope>,
+    /// Approvals of the record: who, and the signature in base64.
+    pub(crate) approvals: Vec<(StaffId, String)>,
+    /// The docket index that the case noted for the record.
+    pub(crate) logged_at: Option<u64>,
+}
+
+/// Replays the disclosed chain: links, commitments, and the record's place in it. Gives the reason where it does not
+/// hold.
+pub(crate) fn course(custody: &Custody, record: &ReleaseRecord) -> Result<Course, String> {
+    let headers = custody.events.iter().map(|e| e.header.clone()).collect();
+    let chain = HeaderChain::verify(headers).map_err(|e| e.to_string())?;
+    let mut received = None;
+    let mut entered_by = BTreeSet::new();
+    let mut demand = None;
+    let mut narrowed = Vec::new();
+    let mut approvals = Vec::new();
+    let mut logged_at = None;
+    let mut proposed = false;
+    for (event, seq) in custody.events.iter().zip(0_u64..) {
+        let header = &event.header;
+        if header.case != record.case {
+            return Err("it is another case's".to_owned());
+        }
+        let (salt, body) = match &event.opened {
+            None => continue,
+            Some(Opened::Here { salt, body }) => (salt, Cow::Borrowed(body.as_ref())),
+            Some(Opened::ProposesRecord { salt }) => (
+                salt,
+                Cow::Owned(Body::Proposed {
+                    record: Box::new(record.clone()),
+                }),
+            ),
+        };
+        chain.opens(seq, salt, &body).map_err(|e| e.to_string())?;
+        match body.as_ref() {
+            Body::Received {
+                bytes,
+                entered_by: person,
+                ..
+            } if seq == 0 => {
+                received = Some((header.at, *bytes));
+                entered_by.extend(person.clone());
+            }
+            Body::Parsed { demand: read } if !proposed => {
+                demand = Some((**read).clone());
+                if let Actor::Staff(person) = &header.actor {
+                    entered_by.insert(person.clone());
+                }
+            }
+            Body::Narrowed { scope, .. } if !proposed => narrowed.push(scope.clone()),
+            Body::Proposed { record: own } if **own == *record => {
+                if seq != record.chain_length || header.prev != record.chain_head {
+                    return Err("the record stands at another place in the chain than it names".to_owned());
+                }
+                proposed = true;
+            }
+            Body::Approved {
+                record: of,
+                reviewer,
+                signature,
+            } if proposed && *of == record.id => {
+                approvals.push((reviewer.clone(), signature.clone()));
+            }
+            Body::Logged { record: of, index } if proposed && *of == record.id => logged_at = Some(*index),
+            _ => {}
+        }
+    }
+    let (received_at, demand_bytes) = received.ok_or("its first event does not show the demand's arrival")?;
+    if !proposed {
+        return Err("no event proposes this record".to_owned());
+    }
+    Ok(Course {
+        length: chain.length(),
+        received_at,
+        demand_bytes,
+        entered_by,
+        demand: demand.ok_or("no event shows how the demand was read")?,
+        narrowed,
+        approvals,
+        logged_at,
+    })
+}
