@@ -1,1 +1,294 @@
-//! gate_memory: to be written.
+//! What the gate remembers from one release to the next: used records, and the last checkpoint of each log.
+//!
+//! Trust: whoever controls this database alone opens nothing. Rolling it back lets a record, which two reviewers signed
+//! and witnesses saw, be used a second time until it expires, and hides a fork of the log from the gate though not from
+//! the witnesses. Keep it on the gate's own disk.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use casework::{
+    gate::{Memory, Remember},
+    ids::{CaseId, Digest, RecordId},
+};
+use sqlx::{Row as _, SqliteConnection, SqlitePool};
+use translog::{Checkpoint, Hash};
+
+/// Most logs whose checkpoints are remembered: as many as a trust policy may name.
+pub const LOGS_MAX: usize = translog::policy::LOGS_MAX;
+
+/// Why the gate's memory could not be read or written. Nothing may be opened then.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MemoryError {
+    /// The database failed; the source says how.
+    #[error("the gate's memory failed")]
+    Database(#[from] sqlx::Error),
+    /// A row does not hold what it should.
+    #[error("the gate's memory holds a bad {0}; stop the gate and restore it")]
+    Corrupt(&'static str),
+    /// The record was used in between.
+    #[error("record `{0}` was used before")]
+    Used(RecordId),
+    /// Another release moved the remembered checkpoint in between.
+    #[error("the gate's memory moved on while this release was being decided; decide again")]
+    Moved,
+    /// Over [`LOGS_MAX`].
+    #[error("the gate's memory has checkpoints of more than 64 logs")]
+    TooManyLogs,
+}
+
+/// The gate's memory, as the gate needs it. One implementation keeps it; tests put faults before and after it.
+#[async_trait]
+pub trait Remembers: Send + Sync {
+    /// What bears on a release of this record.
+    ///
+    /// # Errors
+    /// When it cannot be read; then nothing is released.
+    async fn recall(&self, record: RecordId, case: CaseId) -> Result<Memory, MemoryError>;
+
+    /// Makes a decision durable: returns only once it is, and all of it or nothing.
+    ///
+    /// # Errors
+    /// When it is not certain to be durable; then nothing is released, and the record may be used up all the same.
+    async fn remember(&self, decision: &Remember) -> Result<(), MemoryError>;
+}
+
+/// The gate's memory in SQLite. Cheap to clone.
+#[derive(Clone)]
+pub struct GateMemory {
+    pool: SqlitePool,
+}
+
+impl GateMemory {
+    /// The memory in this database, which must sync every commit to disk (`synchronous=FULL`).
+    pub fn new(pool: SqlitePool) -> Self {
+        Self { pool }
+    }
+}
+
+#[async_trait]
+impl Remembers for GateMemory {
+    async fn recall(&self, record: RecordId, case: CaseId) -> Result<Memory, MemoryError> {
+        // One read transaction: what it says of record, case and logs is of one moment.
+        let mut tx = self.pool.begin().await?;
+        let memory = Memory {
+            checkpoints: checkpoints(&mut tx).await?,
+            used: sqlx::query("SELECT 1 FROM gate_used_records WHERE record = ?")
+                .bind(record.0.as_bytes().as_slice())
+                .fetch_optional(&mut *tx)
+                .await?
+                .is_some(),
+            seen: seen(&mut tx, case).await?,
+        };
+        tx.rollback().await?;
+        Ok(memory)
+    }
+
+    async fn remember(&self, decision: &Remember) -> Result<(), MemoryError> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let inserted = sqlx::query(
+            "INSERT INTO gate_used_records (record, digest, case_id, length, head, used_at)
+             VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        )
+        .bind(decision.record.0.as_bytes().as_slice())
+        .bind(decision.digest.0.as_slice())
+        .bind(decision.case.0.as_bytes().as_slice())
+        .bind(integer(decision.seen.0)?)
+        .bind(decision.seen.1.0.as_slice())
+        .bind(decision.at.as_microsecond())
+        .execute(&mut *tx)
+        .await?;
+        if inserted.rows_affected() != 1 {
+            return Err(MemoryError::Used(decision.record));
+        }
+        if let Some((new, replaces)) = &decision.checkpoint {
+            replace_checkpoint(&mut tx, new, replaces.as_ref()).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+async fn checkpoints(tx: &mut SqliteConnection) -> Result<BTreeMap<String, Checkpoint>, MemoryError> {
+    let limit = i64::try_from(LOGS_MAX).unwrap_or(i64::MAX).saturating_add(1);
+    let rows = sqlx::query("SELECT origin, size, root FROM gate_checkpoints LIMIT ?")
+        .bind(limit)
+        .fetch_all(tx)
+        .await?;
+    if rows.len() > LOGS_MAX {
+        return Err(MemoryError::TooManyLogs);
+    }
+    let mut checkpoints = BTreeMap::new();
+    for row in rows {
+        let origin: String = row.try_get("origin")?;
+        let size: i64 = row.try_get("size")?;
+        let root: Vec<u8> = row.try_get("root")?;
+        let size = u64::try_from(size).map_err(|_| MemoryError::Corrupt("size"))?;
+        let root = Hash(root.try_into().map_err(|_| MemoryError::Corrupt("root"))?);
+        checkpoints.insert(origin.clone(), Checkpoint { origin, size, root });
+    }
+    Ok(checkpoints)
+}
+
+async fn seen(tx: &mut SqliteConnection, case: CaseId) -> Result<Option<(u64, Digest)>, MemoryError> {
+    let row = sqlx::query(
+        "SELECT length, head FROM gate_used_records WHERE case_id = ? ORDER BY length DESC LIMIT 1",
+    )
+    .bind(case.0.as_bytes().as_slice())
+    .fetch_optional(tx)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let length: i64 = row.try_get("length")?;
+    let head: Vec<u8> = row.try_get("head")?;
+    let length = u64::try_from(length).map_err(|_| MemoryError::Corrupt("length"))?;
+    let head = head.try_into().map_err(|_| MemoryError::Corrupt("head"))?;
+    Ok(Some((length, Digest(head))))
+}
+
+/// Compare and swap: the decision was made against the checkpoint that it replaces, or against none.
+async fn replace_checkpoint(
+    tx: &mut SqliteConnection,
+    new: &Checkpoint,
+    replaces: Option<&Checkpoint>,
+) -> Result<(), MemoryError> {
+    let done =
+        match replaces {
+            None => sqlx::query(
+                "INSERT INTO gate_checkpoints (origin, size, root) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            )
+            .bind(&new.origin)
+            .bind(integer(new.size)?)
+            .bind(new.root.0.as_slice())
+            .execute(tx)
+            .await?,
+            Some(old) => sqlx::query(
+                "UPDATE gate_checkpoints SET size = ?, root = ? WHERE origin = ? AND size = ? AND root = ?",
+            )
+            .bind(integer(new.size)?)
+            .bind(new.root.0.as_slice())
+            .bind(&new.origin)
+            .bind(integer(old.size)?)
+            .bind(old.root.0.as_slice())
+            .execute(tx)
+            .await?,
+        };
+    if done.rows_affected() == 1 {
+        Ok(())
+    } else {
+        Err(MemoryError::Moved)
+    }
+}
+
+fn integer(number: u64) -> Result<i64, MemoryError> {
+    i64::try_from(number).map_err(|_| MemoryError::Corrupt("number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
+
+    async fn memory(path: &std::path::Path) -> GateMemory {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .synchronous(SqliteSynchronous::Full);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(2)
+            .connect_with(options)
+            .await
+            .unwrap();
+        sqlx::raw_sql(include_str!("../migrations/0004_gate.sql"))
+            .execute(&pool)
+            .await
+            .ok();
+        GateMemory::new(pool)
+    }
+
+    fn checkpoint(size: u64) -> Checkpoint {
+        Checkpoint {
+            origin: "docket.test".to_owned(),
+            size,
+            root: Hash([size.to_be_bytes()[7]; 32]),
+        }
+    }
+
+    fn decision(record: u128, case: u128, length: u64) -> Remember {
+        Remember {
+            record: RecordId(uuid::Uuid::from_u128(record)),
+            digest: Digest::of(&[&record.to_be_bytes()]),
+            case: CaseId(uuid::Uuid::from_u128(case)),
+            seen: (length, Digest::of(&[&length.to_be_bytes()])),
+            checkpoint: None,
+            at: jiff::Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[tokio::test]
+    async fn invariant_02_a_used_record_is_used_after_a_restart_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("gate.sqlite");
+        let first = decision(1, 7, 12);
+        {
+            let memory = memory(&path).await;
+            assert_eq!(
+                memory.recall(first.record, first.case).await.unwrap(),
+                Memory::default()
+            );
+            memory.remember(&first).await.unwrap();
+            memory.pool.close().await;
+        }
+        let memory = memory(&path).await;
+        let recalled = memory.recall(first.record, first.case).await.unwrap();
+        assert!(recalled.used);
+        assert_eq!(recalled.seen, Some(first.seen));
+        assert!(matches!(memory.remember(&first).await, Err(MemoryError::Used(_))));
+        // The same record under another id is the same record.
+        let renamed = Remember {
+            record: RecordId(uuid::Uuid::from_u128(2)),
+            ..first
+        };
+        assert!(matches!(
+            memory.remember(&renamed).await,
+            Err(MemoryError::Used(_))
+        ));
+        for change in [
+            "UPDATE gate_used_records SET used_at = 1",
+            "DELETE FROM gate_used_records",
+        ] {
+            assert!(sqlx::query(change).execute(&memory.pool).await.is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn invariant_03_a_remembered_checkpoint_is_swapped_or_nothing_is_remembered() {
+        let dir = tempfile::tempdir().unwrap();
+        let memory = memory(&dir.path().join("gate.sqlite")).await;
+        let with = |record, new: u64, old: Option<u64>| Remember {
+            checkpoint: Some((checkpoint(new), old.map(checkpoint))),
+            ..decision(record, record, 5)
+        };
+        memory.remember(&with(1, 10, None)).await.unwrap();
+        memory.remember(&with(2, 20, Some(10))).await.unwrap();
+        // Decided against a checkpoint that is no longer the one remembered.
+        for stale in [with(3, 15, Some(10)), with(3, 30, None)] {
+            assert!(matches!(memory.remember(&stale).await, Err(MemoryError::Moved)));
+            assert!(
+                !memory.recall(stale.record, stale.case).await.unwrap().used,
+                "all or nothing"
+            );
+        }
+        let recalled = memory
+            .recall(RecordId(uuid::Uuid::nil()), CaseId(uuid::Uuid::nil()))
+            .await
+            .unwrap();
+        assert_eq!(recalled.checkpoints.get("docket.test"), Some(&checkpoint(20)));
+        assert!(
+            sqlx::query("UPDATE gate_checkpoints SET size = 1")
+                .execute(&memory.pool)
+                .await
+                .is_err()
+        );
+    }
+}

@@ -1,0 +1,321 @@
+//! Accounts: their wrapped keys, what is known of the person, and their end.
+
+use async_trait::async_trait;
+use casework::{
+    demand::CountryCode,
+    facts::AccountFacts,
+    ids::{AccountId, RegionId, TenantId},
+};
+use envelope::keys::{Wrapped, WrappedAccount};
+use jiff::Timestamp;
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
+
+use super::{
+    StoreError, VaultStore,
+    provision::{must_exist, wrapped},
+    row::{country, get, kind},
+    writer::Change,
+};
+
+/// What is known of the person behind an account. `None` is unknown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountDetails {
+    /// Where the person resides.
+    pub person_country: Option<CountryCode>,
+    /// Whether a "United States person".
+    pub us_person: Option<bool>,
+    /// Whether bound by professional privilege.
+    pub privileged: Option<bool>,
+}
+
+impl VaultStore {
+    /// The account's row and wrapped keys in a region; no chain where it has no key there.
+    ///
+    /// # Errors
+    /// [`StoreError::AccountDestroyed`] when its key was destroyed.
+    pub async fn account(
+        &self,
+        tenant: &TenantId,
+        account: &AccountId,
+        region: &RegionId,
+    ) -> Result<Option<(i64, Option<WrappedAccount>)>, StoreError> {
+        let row = sqlx::query(
+            "SELECT a.seq, a.destroyed_at, tk.wrapped, ak.wrapped FROM account a \
+             LEFT JOIN account_key ak ON ak.account = a.seq AND ak.region = ?3 \
+             LEFT JOIN tenant_key tk ON tk.tenant = a.tenant AND tk.region = ?3 \
+             WHERE a.tenant = ?1 AND a.id = ?2",
+        )
+        .bind(tenant.as_str())
+        .bind(account.as_str())
+        .bind(region.as_str())
+        .fetch_optional(&self.database.pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        if get::<Option<i64>>(&row, 1)?.is_some() {
+            return Err(StoreError::AccountDestroyed);
+        }
+        let keys = (get::<Option<&[u8]>>(&row, 2)?, get::<Option<&[u8]>>(&row, 3)?);
+        let chain = match keys {
+            (Some(tenant_key), Some(account_key)) => Some(WrappedAccount {
+                region: region.as_str().to_owned(),
+                tenant: tenant.as_str().to_owned(),
+                account: account.as_str().to_owned(),
+                tenant_key: wrapped(tenant_key)?,
+                account_key: wrapped(account_key)?,
+            }),
+            _ => None,
+        };
+        Ok(Some((get(&row, 0)?, chain)))
+    }
+
+    /// Records an account's wrapped key in a region, and the account itself, unless they are there. Read it back with
+    /// [`VaultStore::account`]: another caller may have been first.
+    ///
+    /// # Errors
+    /// [`StoreError::AccountDestroyed`] when its key was destroyed.
+    pub async fn add_account_key(
+        &self,
+        tenant: TenantId,
+        account: AccountId,
+        key: Option<(RegionId, Wrapped)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let change = AddAccount {
+            tenant,
+            account,
+            key,
+            now,
+        };
+        self.writer.change(change).await
+    }
+
+    /// States what is known of the person behind an account.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub async fn describe_account(
+        &self,
+        tenant: &TenantId,
+        account: &AccountId,
+        details: AccountDetails,
+    ) -> Result<(), StoreError> {
+        let change = DescribeAccount {
+            tenant: tenant.clone(),
+            account: account.clone(),
+            details,
+        };
+        self.writer.change(change).await
+    }
+
+    /// Records another identifier of an account, in lower case.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub async fn add_alias(
+        &self,
+        tenant: &TenantId,
+        account: &AccountId,
+        alias: &str,
+    ) -> Result<(), StoreError> {
+        let change = AddAlias {
+            tenant: tenant.clone(),
+            account: account.clone(),
+            alias: alias.to_lowercase(),
+        };
+        self.writer.change(change).await
+    }
+
+    /// Forgets an account's wrapped keys, in every region and in the write-ahead log too.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub async fn destroy_account(
+        &self,
+        tenant: &TenantId,
+        account: &AccountId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let change = DestroyAccount {
+            tenant: tenant.clone(),
+            account: account.clone(),
+            now,
+        };
+        self.writer.change(change).await
+    }
+
+    /// The accounts of every tenant that `identifier` names exactly, by id or alias: one entry for each region in which
+    /// one has a key. Accounts whose keys were destroyed are not among them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find_accounts(&self, identifier: &str) -> Result<Vec<AccountFacts>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT a.tenant, a.id, t.kind, t.country, r.id, r.country, a.person_country, a.us_person, a.privileged \
+             FROM account a JOIN tenant t ON t.id = a.tenant JOIN account_key ak ON ak.account = a.seq \
+             JOIN region r ON r.id = ak.region WHERE a.destroyed_at IS NULL AND a.seq IN \
+             (SELECT seq FROM account WHERE id = ?1 UNION SELECT account FROM alias WHERE alias = ?1) \
+             ORDER BY a.tenant, a.id, r.id",
+        )
+        .bind(identifier.trim().to_lowercase())
+        .fetch_all(&self.database.pool)
+        .await?;
+        rows.iter().map(facts).collect()
+    }
+
+    /// Facts about one account, one entry for each region in which it has a key.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn account_facts(
+        &self,
+        tenant: &TenantId,
+        account: &AccountId,
+    ) -> Result<Vec<AccountFacts>, StoreError> {
+        let mut found = self.find_accounts(account.as_str()).await?;
+        found.retain(|facts| facts.tenant == *tenant && facts.account == *account);
+        Ok(found)
+    }
+}
+
+fn facts(row: &SqliteRow) -> Result<AccountFacts, StoreError> {
+    Ok(AccountFacts {
+        tenant: TenantId::new(get::<String>(row, 0)?)?,
+        account: AccountId::new(get::<String>(row, 1)?)?,
+        tenant_kind: kind(row, 2)?,
+        tenant_country: CountryCode::new(get::<String>(row, 3)?)?,
+        region: RegionId::new(get::<String>(row, 4)?)?,
+        region_country: CountryCode::new(get::<String>(row, 5)?)?,
+        person_country: country(get(row, 6)?)?,
+        us_person: get(row, 7)?,
+        privileged: get(row, 8)?,
+    })
+}
+
+/// Row and destruction of an account.
+async fn find(
+    db: &mut SqliteConnection,
+    tenant: &TenantId,
+    account: &AccountId,
+) -> Result<Option<(i64, bool)>, StoreError> {
+    let row = sqlx::query("SELECT seq, destroyed_at IS NOT NULL FROM account WHERE tenant = ? AND id = ?")
+        .bind(tenant.as_str())
+        .bind(account.as_str())
+        .fetch_optional(db)
+        .await?;
+    row.map(|row| Ok((get(&row, 0)?, get(&row, 1)?))).transpose()
+}
+
+struct AddAccount {
+    tenant: TenantId,
+    account: AccountId,
+    key: Option<(RegionId, Wrapped)>,
+    now: Timestamp,
+}
+
+#[async_trait]
+impl Change for AddAccount {
+    type Output = ();
+    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+        must_exist(db, &self.tenant, self.key.as_ref().map(|(region, _)| region)).await?;
+        let seq = match find(db, &self.tenant, &self.account).await? {
+            Some((_, true)) => return Err(StoreError::AccountDestroyed),
+            Some((seq, false)) => seq,
+            None => sqlx::query("INSERT INTO account (tenant, id, created_at) VALUES (?, ?, ?)")
+                .bind(self.tenant.as_str())
+                .bind(self.account.as_str())
+                .bind(self.now.as_microsecond())
+                .execute(&mut *db)
+                .await?
+                .last_insert_rowid(),
+        };
+        if let Some((region, key)) = &self.key {
+            sqlx::query(
+                "INSERT INTO account_key (account, region, wrapped) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            )
+            .bind(seq)
+            .bind(region.as_str())
+            .bind(key.as_bytes())
+            .execute(db)
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+struct DescribeAccount {
+    tenant: TenantId,
+    account: AccountId,
+    details: AccountDetails,
+}
+
+#[async_trait]
+impl Change for DescribeAccount {
+    type Output = ();
+    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+        let done = sqlx::query(
+            "UPDATE account SET person_country = ?, us_person = ?, privileged = ? WHERE tenant = ? AND id = ?",
+        )
+        .bind(self.details.person_country.as_ref().map(CountryCode::as_str))
+        .bind(self.details.us_person)
+        .bind(self.details.privileged)
+        .bind(self.tenant.as_str())
+        .bind(self.account.as_str())
+        .execute(db)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Err(StoreError::NoSuchAccount);
+        }
+        Ok(())
+    }
+}
+
+struct AddAlias {
+    tenant: TenantId,
+    account: AccountId,
+    alias: String,
+}
+
+#[async_trait]
+impl Change for AddAlias {
+    type Output = ();
+    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+        let (seq, _) = find(db, &self.tenant, &self.account)
+            .await?
+            .ok_or(StoreError::NoSuchAccount)?;
+        sqlx::query("INSERT INTO alias (alias, account) VALUES (?, ?) ON CONFLICT DO NOTHING")
+            .bind(self.alias.as_str())
+            .bind(seq)
+            .execute(db)
+            .await?;
+        Ok(())
+    }
+}
+
+struct DestroyAccount {
+    tenant: TenantId,
+    account: AccountId,
+    now: Timestamp,
+}
+
+#[async_trait]
+impl Change for DestroyAccount {
+    type Output = ();
+    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+        let (seq, _) = find(db, &self.tenant, &self.account)
+            .await?
+            .ok_or(StoreError::NoSuchAccount)?;
+        sqlx::query("DELETE FROM account_key WHERE account = ?")
+            .bind(seq)
+            .execute(&mut *db)
+            .await?;
+        sqlx::query("UPDATE account SET destroyed_at = coalesce(destroyed_at, ?) WHERE seq = ?")
+            .bind(self.now.as_microsecond())
+            .bind(seq)
+            .execute(db)
+            .await?;
+        Ok(())
+    }
+    fn scrub(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,128 @@
+//! Metadata of the vault: who may store, and what is stored where.
+//!
+//! The store is not trusted with content: what is secret in a row is sealed under the object's key, and wrapped keys open
+//! only for their own place. It is trusted to keep names, sizes and times, and to forget a wrapped key when told to.
+
+mod account;
+mod bucket;
+mod condition;
+mod list;
+mod object;
+mod provision;
+mod row;
+mod scope;
+mod upload;
+mod writer;
+
+use casework::ids::IdError;
+
+use crate::database::{Database, is_disk_full};
+
+pub use self::{
+    account::AccountDetails,
+    bucket::{BucketRow, NewBucketRow},
+    condition::{EtagMatch, WriteConditions},
+    list::{ListEntry, ListPage, ListRequest, UploadPage},
+    object::{NewObject, NewPart, ObjectRow, PartRow, Removal, Written},
+    provision::{AccessKeyRow, NewAccess, TenantRow},
+    scope::{SCOPE_PAGE, ScopedObject},
+    upload::{CompleteUpload, NewUpload, UploadRow},
+};
+
+/// Why the metadata store refused or failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// No such tenant.
+    #[error("no such tenant")]
+    NoSuchTenant,
+    /// No such region.
+    #[error("no such region")]
+    NoSuchRegion,
+    /// No such account.
+    #[error("no such account")]
+    NoSuchAccount,
+    /// No such bucket.
+    #[error("no such bucket")]
+    NoSuchBucket,
+    /// No such object.
+    #[error("no such object")]
+    NoSuchKey,
+    /// No such upload.
+    #[error("no such upload")]
+    NoSuchUpload,
+    /// A part is not there as the caller saw it.
+    #[error("part {number} is not there")]
+    NoSuchPart {
+        /// Its number.
+        number: u32,
+    },
+    /// It exists already, and differs.
+    #[error("`{what}` exists already")]
+    Exists {
+        /// What.
+        what: String,
+    },
+    /// The bucket holds objects.
+    #[error("the bucket is not empty")]
+    NotEmpty,
+    /// The tenant has as many buckets as it may.
+    #[error("the tenant has {max} buckets, as many as it may")]
+    TooManyBuckets {
+        /// The limit.
+        max: u32,
+    },
+    /// A condition on the object that is there does not hold.
+    #[error("a precondition does not hold")]
+    Precondition,
+    /// The account's key was destroyed.
+    #[error("the account's key was destroyed")]
+    AccountDestroyed,
+    /// The disk is full; nothing of the change was kept.
+    #[error("the disk is full; free some space and try again")]
+    DiskFull,
+    /// A row holds what no version of this program wrote.
+    #[error("the database holds a row that makes no sense: {0}")]
+    Nonsense(&'static str),
+    /// The writer is gone: the service is shutting down.
+    #[error("the database no longer takes changes; the service is stopping")]
+    Stopped,
+    /// The database failed. Whether the change was kept is not known.
+    #[error("the database failed")]
+    Database(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        if is_disk_full(&error) {
+            Self::DiskFull
+        } else {
+            Self::Database(error)
+        }
+    }
+}
+
+impl From<IdError> for StoreError {
+    fn from(_: IdError) -> Self {
+        Self::Nonsense("an identifier")
+    }
+}
+
+/// Metadata of the vault. Cheap to clone.
+#[derive(Clone)]
+pub struct VaultStore {
+    database: Database,
+    writer: writer::Writer,
+}
+
+impl VaultStore {
+    /// The store in a migrated database. Starts the task through which every change goes: changes that arrive while one
+    /// transaction is committed share the next one, so that many small writers pay for one `fsync`.
+    ///
+    /// # Errors
+    /// When a connection cannot be opened.
+    pub async fn new(database: Database) -> Result<Self, StoreError> {
+        let writer = writer::Writer::start(database.connect().await?);
+        Ok(Self { database, writer })
+    }
+}

@@ -1,0 +1,334 @@
+//! Regions, tenants and access keys.
+
+use async_trait::async_trait;
+use casework::{
+    demand::CountryCode,
+    facts::TenantKind,
+    ids::{RegionId, TenantId},
+};
+use envelope::keys::Wrapped;
+use jiff::Timestamp;
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
+
+use super::{
+    StoreError, VaultStore,
+    row::{get, kind, kind_name},
+    writer::Change,
+};
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantRow {
+    /// Its id.
+    pub id: TenantId,
+    /// What it is.
+    pub kind: TenantKind,
+    /// Where it is established.
+    pub country: CountryCode,
+}
+
+/// An access key to be recorded.
+#[derive(Debug, Clone)]
+pub struct NewAccess {
+    /// Its id.
+    pub id: String,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Its secret, sealed under the deployment's key.
+    pub sealed_secret: Vec<u8>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// An access key.
+#[derive(Debug, Clone)]
+pub struct AccessKeyRow {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Its secret, sealed under the deployment's key.
+    pub sealed_secret: Vec<u8>,
+}
+
+impl VaultStore {
+    /// Records a region. Said again alike, it changes nothing.
+    ///
+    /// # Errors
+    /// When it is recorded with another country.
+    pub async fn create_region(&self, id: RegionId, country: CountryCode) -> Result<(), StoreError> {
+        self.writer.change(CreateRegion { id, country }).await
+    }
+
+    /// The regions, by id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn regions(&self) -> Result<Vec<(RegionId, CountryCode)>, StoreError> {
+        let rows = sqlx::query("SELECT id, country FROM region ORDER BY id")
+            .fetch_all(&self.database.pool)
+            .await?;
+        let read = |row| {
+            Ok((
+                RegionId::new(get::<String>(row, 0)?)?,
+                CountryCode::new(get::<String>(row, 1)?)?,
+            ))
+        };
+        rows.iter().map(read).collect()
+    }
+
+    /// Records a tenant. Said again alike, it changes nothing.
+    ///
+    /// # Errors
+    /// When it is recorded with another kind or country.
+    pub async fn create_tenant(&self, tenant: TenantRow, now: Timestamp) -> Result<(), StoreError> {
+        self.writer.change(CreateTenant { tenant, now }).await
+    }
+
+    /// The tenants, by id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tenants(&self) -> Result<Vec<TenantRow>, StoreError> {
+        let sql = "SELECT id, kind, country FROM tenant ORDER BY id";
+        let rows = sqlx::query(sql).fetch_all(&self.database.pool).await?;
+        rows.iter().map(tenant_row).collect()
+    }
+
+    /// The tenant's wrapped key in a region.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tenant_key(
+        &self,
+        tenant: &TenantId,
+        region: &RegionId,
+    ) -> Result<Option<Wrapped>, StoreError> {
+        let found: Option<Vec<u8>> =
+            sqlx::query_scalar("SELECT wrapped FROM tenant_key WHERE tenant = ? AND region = ?")
+                .bind(tenant.as_str())
+                .bind(region.as_str())
+                .fetch_optional(&self.database.pool)
+                .await?;
+        found.as_deref().map(wrapped).transpose()
+    }
+
+    /// Records a tenant's wrapped key in a region, unless there is one; gives the one that is there then.
+    ///
+    /// # Errors
+    /// When there is no such tenant or region.
+    pub async fn add_tenant_key(
+        &self,
+        tenant: TenantId,
+        region: RegionId,
+        key: Wrapped,
+    ) -> Result<Wrapped, StoreError> {
+        self.writer.change(AddTenantKey { tenant, region, key }).await
+    }
+
+    /// Records an access key.
+    ///
+    /// # Errors
+    /// When there is no such tenant, or the id is taken.
+    pub async fn create_access_key(&self, key: NewAccess) -> Result<(), StoreError> {
+        self.writer.change(key).await
+    }
+
+    /// The access key of this id, unless it was disabled.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn access_key(&self, id: &str) -> Result<Option<AccessKeyRow>, StoreError> {
+        let sql = "SELECT tenant, sealed_secret FROM access_key WHERE id = ? AND disabled_at IS NULL";
+        let Some(row) = sqlx::query(sql)
+            .bind(id)
+            .fetch_optional(&self.database.pool)
+            .await?
+        else {
+            return Ok(None);
+        };
+        Ok(Some(AccessKeyRow {
+            tenant: TenantId::new(get::<String>(&row, 0)?)?,
+            sealed_secret: get(&row, 1)?,
+        }))
+    }
+
+    /// Disables an access key for good.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn disable_access_key(&self, id: &str, now: Timestamp) -> Result<(), StoreError> {
+        let change = DisableAccess {
+            id: id.to_owned(),
+            now,
+        };
+        self.writer.change(change).await
+    }
+}
+
+pub(super) fn wrapped(bytes: &[u8]) -> Result<Wrapped, StoreError> {
+    Wrapped::from_bytes(bytes).map_err(|_| StoreError::Nonsense("a wrapped key"))
+}
+
+fn tenant_row(row: &SqliteRow) -> Result<TenantRow, StoreError> {
+    Ok(TenantRow {
+        id: TenantId::new(get::<String>(row, 0)?)?,
+        kind: kind(row, 1)?,
+        country: CountryCode::new(get::<String>(row, 2)?)?,
+    })
+}
+
+/// Checks that tenant and region are there.
+pub(super) async fn must_exist(
+    db: &mut SqliteConnection,
+    tenant: &TenantId,
+    region: Option<&RegionId>,
+) -> Result<(), StoreError> {
+    let row = sqlx::query(
+        "SELECT EXISTS (SELECT 1 FROM tenant WHERE id = ?), EXISTS (SELECT 1 FROM region WHERE id = ?)",
+    )
+    .bind(tenant.as_str())
+    .bind(region.map(RegionId::as_str))
+    .fetch_one(db)
+    .await?;
+    if !get::<bool>(&row, 0)? {
+        return Err(StoreError::NoSuchTenant);
+    }
+    if region.is_some() && !get::<bool>(&row, 1)? {
+        return Err(StoreError::NoSuchRegion);
+    }
+    Ok(())
+}
+
+struct CreateRegion {
+    id: RegionId,
+    country: CountryCode,
+}
+
+#[async_trait]
+impl Change for CreateRegion {
+    type Output = ();
+    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+        let there: Option<String> = sqlx::query_scalar("SELECT country FROM region WHERE id = ?")
+            .bind(self.id.as_str())
+            .fetch_optional(&mut *db)
+            .await?;
+        match there {
+            Some(country) if country == self.country.as_str() => return Ok(()),
+            Some(_) => {
+                return Err(StoreError::Exists {
+                    what: self.id.to_string(),
+                });
+            }
+            None => {}
+        }
+        sqlx::query("INSERT INTO region (id, country) VALUES (?, ?)")
+            .bind(self.id.as_str())
+            .bind(self.country.as_str())
+            .execute(db)
+            .await?;
+        Ok(())
+    }
+}
+
+struct CreateTenant {
+    tenant: TenantRow,
+    now: Timestamp,
+}
+
+#[async_trait]
+impl Change for CreateTenant {
+    type Output = ();
+    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+        let there = sqlx::query("SELECT id, kind, country FROM tenant WHERE id = ?")
+            .bind(self.tenant.id.as_str())
+            .fetch_optional(&mut *db)
+            .await?;
+        if let Some(row) = there {
+            if tenant_row(&row)? == self.tenant {
+                return Ok(());
+            }
+            let what = self.tenant.id.to_string();
+            return Err(StoreError::Exists { what });
+        }
+        sqlx::query("INSERT INTO tenant (id, kind, country, created_at) VALUES (?, ?, ?, ?)")
+            .bind(self.tenant.id.as_str())
+            .bind(kind_name(self.tenant.kind))
+            .bind(self.tenant.country.as_str())
+            .bind(self.now.as_microsecond())
+            .execute(db)
+            .await?;
+        Ok(())
+    }
+}
+
+struct AddTenantKey {
+    tenant: TenantId,
+    region: RegionId,
+    key: Wrapped,
+}
+
+#[async_trait]
+impl Change for AddTenantKey {
+    type Output = Wrapped;
+    async fn apply(&self, db: &mut SqliteConnection) -> Result<Wrapped, StoreError> {
+        must_exist(db, &self.tenant, Some(&self.region)).await?;
+        sqlx::query(
+            "INSERT INTO tenant_key (tenant, region, wrapped) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        )
+        .bind(self.tenant.as_str())
+        .bind(self.region.as_str())
+        .bind(self.key.as_bytes())
+        .execute(&mut *db)
+        .await?;
+        let key: Vec<u8> =
+            sqlx::query_scalar("SELECT wrapped FROM tenant_key WHERE tenant = ? AND region = ?")
+                .bind(self.tenant.as_str())
+                .bind(self.region.as_str())
+                .fetch_one(db)
+                .await?;
+        wrapped(&key)
+    }
+}
+
+#[async_trait]
+impl Change for NewAccess {
+    type Output = ();
+    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+        must_exist(db, &self.tenant, None).await?;
+        let done = sqlx::query(
+            "INSERT INTO access_key (id, tenant, sealed_secret, created_at) VALUES (?, ?, ?, ?) \
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(self.id.as_str())
+        .bind(self.tenant.as_str())
+        .bind(self.sealed_secret.as_slice())
+        .bind(self.created_at.as_microsecond())
+        .execute(db)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Err(StoreError::Exists {
+                what: self.id.clone(),
+            });
+        }
+        Ok(())
+    }
+}
+
+struct DisableAccess {
+    id: String,
+    now: Timestamp,
+}
+
+#[async_trait]
+impl Change for DisableAccess {
+    type Output = ();
+    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE access_key SET disabled_at = ?, sealed_secret = x'' WHERE id = ? AND disabled_at IS NULL",
+        )
+        .bind(self.now.as_microsecond())
+        .bind(self.id.as_str())
+        .execute(db)
+        .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,349 @@
+//! Multipart uploads. An upload has its object's id and key from the start, so that completing it moves no part.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use casework::{
+    demand::Category,
+    ids::{AccountId, ObjectId, RegionId, TenantId},
+};
+use envelope::keys::{Wrapped, WrappedAccount, WrappedChain};
+use jiff::Timestamp;
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
+
+use super::{
+    NewObject, PartRow, StoreError, VaultStore, WriteConditions, Written,
+    object::{admit, free_parts, insert, remove},
+    row::{blob_id, bytes, category, category_name, get, object_id, signed, time, unsigned, utf8},
+    writer::Change,
+};
+use crate::blobs::BlobId;
+
+/// An upload to be begun.
+#[derive(Debug, Clone)]
+pub struct NewUpload {
+    /// Its random id.
+    pub id: [u8; 16],
+    /// The object it will be.
+    pub object: ObjectId,
+    /// The bucket's row.
+    pub bucket: i64,
+    /// The key it will be stored at.
+    pub key: String,
+    /// The account's row.
+    pub account: i64,
+    /// Where it lies.
+    pub region: RegionId,
+    /// What it is.
+    pub category: Category,
+    /// The time it concerns.
+    pub concerns_at: Timestamp,
+    /// The object's key, wrapped.
+    pub wrapped_key: Wrapped,
+    /// Checksum algorithm and type, as the service writes them.
+    pub checksum: Option<String>,
+    /// What was said of the object at the start, sealed.
+    pub sealed_metadata: Vec<u8>,
+    /// When it was begun.
+    pub created_at: Timestamp,
+}
+
+/// An upload under way.
+#[derive(Debug, Clone)]
+pub struct UploadRow {
+    /// Its id.
+    pub id: [u8; 16],
+    /// The object it will be.
+    pub object: ObjectId,
+    /// The key it will be stored at.
+    pub key: String,
+    /// The account's row.
+    pub account_seq: i64,
+    /// Its account.
+    pub account: AccountId,
+    /// Where it lies.
+    pub region: RegionId,
+    /// What it is.
+    pub category: Category,
+    /// The time it concerns.
+    pub concerns_at: Timestamp,
+    /// The object's wrapped key under the keys above; `None` when the account's key was destroyed.
+    pub chain: Option<WrappedChain>,
+    /// The object's own wrapped key.
+    pub wrapped_key: Wrapped,
+    /// Checksum algorithm and type.
+    pub checksum: Option<String>,
+    /// What was said of the object at the start, sealed.
+    pub sealed_metadata: Vec<u8>,
+    /// When it was begun.
+    pub created_at: Timestamp,
+}
+
+/// A completion.
+#[derive(Debug, Clone)]
+pub struct CompleteUpload {
+    /// The upload.
+    pub upload: [u8; 16],
+    /// The object it becomes.
+    pub object: NewObject,
+    /// The parts it consists of, each with the blob that the caller saw there.
+    pub parts: BTreeMap<u32, BlobId>,
+    /// What must hold of an object in its place.
+    pub conditions: WriteConditions,
+}
+
+macro_rules! upload_sql {
+    ($filter:literal) => {
+        concat!(
+            "SELECT u.id, u.object, u.key, u.account, a.tenant, a.id, u.region, u.category, u.concerns_at, ",
+            "u.wrapped_key, u.checksum, u.sealed_metadata, u.created_at, tk.wrapped, ak.wrapped ",
+            "FROM upload u JOIN account a ON a.seq = u.account ",
+            "LEFT JOIN account_key ak ON ak.account = u.account AND ak.region = u.region ",
+            "LEFT JOIN tenant_key tk ON tk.tenant = a.tenant AND tk.region = u.region ",
+            $filter
+        )
+    };
+}
+pub(super) use upload_sql;
+
+pub(super) fn upload_row(row: &SqliteRow) -> Result<UploadRow, StoreError> {
+    let wrapped =
+        |bytes: &[u8]| Wrapped::from_bytes(bytes).map_err(|_| StoreError::Nonsense("a wrapped key"));
+    let object = object_id(row, 1)?;
+    let tenant = TenantId::new(get::<String>(row, 4)?)?;
+    let account = AccountId::new(get::<String>(row, 5)?)?;
+    let region = RegionId::new(get::<String>(row, 6)?)?;
+    let wrapped_key = wrapped(get(row, 9)?)?;
+    let above = (get::<Option<&[u8]>>(row, 13)?, get::<Option<&[u8]>>(row, 14)?);
+    let chain = match above {
+        (Some(tenant_key), Some(account_key)) => Some(WrappedChain {
+            account: WrappedAccount {
+                region: region.as_str().to_owned(),
+                tenant: tenant.as_str().to_owned(),
+                account: account.as_str().to_owned(),
+                tenant_key: wrapped(tenant_key)?,
+                account_key: wrapped(account_key)?,
+            },
+            object: object.0.into_bytes(),
+            object_key: wrapped_key.clone(),
+        }),
+        _ => None,
+    };
+    Ok(UploadRow {
+        id: bytes(row, 0)?,
+        object,
+        key: utf8(row, 2)?,
+        account_seq: get(row, 3)?,
+        account,
+        region,
+        category: category(row, 7)?,
+        concerns_at: time(row, 8)?,
+        chain,
+        wrapped_key,
+        checksum: get(row, 10)?,
+        sealed_metadata: get(row, 11)?,
+        created_at: time(row, 12)?,
+    })
+}
+
+impl VaultStore {
+    /// Records the beginning of an upload.
+    ///
+    /// # Errors
+    /// When bucket or account key are gone, or the database fails.
+    pub async fn begin_upload(&self, upload: NewUpload) -> Result<(), StoreError> {
+        self.writer.change(upload).await
+    }
+
+    /// The upload of this id, at this very key.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn upload(
+        &self,
+        bucket: i64,
+        key: &str,
+        id: [u8; 16],
+    ) -> Result<Option<UploadRow>, StoreError> {
+        const SQL: &str = upload_sql!("WHERE u.id = ? AND u.bucket = ? AND u.key = ?");
+        let query = sqlx::query(SQL)
+            .bind(id.as_slice())
+            .bind(bucket)
+            .bind(key.as_bytes());
+        query
+            .fetch_optional(&self.database.pool)
+            .await?
+            .as_ref()
+            .map(upload_row)
+            .transpose()
+    }
+
+    /// Records a part, in the place of any of the same number.
+    ///
+    /// # Errors
+    /// When the upload ended, or the database fails.
+    pub async fn put_part(&self, upload: [u8; 16], part: PartRow) -> Result<Written, StoreError> {
+        self.writer.change(PutPart { upload, part }).await
+    }
+
+    /// Makes the upload an object.
+    ///
+    /// # Errors
+    /// When the upload ended, a part changed meanwhile, a condition does not hold, or the database fails.
+    pub async fn complete_upload(&self, completion: CompleteUpload) -> Result<Written, StoreError> {
+        self.writer.change(completion).await
+    }
+
+    /// Ends an upload and forgets its parts.
+    ///
+    /// # Errors
+    /// When there is none, or the database fails.
+    pub async fn abort_upload(&self, upload: [u8; 16]) -> Result<Written, StoreError> {
+        self.writer.change(AbortUpload(upload)).await
+    }
+}
+
+#[async_trait]
+impl Change for NewUpload {
+    type Output = ();
+    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+        let row = sqlx::query(
+            "SELECT EXISTS (SELECT 1 FROM bucket WHERE seq = ?), \
+             EXISTS (SELECT 1 FROM account_key WHERE account = ? AND region = ?)",
+        )
+        .bind(self.bucket)
+        .bind(self.account)
+        .bind(self.region.as_str())
+        .fetch_one(&mut *db)
+        .await?;
+        if !get::<bool>(&row, 0)? {
+            return Err(StoreError::NoSuchBucket);
+        }
+        if !get::<bool>(&row, 1)? {
+            return Err(StoreError::AccountDestroyed);
+        }
+        sqlx::query(
+            "INSERT INTO upload (id, object, bucket, key, account, region, category, concerns_at, wrapped_key, \
+             checksum, sealed_metadata, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(self.id.as_slice())
+        .bind(self.object.0.as_bytes().as_slice())
+        .bind(self.bucket)
+        .bind(self.key.as_bytes())
+        .bind(self.account)
+        .bind(self.region.as_str())
+        .bind(category_name(self.category))
+        .bind(self.concerns_at.as_microsecond())
+        .bind(self.wrapped_key.as_bytes())
+        .bind(self.checksum.as_deref())
+        .bind(self.sealed_metadata.as_slice())
+        .bind(self.created_at.as_microsecond())
+        .execute(db)
+        .await?;
+        Ok(())
+    }
+}
+
+async fn object_of(db: &mut SqliteConnection, upload: [u8; 16]) -> Result<Vec<u8>, StoreError> {
+    let object = sqlx::query_scalar("SELECT object FROM upload WHERE id = ?")
+        .bind(upload.as_slice())
+        .fetch_optional(db)
+        .await?;
+    object.ok_or(StoreError::NoSuchUpload)
+}
+
+async fn forget(db: &mut SqliteConnection, upload: [u8; 16]) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM upload WHERE id = ?")
+        .bind(upload.as_slice())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+struct PutPart {
+    upload: [u8; 16],
+    part: PartRow,
+}
+
+#[async_trait]
+impl Change for PutPart {
+    type Output = Written;
+    async fn apply(&self, db: &mut SqliteConnection) -> Result<Written, StoreError> {
+        let object = object_of(db, self.upload).await?;
+        let replaced = sqlx::query("DELETE FROM part WHERE object = ? AND number = ? RETURNING blob")
+            .bind(object.as_slice())
+            .bind(i64::from(self.part.number))
+            .fetch_all(&mut *db)
+            .await?;
+        sqlx::query(
+            "INSERT INTO part (object, number, blob, size, etag, modified_at, sealed_metadata) \
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(object.as_slice())
+        .bind(i64::from(self.part.number))
+        .bind(self.part.blob.0.as_slice())
+        .bind(signed(self.part.size))
+        .bind(self.part.etag.as_str())
+        .bind(self.part.modified_at.as_microsecond())
+        .bind(self.part.sealed_metadata.as_slice())
+        .execute(db)
+        .await?;
+        let freed = replaced
+            .iter()
+            .map(|row| blob_id(row, 0))
+            .collect::<Result<_, _>>()?;
+        Ok(Written { freed })
+    }
+}
+
+#[async_trait]
+impl Change for CompleteUpload {
+    type Output = Written;
+    async fn apply(&self, db: &mut SqliteConnection) -> Result<Written, StoreError> {
+        let object = object_of(db, self.upload).await?;
+        let rows = sqlx::query("SELECT number, blob FROM part WHERE object = ?")
+            .bind(object.as_slice())
+            .fetch_all(&mut *db)
+            .await?;
+        let mut there = BTreeMap::new();
+        for row in &rows {
+            there.insert(unsigned::<u32>(row, 0)?, blob_id(row, 1)?);
+        }
+        for (number, blob) in &self.parts {
+            if there.remove(number) != Some(*blob) {
+                return Err(StoreError::NoSuchPart { number: *number });
+            }
+        }
+        let existing = admit(db, &self.object, &self.conditions).await?;
+
+        let mut freed = match &existing {
+            Some(existing) => remove(db, existing).await?,
+            None => Vec::new(),
+        };
+        for (number, blob) in there {
+            sqlx::query("DELETE FROM part WHERE object = ? AND number = ?")
+                .bind(object.as_slice())
+                .bind(i64::from(number))
+                .execute(&mut *db)
+                .await?;
+            freed.push(blob);
+        }
+        let parts = i64::try_from(self.parts.len()).unwrap_or(i64::MAX);
+        insert(db, &self.object, parts, Some(self.upload.as_slice())).await?;
+        forget(db, self.upload).await?;
+        Ok(Written { freed })
+    }
+}
+
+struct AbortUpload([u8; 16]);
+
+#[async_trait]
+impl Change for AbortUpload {
+    type Output = Written;
+    async fn apply(&self, db: &mut SqliteConnection) -> Result<Written, StoreError> {
+        let object = object_of(db, self.0).await?;
+        let freed = free_parts(db, &object).await?;
+        forget(db, self.0).await?;
+        Ok(Written { freed })
+    }
+}
