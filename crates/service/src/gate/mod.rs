@@ -1,1 +1,99 @@
-//! gate: to be written.
+//! The gate: the one place that holds root keys, and the only way to any object's key.
+//!
+//! It has two doors. [`owner`]: a tenant's own authenticated request. [`release`]: a release record that two people
+//! signed and the docket holds, after the gate itself recomputed the case. There is no third.
+
+pub mod owner;
+pub mod release;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use casework::{
+    gate::{Refusal, TrustPolicy},
+    ids::RegionId,
+    rulebook::Rulebook,
+};
+use envelope::keys::RegionRoot;
+use jiff::Timestamp;
+use store::gate_memory::Remembers;
+use tokio::sync::Mutex;
+use translog::Checkpoint;
+
+pub use release::{Opened, ReleaseRequest};
+
+/// Root keys by region. They never leave the gate: nothing outside this module can read one.
+pub struct RegionRoots(BTreeMap<RegionId, RegionRoot>);
+
+impl RegionRoots {
+    /// These roots, and no others for the gate's lifetime.
+    pub fn new(roots: impl IntoIterator<Item = (RegionId, RegionRoot)>) -> Self {
+        Self(roots.into_iter().collect())
+    }
+    /// The regions that have a root here.
+    pub fn regions(&self) -> impl Iterator<Item = &RegionId> {
+        self.0.keys()
+    }
+    /// A region's root, for the two doors.
+    pub(in crate::gate) fn get(&self, region: &str) -> Option<&RegionRoot> {
+        self.0
+            .iter()
+            .find(|(id, _)| id.as_str() == region)
+            .map(|(_, root)| root)
+    }
+}
+
+/// What tells the gate the time: its own machine's clock, never the caller's word.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The release door, as the desk sees it: embedded, or in a process of its own.
+#[async_trait]
+pub trait ReleaseGate: Send + Sync {
+    /// Opens exactly the keys that a release record names, once.
+    ///
+    /// # Errors
+    /// [`Refusal`], naming the promise or invariant. No key opened; where the reason says so, the record is used up.
+    async fn release(&self, request: ReleaseRequest) -> Result<Opened, Refusal>;
+
+    /// The checkpoint of a log that the gate remembers: prove the receipt's consistent with this one.
+    ///
+    /// # Errors
+    /// When the memory cannot be read.
+    async fn remembered(&self, origin: &str) -> Result<Option<Checkpoint>, Refusal>;
+}
+
+/// A gate in this process.
+pub struct EmbeddedGate {
+    roots: Arc<RegionRoots>,
+    memory: Arc<dyn Remembers>,
+    policy: Arc<TrustPolicy>,
+    rulebooks: Vec<Arc<Rulebook>>,
+    clock: Clock,
+    /// One release at a time: each is decided against what the one before it left in memory.
+    turn: Mutex<()>,
+}
+
+impl EmbeddedGate {
+    /// A gate that trusts `policy`, with the built-in rulebook and `rulebooks` at hand.
+    pub fn new(
+        roots: Arc<RegionRoots>,
+        memory: Arc<dyn Remembers>,
+        policy: TrustPolicy,
+        rulebooks: Vec<Arc<Rulebook>>,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            roots,
+            memory,
+            policy: Arc::new(policy),
+            rulebooks,
+            clock,
+            turn: Mutex::new(()),
+        }
+    }
+
+    /// The root keys, for the owner's door.
+    pub(in crate::gate) fn roots(&self) -> &RegionRoots {
+        &self.roots
+    }
+}

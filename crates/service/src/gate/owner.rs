@@ -1,0 +1,250 @@
+//! The owner's door: keys for a tenant's own authenticated requests.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use casework::ids::{AccountId, RegionId, TenantId};
+use envelope::{
+    keys::{AccountKey, ObjectKey, Place, RegionRoot, TenantKey, Wrapped, WrappedAccount, WrappedChain},
+    opening::{NotOpened, OwnerAccount},
+    opening_reason::OwnerRequest,
+};
+use zeroize::Zeroizing;
+
+/// How long an account key stays open in memory after it was used first. What another process destroys, this one
+/// forgets at the latest then; what goes through [`OwnerGate::forget_account`], at once.
+pub const ACCOUNT_KEY_TTL: Duration = Duration::from_secs(60);
+/// Most account keys open at once, some 3 MiB.
+pub const ACCOUNT_KEYS_MAX: usize = 10_000;
+/// How long a destroyed account is remembered, against a request that read its wrapped key just before.
+const DESTROYED_FOR: Duration = Duration::from_secs(600);
+
+/// Why the gate would not make or open a key. Says nothing about the key.
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GateError {
+    /// This gate holds no root for the region.
+    #[error("this gate holds no root key for region `{region}`")]
+    NoRoot {
+        /// The region.
+        region: String,
+    },
+    /// The request is another tenant's, or the wrapped key is not what it claims to be.
+    #[error("the key does not open for this request")]
+    Refused,
+    /// The account's key was destroyed.
+    #[error("the account's key was destroyed")]
+    AccountDestroyed,
+    /// The operating system gave no randomness.
+    #[error("no randomness from the operating system")]
+    NoRandomness,
+    /// A remote gate did not answer.
+    #[error("the gate does not answer")]
+    Unreachable,
+}
+
+/// The owner's door, as the vault sees it: embedded, or in a process of its own.
+#[async_trait]
+pub trait OwnerGate: Send + Sync + 'static {
+    /// Makes a tenant's key in a region, wrapped under its root.
+    ///
+    /// # Errors
+    /// When the gate has no root for the region.
+    async fn new_tenant_key(&self, region: &RegionId, tenant: &TenantId) -> Result<Wrapped, GateError>;
+
+    /// Makes an account's key, wrapped under its tenant's.
+    ///
+    /// # Errors
+    /// When the tenant's key does not open.
+    async fn new_account_key(
+        &self,
+        region: &RegionId,
+        tenant: &TenantId,
+        account: &AccountId,
+        tenant_key: &Wrapped,
+    ) -> Result<Wrapped, GateError>;
+
+    /// Makes an object's key, wrapped under its account's.
+    ///
+    /// # Errors
+    /// When the request is another tenant's, or the account's key does not open.
+    async fn new_object_key(
+        &self,
+        owner: &OwnerRequest,
+        account: &WrappedAccount,
+        object: &[u8; 16],
+    ) -> Result<(ObjectKey, Wrapped), GateError>;
+
+    /// Opens an object's key.
+    ///
+    /// # Errors
+    /// When the request is another tenant's, or the chain does not open.
+    async fn open_object_key(
+        &self,
+        owner: &OwnerRequest,
+        chain: &WrappedChain,
+    ) -> Result<ObjectKey, GateError>;
+
+    /// Forgets an account's open key, and refuses from now on to open it again.
+    fn forget_account(&self, tenant: &TenantId, account: &AccountId);
+}
+
+/// The owner's door in this process.
+pub struct OwnerKeys {
+    roots: BTreeMap<RegionId, RegionRoot>,
+    memory: Mutex<Memory>,
+}
+
+#[derive(Default)]
+struct Memory {
+    open: HashMap<WrappedAccount, (Arc<OwnerAccount>, Instant)>,
+    destroyed: HashMap<(String, String), Instant>,
+}
+
+impl OwnerKeys {
+    /// A door for these regions.
+    pub fn new(roots: impl IntoIterator<Item = (RegionId, RegionRoot)>) -> Self {
+        Self {
+            roots: roots.into_iter().collect(),
+            memory: Mutex::default(),
+        }
+    }
+
+    fn root(&self, region: &str) -> Result<&RegionRoot, GateError> {
+        let found = self.roots.iter().find(|(id, _)| id.as_str() == region);
+        found.map(|(_, root)| root).ok_or_else(|| GateError::NoRoot {
+            region: region.to_owned(),
+        })
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn account(&self, owner: &OwnerRequest, chain: &WrappedAccount) -> Result<Arc<OwnerAccount>, GateError> {
+        let now = Instant::now();
+        if let Some(open) = self.memory().find(chain, now)? {
+            return Ok(open);
+        }
+        let opened = OwnerAccount::open(self.root(&chain.region)?, owner, chain).map_err(refused)?;
+        let opened = Arc::new(opened);
+        self.memory().keep(chain, &opened, now)?;
+        Ok(opened)
+    }
+}
+
+impl Memory {
+    fn find(&self, chain: &WrappedAccount, now: Instant) -> Result<Option<Arc<OwnerAccount>>, GateError> {
+        self.check(chain)?;
+        let found = self.open.get(chain).filter(|(_, until)| now < *until);
+        Ok(found.map(|(open, _)| Arc::clone(open)))
+    }
+
+    fn keep(
+        &mut self,
+        chain: &WrappedAccount,
+        open: &Arc<OwnerAccount>,
+        now: Instant,
+    ) -> Result<(), GateError> {
+        // Again: it may have been destroyed while it was being opened.
+        self.check(chain)?;
+        if self.open.len() >= ACCOUNT_KEYS_MAX {
+            self.open.retain(|_, (_, until)| now < *until);
+        }
+        if self.open.len() >= ACCOUNT_KEYS_MAX {
+            self.open.clear();
+        }
+        self.open
+            .insert(chain.clone(), (Arc::clone(open), now + ACCOUNT_KEY_TTL));
+        Ok(())
+    }
+
+    fn check(&self, chain: &WrappedAccount) -> Result<(), GateError> {
+        if self.destroyed.is_empty() {
+            return Ok(());
+        }
+        let name = (chain.tenant.clone(), chain.account.clone());
+        if self.destroyed.contains_key(&name) {
+            return Err(GateError::AccountDestroyed);
+        }
+        Ok(())
+    }
+}
+
+fn refused(_: NotOpened) -> GateError {
+    GateError::Refused
+}
+
+/// Fresh random bytes of the operating system.
+fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, GateError> {
+    let mut bytes = Zeroizing::new([0; N]);
+    getrandom::fill(bytes.as_mut_slice()).map_err(|_| GateError::NoRandomness)?;
+    Ok(bytes)
+}
+
+#[async_trait]
+impl OwnerGate for OwnerKeys {
+    async fn new_tenant_key(&self, region: &RegionId, tenant: &TenantId) -> Result<Wrapped, GateError> {
+        let place = Place {
+            region: region.as_str(),
+            tenant: tenant.as_str(),
+        };
+        let key = TenantKey::from_random(*random()?);
+        key.wrap(self.root(region.as_str())?, place, *random()?)
+            .map_err(|_| GateError::Refused)
+    }
+
+    async fn new_account_key(
+        &self,
+        region: &RegionId,
+        tenant: &TenantId,
+        account: &AccountId,
+        tenant_key: &Wrapped,
+    ) -> Result<Wrapped, GateError> {
+        let place = Place {
+            region: region.as_str(),
+            tenant: tenant.as_str(),
+        };
+        let above = TenantKey::unwrap(self.root(region.as_str())?, place, tenant_key);
+        let above = above.map_err(|_| GateError::Refused)?;
+        let key = AccountKey::from_random(*random()?);
+        key.wrap(&above, place, account.as_str(), *random()?)
+            .map_err(|_| GateError::Refused)
+    }
+
+    async fn new_object_key(
+        &self,
+        owner: &OwnerRequest,
+        account: &WrappedAccount,
+        object: &[u8; 16],
+    ) -> Result<(ObjectKey, Wrapped), GateError> {
+        let above = self.account(owner, account)?;
+        let key = ObjectKey::from_random(*random()?);
+        let wrapped = above.wrap(owner, &key, object, *random()?).map_err(refused)?;
+        Ok((key, wrapped))
+    }
+
+    async fn open_object_key(
+        &self,
+        owner: &OwnerRequest,
+        chain: &WrappedChain,
+    ) -> Result<ObjectKey, GateError> {
+        self.account(owner, &chain.account)?
+            .unwrap(owner, chain)
+            .map_err(refused)
+    }
+
+    fn forget_account(&self, tenant: &TenantId, account: &AccountId) {
+        let mut memory = self.memory();
+        memory
+            .open
+            .retain(|chain, _| chain.tenant != tenant.as_str() || chain.account != account.as_str());
+        memory.destroyed.retain(|_, at| at.elapsed() < DESTROYED_FOR);
+        let name = (tenant.as_str().to_owned(), account.as_str().to_owned());
+        memory.destroyed.insert(name, Instant::now());
+    }
+}

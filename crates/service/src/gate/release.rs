@@ -1,0 +1,199 @@
+//! The release door. In this order, and no other:
+//!
+//! 1. the keys given are compared with the record, one to one;
+//! 2. the case is decided afresh ([`casework::gate::decide`]);
+//! 3. the record is marked used and the checkpoint remembered, in one transaction, durably;
+//! 4. only then the keys open.
+//!
+//! A failure in 3 refuses, even where it may have been durable after all; a crash between 3 and 4 leaves the record used
+//! up with nothing opened. Either way a new record must be drawn up, signed and logged: a release that may have happened
+//! is never repeated.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use casework::{
+    event::Event,
+    gate::{Admitted, Refusal, Shown, decide},
+    ids::{Digest, ObjectId},
+    record::{ReleaseRecord, ReleasedObject},
+    rulebook::Rulebook,
+};
+use envelope::{
+    keys::{ObjectKey, WrappedChain},
+    opening::unwrap_for_release,
+};
+use store::gate_memory::MemoryError;
+use translog::{Checkpoint, Hash, entry::Salt, proof::Receipt};
+
+use super::{EmbeddedGate, ReleaseGate};
+
+/// What the desk presents for one release. The gate takes the time from its own clock.
+pub struct ReleaseRequest {
+    /// The whole case.
+    pub chain: Vec<Event>,
+    /// The record.
+    pub record: ReleaseRecord,
+    /// What hid it in the docket.
+    pub salt: Salt,
+    /// That it is in the docket.
+    pub receipt: Receipt,
+    /// From the smaller to the larger of the receipt's checkpoint and the one that the gate remembers; empty where it
+    /// remembers none.
+    pub consistency: Vec<Hash>,
+    /// The wrapped keys of exactly the objects that the record names, in any order.
+    pub keys: Vec<WrappedChain>,
+}
+
+/// Keys opened for one release. They leave memory when dropped.
+pub struct Opened {
+    /// One for each object of the record, in the record's order.
+    pub keys: Vec<(ObjectId, ObjectKey)>,
+    /// The record, now used up.
+    pub record: ReleaseRecord,
+    /// What was found about each promise, for the case's own account of it.
+    pub kept: Vec<(casework::finding::Promise, String)>,
+}
+
+#[async_trait]
+impl ReleaseGate for EmbeddedGate {
+    async fn release(&self, request: ReleaseRequest) -> Result<Opened, Refusal> {
+        let ReleaseRequest {
+            chain,
+            record,
+            salt,
+            receipt,
+            consistency,
+            keys,
+        } = request;
+        let chains = one_to_one(&record, keys)?;
+        for wrapped in &chains {
+            if self.roots().get(&wrapped.account.region).is_none() {
+                let reason = format!("this gate holds no root for region `{}`", wrapped.account.region);
+                return Err(Refusal::invariant(
+                    2,
+                    reason,
+                    "present the release to that region's gate",
+                ));
+            }
+        }
+        let _turn = self.turn.lock().await;
+        let memory = self
+            .memory
+            .recall(record.id, record.case)
+            .await
+            .map_err(not_remembered)?;
+        let shown = Shown {
+            events: chain,
+            record,
+            salt,
+            receipt,
+            consistency,
+        };
+        let (policy, rulebooks, now) = (Arc::clone(&self.policy), self.rulebooks.clone(), (self.clock)());
+        // Seconds of hashing for a release of 100,000 objects: not on a thread that serves requests.
+        let decided = tokio::task::spawn_blocking(move || {
+            let mut at_hand: Vec<&Rulebook> = vec![Rulebook::builtin()];
+            at_hand.extend(rulebooks.iter().map(Arc::as_ref));
+            decide(shown, &policy, &at_hand, &memory, now)
+        });
+        let admitted = decided.await.map_err(|_| {
+            Refusal::invariant(7, "the decision was interrupted", "present the release again")
+        })??;
+        self.memory
+            .remember(admitted.remember())
+            .await
+            .map_err(not_remembered)?;
+        self.open(admitted, &chains)
+    }
+
+    async fn remembered(&self, origin: &str) -> Result<Option<Checkpoint>, Refusal> {
+        let nobody = uuid::Uuid::nil();
+        let memory = self
+            .memory
+            .recall(casework::ids::RecordId(nobody), casework::ids::CaseId(nobody))
+            .await
+            .map_err(not_remembered)?;
+        Ok(memory.checkpoints.get(origin).cloned())
+    }
+}
+
+impl EmbeddedGate {
+    /// Opens the keys. The record is used up whether or not they open.
+    fn open(&self, admitted: Admitted, chains: &[WrappedChain]) -> Result<Opened, Refusal> {
+        const HINT: &str = "the record is used up: find out why, then draw up a new one";
+        let mut keys = Vec::with_capacity(chains.len());
+        for chain in chains {
+            let object = ObjectId(uuid::Uuid::from_bytes(chain.object));
+            let root = self
+                .roots()
+                .get(&chain.account.region)
+                .ok_or_else(|| Refusal::invariant(2, "this gate holds no root for the region", HINT))?;
+            let key = unwrap_for_release(root, admitted.included(), chain)
+                .map_err(|error| Refusal::invariant(2, format!("object `{object}`: {error}"), HINT))?;
+            keys.push((object, key));
+        }
+        Ok(Opened {
+            keys,
+            record: admitted.record().clone(),
+            kept: admitted.kept().sentences(),
+        })
+    }
+}
+
+/// The wrapped keys in the record's order: each named by the record, for that very object and account, and none missing.
+fn one_to_one(record: &ReleaseRecord, keys: Vec<WrappedChain>) -> Result<Vec<WrappedChain>, Refusal> {
+    const HINT: &str = "give the wrapped key of each object that the record names, and no other";
+    let refuse = |reason: String| Refusal::invariant(2, reason, HINT);
+    let mut given: BTreeMap<[u8; 16], WrappedChain> = BTreeMap::new();
+    for chain in keys {
+        let object = ObjectId(uuid::Uuid::from_bytes(chain.object));
+        if given.insert(chain.object, chain).is_some() {
+            return Err(refuse(format!("object `{object}` has two keys")));
+        }
+    }
+    let mut chains = Vec::with_capacity(given.len());
+    for named in &record.objects {
+        let Some(chain) = given.remove(named.object.0.as_bytes()) else {
+            return Err(refuse(format!("the key of object `{}` is missing", named.object)));
+        };
+        if !is_the_key_of(&chain, named) {
+            return Err(refuse(format!(
+                "the key given for object `{}` is not the one that the record names",
+                named.object
+            )));
+        }
+        chains.push(chain);
+    }
+    match given.into_keys().next() {
+        None => Ok(chains),
+        Some(object) => Err(refuse(format!(
+            "the record does not name object `{}`",
+            ObjectId(uuid::Uuid::from_bytes(object))
+        ))),
+    }
+}
+
+fn is_the_key_of(chain: &WrappedChain, named: &ReleasedObject) -> bool {
+    Digest(chain.object_key.digest()) == named.key
+        && chain.account.region == named.account.region.as_str()
+        && chain.account.tenant == named.account.tenant.as_str()
+        && chain.account.account == named.account.account.as_str()
+}
+
+fn not_remembered(error: MemoryError) -> Refusal {
+    tracing::error!(%error, "the gate's memory refused; nothing was opened");
+    match error {
+        MemoryError::Used(_) => Refusal::invariant(
+            2,
+            "the record was used before; each opens its keys once",
+            "draw up a new record",
+        ),
+        MemoryError::Moved => Refusal::invariant(3, error.to_string(), "present the release again"),
+        other => Refusal::invariant(
+            7,
+            other.to_string(),
+            "nothing was opened; mend the gate's disk. The record may be used up: if it is refused, draw up a new one",
+        ),
+    }
+}
