@@ -1,1 +1,96 @@
-//! vault: to be written.
+//! The vault: objects of many tenants, each under its own key, opened by the gate alone.
+//!
+//! A tenant sees its own buckets and objects; another's answer exactly as what does not exist. Object *keys* (names) and
+//! sizes are kept in clear, for listings need their order: names are metadata, not content. Bodies, user metadata, tags,
+//! checksums and digests lie encrypted under the object's own key.
+//!
+//! A PUT goes: [`placement`] decides whose it is; the gate makes a key; the body is digested, encrypted and written
+//! ([`intake`]); one transaction makes it the object ([`store::vault`]). A GET goes the same way back ([`read`]).
+
+pub mod bucket;
+pub mod checksum;
+mod copy;
+mod disclosure;
+pub mod error;
+pub mod intake;
+pub mod listing;
+pub mod mapping;
+pub mod placement;
+pub mod principal;
+pub mod provision;
+pub mod put;
+mod read;
+mod sealed;
+pub mod sweep;
+#[cfg(test)]
+mod tests;
+pub mod types;
+pub mod upload;
+mod upload_checksum;
+
+use std::sync::Arc;
+
+use envelope::secrets::DeploymentKey;
+use store::{blobs::BlobStore, vault::VaultStore};
+
+pub use self::{
+    checksum::{Checksum, ChecksumAlgorithm, ChecksumType},
+    error::VaultError,
+    mapping::{Mapping, PathRule},
+    principal::Principal,
+    provision::{Credential, NewAccessKey, ProvisionError},
+    types::*,
+};
+use crate::gate::owner::{GateError, OwnerGate};
+
+/// Result of a call on the vault.
+pub type Result<T> = std::result::Result<T, VaultError>;
+
+/// What goes wrong while a body comes in.
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The vault. Cheap to clone.
+#[derive(Clone)]
+pub struct Vault {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: VaultStore,
+    blobs: Arc<dyn BlobStore>,
+    gate: Arc<dyn OwnerGate>,
+    deployment: DeploymentKey,
+    buckets: bucket::Buckets,
+}
+
+impl Vault {
+    /// A vault over its metadata, its blobs and the owner's door of the gate. `deployment` seals access keys' secrets.
+    pub fn new(
+        store: VaultStore,
+        blobs: Arc<dyn BlobStore>,
+        gate: Arc<dyn OwnerGate>,
+        deployment: DeploymentKey,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                blobs,
+                gate,
+                deployment,
+                buckets: bucket::Buckets::default(),
+            }),
+        }
+    }
+
+    /// The metadata, for scoping.
+    pub fn store(&self) -> &VaultStore {
+        &self.inner.store
+    }
+}
+
+/// Fresh random bytes of the operating system.
+fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| VaultError::Gate(GateError::NoRandomness))?;
+    Ok(bytes)
+}

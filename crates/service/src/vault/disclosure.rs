@@ -1,0 +1,135 @@
+//! What a case sees of the vault: who has an account, what lies in a scope, and the plaintext of what the gate opened.
+//! Nothing here opens a key.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use casework::{
+    demand::{Category, Window},
+    facts::AccountFacts,
+    ids::{Digest, ObjectId},
+    record::{AccountRef, ReleasedObject},
+};
+use envelope::keys::{ObjectKey, WrappedChain};
+use futures::{StreamExt as _, TryStreamExt as _};
+use store::vault::ObjectRow;
+
+use super::{ResolvedRange, Vault, VaultError, read::read_metadata};
+use crate::app::ports::{Described, Plaintext, PortError, VaultPort};
+
+fn failed(error: impl std::error::Error) -> PortError {
+    PortError {
+        part: "vault",
+        reason: error.to_string(),
+    }
+}
+
+fn gone(object: ObjectId) -> PortError {
+    PortError {
+        part: "vault",
+        reason: format!("object {object} was deleted, or its account's key destroyed"),
+    }
+}
+
+impl Vault {
+    /// The row of an object that a record names, as long as it is the very one: its wrapped key is the named one.
+    async fn named(&self, object: &ReleasedObject) -> Result<(ObjectRow, WrappedChain), PortError> {
+        let row = self
+            .inner
+            .store
+            .object_by_id(object.object)
+            .await
+            .map_err(failed)?;
+        let row = row.ok_or_else(|| gone(object.object))?;
+        let chain = row.chain.clone().ok_or_else(|| gone(object.object))?;
+        if chain.object_key.digest() != object.key.0 {
+            return Err(gone(object.object));
+        }
+        Ok((row, chain))
+    }
+}
+
+#[async_trait]
+impl VaultPort for Vault {
+    async fn accounts(&self, identifier: &str) -> Result<Vec<AccountFacts>, PortError> {
+        self.find_accounts(identifier).await.map_err(failed)
+    }
+
+    async fn scope(
+        &self,
+        account: &AccountRef,
+        categories: &[Category],
+        window: Option<Window>,
+        limit: usize,
+    ) -> Result<Vec<ReleasedObject>, PortError> {
+        let mut found = Vec::new();
+        let scoped = self
+            .inner
+            .store
+            .scope(&account.tenant, &account.account, categories, window);
+        let mut scoped = std::pin::pin!(scoped);
+        while let Some(next) = scoped.try_next().await.map_err(failed)? {
+            let row = next.object;
+            // Without its account's key there is nothing to release.
+            let Some(chain) = row.chain.filter(|_| row.region == account.region) else {
+                continue;
+            };
+            if found.len() == limit {
+                break;
+            }
+            found.push(ReleasedObject {
+                object: row.id,
+                account: AccountRef {
+                    tenant: row.tenant,
+                    account: row.account,
+                    region: row.region,
+                },
+                category: row.category,
+                concerns_at: row.concerns_at,
+                size: row.size,
+                commitment: Digest(row.commitment),
+                key: Digest(chain.object_key.digest()),
+            });
+        }
+        found.sort_by_key(|object| object.object);
+        Ok(found)
+    }
+
+    async fn keys(&self, objects: &[ReleasedObject]) -> Result<Vec<WrappedChain>, PortError> {
+        let mut chains = Vec::with_capacity(objects.len());
+        for object in objects {
+            chains.push(self.named(object).await?.1);
+        }
+        Ok(chains)
+    }
+
+    async fn describe(&self, object: &ReleasedObject, key: &ObjectKey) -> Result<Described, PortError> {
+        let (row, chain) = self.named(object).await?;
+        let metadata = read_metadata(&row, &chain.account, key).map_err(failed)?;
+        let parts = self.parts_of(&row).await.map_err(failed)?;
+        let parts = match parts.as_slice() {
+            [] => vec![row.size],
+            parts => parts.iter().map(|part| part.size).collect(),
+        };
+        Ok(Described {
+            name: row.key,
+            content_type: metadata.headers.content_type,
+            parts,
+        })
+    }
+
+    async fn read(&self, object: &ReleasedObject, key: &ObjectKey) -> Result<Plaintext, PortError> {
+        let (mut row, _) = self.named(object).await?;
+        let parts = self.parts_of(&row).await.map_err(failed)?;
+        let range = ResolvedRange {
+            start: 0,
+            end: row.size,
+            partial: false,
+        };
+        let body = self
+            .body(&mut row, parts, Arc::new(key.duplicate()), range)
+            .await
+            .map_err(failed)?;
+        Ok(body.map_err(|error: VaultError| failed(error)).boxed())
+    }
+}

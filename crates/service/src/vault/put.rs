@@ -1,0 +1,417 @@
+//! Storing, deleting and tagging objects.
+
+use bytes::Bytes;
+use casework::ids::{AccountId, ObjectId, RegionId, TenantId};
+use envelope::{
+    chunked::SALT_BYTES,
+    content::{ContentDigest, Opening},
+    keys::{ObjectKey, Wrapped, WrappedAccount},
+};
+use futures::{Stream, future::join_all};
+use jiff::Timestamp;
+use store::{
+    blobs::BlobId,
+    vault::{NewObject, NewPart, Removal, StoreError},
+};
+
+use super::{
+    BodyError, ChecksumAlgorithm, ChecksumType, Deletion, EtagMatch, Principal, PutOptions, Result, Stored,
+    Tags, UserMetadata, Vault, VaultError,
+    bucket::Bucket,
+    error::store_failed,
+    intake::{Claims, Intake},
+    placement::{self, Place, microseconds},
+    random,
+    sealed::{self, Metadata},
+};
+
+/// Longest object key in bytes.
+pub const KEY_BYTES_MAX: usize = 1024;
+/// Largest body of a single PUT, and of a part.
+pub const PUT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
+/// Most bytes of user metadata, names and values together.
+pub const USER_METADATA_MAX: usize = 2 * 1024;
+/// Most tags on an object.
+pub const TAGS_MAX: usize = 10;
+/// Most deletions in one call.
+pub const DELETIONS_MAX: usize = 1000;
+const TAG_KEY_CHARS_MAX: usize = 128;
+const TAG_VALUE_CHARS_MAX: usize = 256;
+
+/// An account that may be written to.
+pub(super) struct Account {
+    pub seq: i64,
+    pub chain: WrappedAccount,
+}
+
+/// A new object's identity and key.
+pub(super) struct Fresh {
+    pub object: ObjectId,
+    pub account: Account,
+    pub key: ObjectKey,
+    pub wrapped: Wrapped,
+    pub place: Place,
+    pub now: Timestamp,
+}
+
+impl Vault {
+    /// Stores an object. When this returns, it is on the disk.
+    ///
+    /// # Errors
+    /// When what was sent differs from what was said of it, a condition does not hold, a limit is passed, the account was
+    /// destroyed, or the disk is full. Nothing of the object is kept then, and what was there before stays.
+    pub async fn put<S, E>(
+        &self,
+        who: &Principal,
+        bucket: &str,
+        key: &str,
+        options: PutOptions,
+        body: S,
+    ) -> Result<Stored>
+    where
+        S: Stream<Item = std::result::Result<Bytes, E>> + Send,
+        E: Into<BodyError>,
+    {
+        check_key(key)?;
+        check_metadata(&options.user_metadata)?;
+        check_tags(&options.tags)?;
+        let bucket = self.find_bucket(who, bucket).await?;
+        let now = microseconds(Timestamp::now());
+        let place = placement::decide(
+            &bucket,
+            key,
+            &options.placement,
+            &options.user_metadata,
+            None,
+            now,
+        )?;
+        self.refuse_early(&bucket, key, &options.conditions).await?;
+        let fresh = self.fresh(who, &bucket, place, now).await?;
+
+        let mut compute = options.trailer_algorithms;
+        compute.extend(options.compute);
+        if compute.is_empty() && options.checksums.is_empty() {
+            compute.push(ChecksumAlgorithm::Crc64Nvme);
+        }
+        let claims = Claims {
+            length: options.content_length,
+            md5: options.content_md5,
+            checksums: options.checksums,
+            compute,
+            trailer: options.trailer,
+        };
+        let intake = Intake {
+            blobs: &*self.inner.blobs,
+            key: &fresh.key,
+            context: sealed::body_context(&fresh.account.chain, fresh.object, 0),
+            object: fresh.object,
+            inline: true,
+            max: PUT_BYTES_MAX,
+        };
+        let received = intake.receive(body, claims).await?;
+
+        let mut digest = ContentDigest::default();
+        digest.part(received.size, &received.sha256);
+        let metadata = Metadata {
+            headers: options.headers,
+            user: options.user_metadata,
+            tags: options.tags,
+            checksums: received.checksums,
+            checksum_type: Some(ChecksumType::FullObject),
+            content_digest: String::new(),
+        };
+        // Not of an MD5's shape: clients such as rclone take 32 hex digits for one, and call the upload corrupt.
+        let etag = format!("{}-1", hex::encode(random::<16>()?));
+        let (object, metadata) =
+            fresh.record(&bucket, key, etag, received.size, digest.finish(), metadata)?;
+        let stored = stored(&object, &metadata);
+        let blob = match &received.body {
+            NewPart::Blob(id) => Some(*id),
+            NewPart::Inline(_) => None,
+        };
+        match self
+            .inner
+            .store
+            .put_object(object, received.body, options.conditions)
+            .await
+        {
+            Ok(written) => {
+                self.free(written.freed);
+                Ok(stored)
+            }
+            Err(error) => {
+                self.discard(blob, &error);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Deletes an object. One that is not there counts as deleted, unless a condition asks for it.
+    ///
+    /// # Errors
+    /// When the condition does not hold, or the store fails.
+    pub async fn delete(
+        &self,
+        who: &Principal,
+        bucket: &str,
+        key: &str,
+        if_match: Option<EtagMatch>,
+    ) -> Result<()> {
+        let bucket = self.find_bucket(who, bucket).await?;
+        self.delete_in(&bucket, key.to_owned(), if_match).await
+    }
+
+    /// Deletes up to 1000 objects; one result for each, in order.
+    ///
+    /// # Errors
+    /// When the bucket is missing, or there are more deletions.
+    pub async fn delete_many(
+        &self,
+        who: &Principal,
+        bucket: &str,
+        deletions: Vec<Deletion>,
+    ) -> Result<Vec<Result<()>>> {
+        if deletions.len() > DELETIONS_MAX {
+            return Err(VaultError::TooLarge {
+                max: DELETIONS_MAX as u64,
+            });
+        }
+        let bucket = self.find_bucket(who, bucket).await?;
+        // Side by side, so that they share commits.
+        Ok(join_all(
+            deletions
+                .into_iter()
+                .map(|d| self.delete_in(&bucket, d.key, d.if_match)),
+        )
+        .await)
+    }
+
+    async fn delete_in(&self, bucket: &Bucket, key: String, if_match: Option<EtagMatch>) -> Result<()> {
+        let removal = Removal {
+            bucket: bucket.row.seq,
+            key,
+            if_match,
+        };
+        let written = self.inner.store.remove_object(removal).await?;
+        self.free(written.freed);
+        Ok(())
+    }
+
+    /// An object's tags.
+    ///
+    /// # Errors
+    /// When the object is missing or its account destroyed.
+    pub async fn tags(&self, who: &Principal, bucket: &str, key: &str) -> Result<Tags> {
+        let found = self.find(who, bucket, key).await?;
+        Ok(found.metadata.tags)
+    }
+
+    /// Replaces an object's tags; an empty list deletes them.
+    ///
+    /// # Errors
+    /// When the object is missing, or the tags are beyond S3's limits.
+    pub async fn put_tags(&self, who: &Principal, bucket: &str, key: &str, tags: Tags) -> Result<()> {
+        check_tags(&tags)?;
+        let mut found = self.find(who, bucket, key).await?;
+        found.metadata.tags = tags;
+        let chain = found.row.chain.as_ref().ok_or(VaultError::AccountDestroyed)?;
+        let context = sealed::metadata_context(&chain.account, found.row.id);
+        let sealed = sealed::seal(&found.key, &context, random::<SALT_BYTES>()?, &found.metadata)?;
+        Ok(self.inner.store.replace_metadata(found.row.id, sealed).await?)
+    }
+
+    /// Checks conditions before the body is read, where they are refused already. What counts is the check in the
+    /// transaction that stores the object.
+    pub(super) async fn refuse_early(
+        &self,
+        bucket: &Bucket,
+        key: &str,
+        conditions: &super::WriteConditions,
+    ) -> Result<()> {
+        if *conditions == super::WriteConditions::default() {
+            return Ok(());
+        }
+        let there = self.inner.store.object(bucket.row.seq, key).await?;
+        Ok(conditions.check(there.as_ref().map(|object| object.etag.as_str()))?)
+    }
+
+    /// A new object with a key of its own under its account's.
+    pub(super) async fn fresh(
+        &self,
+        who: &Principal,
+        bucket: &Bucket,
+        place: Place,
+        now: Timestamp,
+    ) -> Result<Fresh> {
+        let account = self
+            .account(who.tenant(), &place.account, &bucket.row.region)
+            .await?;
+        let milliseconds = u64::try_from(now.as_millisecond()).unwrap_or(0);
+        let id = uuid::Builder::from_unix_timestamp_millis(milliseconds, &random()?).into_uuid();
+        let (key, wrapped) = self
+            .inner
+            .gate
+            .new_object_key(who.reason(), &account.chain, id.as_bytes())
+            .await?;
+        Ok(Fresh {
+            object: ObjectId(id),
+            account,
+            key,
+            wrapped,
+            place,
+            now,
+        })
+    }
+
+    /// The account to write to; made, with a key in the region, where it is new.
+    async fn account(&self, tenant: &TenantId, account: &AccountId, region: &RegionId) -> Result<Account> {
+        let store = &self.inner.store;
+        if let Some((seq, Some(chain))) = store.account(tenant, account, region).await? {
+            return Ok(Account { seq, chain });
+        }
+        let tenant_key = self.tenant_key(tenant, region).await?;
+        let wrapped = self
+            .inner
+            .gate
+            .new_account_key(region, tenant, account, &tenant_key)
+            .await?;
+        store
+            .add_account_key(
+                tenant.clone(),
+                account.clone(),
+                Some((region.clone(), wrapped)),
+                Timestamp::now(),
+            )
+            .await?;
+        // Read back: another request may have been first, and its key is the one that counts.
+        match store.account(tenant, account, region).await? {
+            Some((seq, Some(chain))) => Ok(Account { seq, chain }),
+            _ => Err(VaultError::AccountDestroyed),
+        }
+    }
+
+    /// The tenant's wrapped key in a region; made where there is none.
+    pub(super) async fn tenant_key(&self, tenant: &TenantId, region: &RegionId) -> Result<Wrapped> {
+        if let Some(key) = self.inner.store.tenant_key(tenant, region).await? {
+            return Ok(key);
+        }
+        let key = self.inner.gate.new_tenant_key(region, tenant).await?;
+        match self
+            .inner
+            .store
+            .add_tenant_key(tenant.clone(), region.clone(), key)
+            .await
+        {
+            Err(StoreError::NoSuchRegion) => Err(VaultError::NoSuchRegion {
+                region: region.to_string(),
+            }),
+            other => Ok(other?),
+        }
+    }
+
+    /// Deletes blobs that no row names any more. What fails is left to the sweep.
+    pub(super) fn free(&self, blobs: Vec<BlobId>) {
+        if blobs.is_empty() {
+            return;
+        }
+        let store = self.inner.blobs.clone();
+        tokio::spawn(async move {
+            for blob in blobs {
+                if let Err(error) = store.delete(blob).await {
+                    tracing::warn!(%blob, %error, "an unused blob stays until the next sweep");
+                }
+            }
+        });
+    }
+
+    /// Deletes a blob that was not recorded. After a failure of the database it may have been, and is left to the sweep.
+    pub(super) fn discard(&self, blob: Option<BlobId>, error: &StoreError) {
+        if !matches!(error, StoreError::Database(_) | StoreError::Stopped) {
+            self.free(blob.into_iter().collect());
+        }
+    }
+}
+
+impl Fresh {
+    /// The row of the object, with its metadata sealed and its content committed to.
+    pub(super) fn record(
+        self,
+        bucket: &Bucket,
+        key: &str,
+        etag: String,
+        size: u64,
+        content_digest: [u8; 32],
+        mut metadata: Metadata,
+    ) -> Result<(NewObject, Metadata)> {
+        let opening = Opening::of(&self.key).map_err(store_failed)?;
+        metadata.content_digest = hex::encode(content_digest);
+        let context = sealed::metadata_context(&self.account.chain, self.object);
+        let sealed_metadata = sealed::seal(&self.key, &context, random::<SALT_BYTES>()?, &metadata)?;
+        let object = NewObject {
+            id: self.object,
+            bucket: bucket.row.seq,
+            key: key.to_owned(),
+            account: self.account.seq,
+            region: bucket.row.region.clone(),
+            category: self.place.category,
+            concerns_at: self.place.concerns_at,
+            size,
+            etag,
+            modified_at: self.now,
+            wrapped_key: self.wrapped,
+            commitment: opening.commit(&content_digest),
+            sealed_metadata,
+        };
+        Ok((object, metadata))
+    }
+}
+
+pub(super) fn stored(object: &NewObject, metadata: &Metadata) -> Stored {
+    Stored {
+        object: object.id,
+        etag: object.etag.clone(),
+        last_modified: object.modified_at,
+        size: object.size,
+        checksums: metadata.checksums.clone(),
+        checksum_type: metadata.checksum_type,
+    }
+}
+
+pub(super) fn check_key(key: &str) -> Result<()> {
+    if key.is_empty() || key.len() > KEY_BYTES_MAX {
+        return Err(VaultError::BadKey);
+    }
+    Ok(())
+}
+
+pub(super) fn check_metadata(metadata: &UserMetadata) -> Result<()> {
+    let bytes: usize = metadata
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
+    if bytes > USER_METADATA_MAX {
+        return Err(VaultError::MetadataTooLarge {
+            max: USER_METADATA_MAX,
+        });
+    }
+    Ok(())
+}
+
+pub(super) fn check_tags(tags: &Tags) -> Result<()> {
+    let bad = |reason| Err(VaultError::BadTags { reason });
+    if tags.len() > TAGS_MAX {
+        return bad("an object has at most 10 tags");
+    }
+    for (at, (name, value)) in tags.iter().enumerate() {
+        if name.is_empty() || name.chars().count() > TAG_KEY_CHARS_MAX {
+            return bad("a tag's key is 1 to 128 characters long");
+        }
+        if value.chars().count() > TAG_VALUE_CHARS_MAX {
+            return bad("a tag's value is at most 256 characters long");
+        }
+        if tags.iter().take(at).any(|(other, _)| other == name) {
+            return bad("a tag's key stands there twice");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! What lies sealed under an object's key beside its body.
+
+use std::collections::BTreeMap;
+
+use envelope::{
+    chunked::{self, Context, SALT_BYTES},
+    keys::{ObjectKey, WrappedAccount},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{
+    Checksum, ChecksumType, ContentHeaders, Result, Tags, UserMetadata, VaultError, error::store_failed,
+};
+use casework::ids::ObjectId;
+
+/// An object's metadata.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Metadata {
+    pub headers: ContentHeaders,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub user: UserMetadata,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Tags,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checksums: Vec<Checksum>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checksum_type: Option<ChecksumType>,
+    /// SHA-256 that the commitment commits to, hex.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub content_digest: String,
+}
+
+/// A part's digest and checksums.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct PartMetadata {
+    /// SHA-256 of the part, hex.
+    pub sha256: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checksums: Vec<Checksum>,
+}
+
+pub(super) fn body_context(account: &WrappedAccount, object: ObjectId, part: u32) -> Context {
+    Context::part(&account.tenant, &account.account, object.0.as_bytes(), part)
+}
+pub(super) fn metadata_context(account: &WrappedAccount, object: ObjectId) -> Context {
+    Context::metadata(&account.tenant, &account.account, object.0.as_bytes())
+}
+pub(super) fn part_context(account: &WrappedAccount, object: ObjectId, part: u32) -> Context {
+    Context::part_metadata(&account.tenant, &account.account, object.0.as_bytes(), part)
+}
+
+pub(super) fn seal<T: Serialize>(
+    key: &ObjectKey,
+    context: &Context,
+    salt: [u8; SALT_BYTES],
+    value: &T,
+) -> Result<Vec<u8>> {
+    let json = zeroize::Zeroizing::new(serde_json::to_vec(value).map_err(store_failed)?);
+    chunked::seal(key, context, salt, &json).map_err(store_failed)
+}
+
+pub(super) fn open<T: DeserializeOwned>(
+    key: &ObjectKey,
+    context: &Context,
+    object: ObjectId,
+    sealed: &[u8],
+) -> Result<T> {
+    let json = chunked::open(key, context, sealed).map_err(|error| damaged(object, error))?;
+    serde_json::from_slice(&json).map_err(|_| damaged(object, "its metadata makes no sense"))
+}
+
+pub(super) fn damaged(object: ObjectId, reason: impl ToString) -> VaultError {
+    let reason = reason.to_string();
+    tracing::error!(%object, reason, "stored data is damaged");
+    VaultError::Damaged { object, reason }
+}
