@@ -1,1 +1,157 @@
-//! s3: to be written.
+//! The vault over Amazon's S3 protocol.
+//!
+//! [`serve`] is the way in: connections and their limits ([`limits`]) are there; each request then passes the door
+//! (admission, refusals, the guarded body), s3s (protocol, signatures), the access check (the principal), and one
+//! method of the face, which calls the [`Vault`]. Bodies stream both ways.
+//!
+//! Decisions that a client can see:
+//!
+//! - **ETags are random** and every answer says `x-amz-server-side-encryption: aws:kms`, which is S3's own sign that an
+//!   ETag is no MD5. Checksums (CRC-64/NVME unless the client chose another) are what to compare.
+//! - **The region of a signature** must be the bucket's, or one of the configured aliases; `us-east-1` is one by default
+//!   because clients without a configured region sign for it. A missing bucket answers before the region is looked at,
+//!   so that nothing is learnt about other tenants.
+//! - **Access keys**: an unknown or disabled one is refused after the same work as a wrong signature.
+//! - **What is asked for and not done is refused**, never ignored: SSE-C, key ids, ACLs that open anything, object locks,
+//!   versions, Signature Version 2, browser forms.
+//! - **Host names**: buckets are addressed by path; by host name (`bucket.s3.example.com`) too where a domain is
+//!   configured.
+//!
+//! s3s writes request headers and XML bodies to its `debug` log. Keep `s3s=off` in the log filter; [`LOG_FILTER`] has it.
+
+mod auth;
+mod bucket;
+mod convert;
+mod digest;
+mod door;
+mod error;
+mod fault;
+mod intake;
+pub mod limits;
+mod linger;
+mod listing;
+mod object;
+mod operations;
+mod rechunk;
+mod refuse;
+mod serve;
+mod settings;
+mod upload;
+
+use std::{io, sync::Arc};
+
+use casework::ids::RegionId;
+use s3s::{
+    S3Error, S3ErrorCode, S3Request, S3Result,
+    config::{S3Config as ProtocolConfig, StaticConfigProvider},
+    host::MultiDomain,
+    service::S3ServiceBuilder,
+};
+
+pub use self::{
+    door::{Answer, S3Face},
+    fault::BodyFault,
+    serve::serve,
+};
+use crate::vault::{Principal, Vault};
+
+/// The log filter directive without which s3s writes customers' metadata to the log.
+pub const LOG_FILTER: &str = "s3s=off";
+
+/// How the S3 face is set up.
+#[derive(Debug, Clone)]
+pub struct S3Config {
+    /// Where a bucket goes whose creator names no region.
+    pub default_region: RegionId,
+    /// Regions besides the bucket's own that a signature may name.
+    pub region_aliases: Vec<String>,
+    /// Domains under which buckets are host names; without a port.
+    pub domains: Vec<String>,
+}
+
+impl S3Config {
+    /// The usual one: path addressing, and `us-east-1` as alias.
+    pub fn new(default_region: RegionId) -> Self {
+        Self {
+            default_region,
+            region_aliases: vec!["us-east-1".to_owned()],
+            domains: Vec::new(),
+        }
+    }
+}
+
+/// The S3 face over `vault`, as a hyper service; [`S3Face::answer`] calls it in-process.
+///
+/// # Errors
+/// When the operating system gives no randomness, or a domain is not one.
+pub fn service(vault: Vault, config: S3Config) -> io::Result<S3Face> {
+    let mut decoy = [0; 20];
+    getrandom::fill(&mut decoy).map_err(io::Error::other)?;
+    let mut builder = S3ServiceBuilder::new(Face {
+        vault: vault.clone(),
+        config: Arc::new(config.clone()),
+    });
+    builder.set_auth(auth::Keys::new(vault, decoy));
+    builder.set_access(auth::Access);
+    if !config.domains.is_empty() {
+        builder.set_host(MultiDomain::new(&config.domains).map_err(io::Error::other)?);
+    }
+    let mut protocol = ProtocolConfig::default();
+    protocol.xml_max_body_size = limits::XML_BYTES_MAX;
+    protocol.presigned_url_max_skew_time_secs =
+        u32::try_from(limits::CLOCK_SKEW.as_secs()).unwrap_or(u32::MAX);
+    builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(protocol))));
+    Ok(S3Face::new(builder.build()))
+}
+
+/// The operations, over the vault.
+struct Face {
+    vault: Vault,
+    config: Arc<S3Config>,
+}
+
+impl Face {
+    /// The caller, for an operation that touches no bucket yet.
+    fn caller<T>(&self, request: &S3Request<T>) -> S3Result<Principal> {
+        if request.service.as_deref() != Some("s3") {
+            return Err(S3Error::with_message(
+                S3ErrorCode::AuthorizationHeaderMalformed,
+                "the credential scope must name the service `s3`",
+            ));
+        }
+        // The access check put it there; without it nothing is done for anybody.
+        request
+            .extensions
+            .get::<Principal>()
+            .cloned()
+            .ok_or_else(|| S3Error::new(S3ErrorCode::AccessDenied))
+    }
+
+    /// The caller, for an operation on `bucket`: the signature must be for its region or an alias.
+    async fn caller_at<T>(&self, request: &S3Request<T>, bucket: &str) -> S3Result<Principal> {
+        let who = self.caller(request)?;
+        let signed = request.region.as_ref().map(|r| r.as_str()).unwrap_or_default();
+        if self.config.region_aliases.iter().any(|alias| alias == signed) {
+            return Ok(who);
+        }
+        let bucket = self.vault.bucket(&who, bucket).await.map_err(error::of)?;
+        if bucket.region.as_str() == signed {
+            return Ok(who);
+        }
+        let expected = bucket.region.as_str();
+        let mut wrong = S3Error::with_message(
+            S3ErrorCode::AuthorizationHeaderMalformed,
+            format!("the authorization header is malformed; the region is wrong; expecting '{expected}'"),
+        );
+        let mut headers = hyper::HeaderMap::new();
+        headers.insert(
+            "content-type",
+            hyper::header::HeaderValue::from_static("application/xml"),
+        );
+        if let Ok(value) = expected.parse() {
+            headers.insert("x-amz-bucket-region", value);
+        }
+        wrong.set_headers(headers);
+        Err(wrong)
+    }
+}
