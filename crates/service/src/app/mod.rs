@@ -1,1 +1,147 @@
-//! app: to be written.
+//! The desk: everything that is done with a case, once, for the command line, the HTTP API and the demonstration alike.
+//!
+//! Each step reads the case's chain, asks [`casework`] whether the step may be taken, and commits the event together
+//! with its entry for the docket. The desk decides nothing about release: it draws up what the gate is to judge, and
+//! the gate believes none of it.
+
+pub mod clock;
+mod course;
+
+mod error;
+pub mod faults;
+mod intake;
+pub mod letters;
+pub mod ports;
+mod proposing;
+mod releasing;
+mod tick;
+mod view;
+mod working;
+
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use casework::{
+    ids::{CaseId, Digest, RecordId},
+    promise::Reviewers,
+    rulebook::Rulebook,
+};
+use jiff::{SignedDuration, Timestamp};
+use store::cases::{CaseStore, NONCE_BYTES, Nonce};
+
+pub use error::DeskError;
+pub use intake::Intake;
+pub use releasing::PackageRef;
+pub use tick::Ticked;
+pub use view::{CaseView, EventView, RecordView};
+pub use working::{Choice, Filing};
+
+use clock::{Clock, Entropy, NoEntropy};
+use faults::Faults;
+use ports::{DocketPort, GatePort, VaultPort};
+
+/// Largest document taken in, in bytes. One larger is refused before it is read to its end.
+pub const DEMAND_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How often an event is tried again when others write to the same case.
+pub const APPEND_ATTEMPTS_MAX: u32 = 8;
+
+/// Most accounts looked at for one identifier: beyond it, it is no identifier.
+pub const ACCOUNTS_MAX: usize = 100;
+
+/// Longest time for which a release record may be approved and used.
+pub const EXPIRY_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// How long a release waits for the docket before it asks its caller to come back.
+pub const DOCKET_PATIENCE: Duration = Duration::from_secs(20);
+
+/// The result of a step at the desk.
+pub type Result<T> = std::result::Result<T, DeskError>;
+
+/// Everything a desk works with.
+pub struct Parts {
+    /// The provider's name, as letters say it.
+    pub provider: String,
+    /// Case files.
+    pub cases: CaseStore,
+    /// The docket.
+    pub docket: Arc<dyn DocketPort>,
+    /// The vault.
+    pub vault: Arc<dyn VaultPort>,
+    /// The gate.
+    pub gate: Arc<dyn GatePort>,
+    /// Whose signatures count. The gate has its own list and checks again.
+    pub reviewers: Reviewers,
+    /// The law.
+    pub rulebook: &'static Rulebook,
+    /// Directory of finished packages, encrypted to their recipients.
+    pub packages: PathBuf,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Injected failures: [`faults::NoFaults`] in service.
+    pub faults: Arc<dyn Faults>,
+}
+
+/// The desk. Cheap to clone.
+#[derive(Clone)]
+pub struct Desk {
+    parts: Arc<Parts>,
+    releasing: Arc<Mutex<BTreeSet<RecordId>>>,
+}
+
+impl Desk {
+    /// A desk over these parts.
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            parts: Arc::new(parts),
+            releasing: Arc::default(),
+        }
+    }
+
+    /// The case files, for reading lists and letters.
+    pub fn cases(&self) -> &CaseStore {
+        &self.parts.cases
+    }
+
+    /// The desk's time.
+    pub fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+
+    fn letterhead(&self, case: CaseId, now: Timestamp) -> letters::Letterhead<'_> {
+        letters::Letterhead {
+            provider: &self.parts.provider,
+            case,
+            now,
+        }
+    }
+
+    fn random<const N: usize>(&self) -> std::result::Result<[u8; N], NoEntropy> {
+        let mut bytes = [0; N];
+        self.parts.entropy.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn nonce(&self) -> std::result::Result<Nonce, NoEntropy> {
+        self.random::<NONCE_BYTES>()
+    }
+
+    fn salt(&self) -> std::result::Result<Digest, NoEntropy> {
+        self.random::<32>().map(Digest)
+    }
+
+    /// A time-ordered id.
+    fn id(&self, now: Timestamp) -> std::result::Result<uuid::Uuid, NoEntropy> {
+        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+        Ok(uuid::Builder::from_unix_timestamp_millis(millis, &self.random::<10>()?).into_uuid())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

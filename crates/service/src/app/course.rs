@@ -1,0 +1,225 @@
+//! One step of a case: read the chain, plan the event, commit it with its docket entry and whatever goes with it.
+
+use casework::{
+    case::{Case, Step},
+    chain::Chain,
+    demand::NoticeTo,
+    event::{Actor, Body, Event},
+    finding::ClockKind,
+    ids::{CaseId, Digest, RecordId},
+};
+use jiff::Timestamp;
+use store::cases::{CaseStoreError, Connection, NewLetter, PackageRow, Progress, StoredEvent};
+
+use super::{APPEND_ATTEMPTS_MAX, Desk, DeskError, Result, letters::Letter};
+
+/// What the docket calls an event's header.
+pub(super) const EVENT_KIND: &str = "event";
+/// What the docket calls a release record.
+pub(super) const RELEASE_KIND: &str = "release";
+
+/// One step as planned: a value, executed with nothing left to decide.
+pub(super) struct Plan {
+    pub(super) actor: Actor,
+    pub(super) body: Body,
+    /// Letters that go out with it.
+    pub(super) letters: Vec<Letter>,
+    pub(super) also: Also,
+}
+
+impl Plan {
+    pub(super) fn new(actor: Actor, body: Body) -> Self {
+        Self {
+            actor,
+            body,
+            letters: Vec::new(),
+            also: Also::Nothing,
+        }
+    }
+
+    pub(super) fn with_letter(mut self, letter: Letter) -> Self {
+        self.letters.push(letter);
+        self
+    }
+
+    pub(super) fn also(mut self, also: Also) -> Self {
+        self.also = also;
+        self
+    }
+}
+
+/// What else commits together with an event.
+pub(super) enum Also {
+    Nothing,
+    /// The record's commitment is put into the docket's queue.
+    LogRecord {
+        record: RecordId,
+        digest: Digest,
+    },
+    /// The release ends, with its package or without one.
+    EndRelease {
+        record: RecordId,
+        package: Option<PackageRow>,
+    },
+}
+
+impl Desk {
+    /// The verified chain of a case.
+    pub(super) async fn chain(&self, case: CaseId) -> Result<Chain> {
+        let stored = self.parts.cases.events(case).await?;
+        let events: std::result::Result<Vec<Event>, _> =
+            stored.into_iter().map(StoredEvent::into_event).collect();
+        Chain::verify(events?).map_err(|source| DeskError::Broken { case, source })
+    }
+
+    /// Plans one event on the chain as it is and commits it. When somebody else's event came first, plans again on the
+    /// chain as it then is. `None` from the plan: nothing is to be recorded.
+    pub(super) async fn step(
+        &self,
+        case: CaseId,
+        mut plan: impl FnMut(&Chain) -> Result<Option<Plan>>,
+    ) -> Result<Option<Event>> {
+        for _ in 0..APPEND_ATTEMPTS_MAX {
+            let mut chain = self.chain(case).await?;
+            let Some(plan) = plan(&chain)? else {
+                return Ok(None);
+            };
+            let event = chain.append(self.now(), plan.actor, self.salt()?, plan.body)?;
+            let mut tx = self.parts.cases.begin().await?;
+            match self
+                .write(&mut tx, &chain, &event, &plan.letters, &plan.also)
+                .await
+            {
+                Ok(()) => {
+                    tx.commit().await.map_err(CaseStoreError::from)?;
+                    return Ok(Some(event));
+                }
+                // Dropping the transaction rolls it back; the next attempt sees the other's event.
+                Err(DeskError::Contended { .. }) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        Err(DeskError::Contended { case })
+    }
+
+    async fn write(
+        &self,
+        tx: &mut Connection,
+        chain: &Chain,
+        event: &Event,
+        letters: &[Letter],
+        also: &Also,
+    ) -> Result<()> {
+        let case = event.header.case;
+        let entry = self
+            .parts
+            .docket
+            .enqueue(tx, EVENT_KIND, event.header.hash()?)
+            .await?;
+        let progress = progress(chain, event.header.at);
+        self.parts
+            .cases
+            .append(tx, event, self.nonce()?, Some(entry), &progress)
+            .await?;
+        self.keep_letters(tx, case, event.header.at, letters).await?;
+        match also {
+            Also::Nothing => {}
+            Also::LogRecord { record, digest } => {
+                if self.parts.cases.release(tx, *record).await?.is_none() {
+                    let entry = self.parts.docket.enqueue(tx, RELEASE_KIND, *digest).await?;
+                    self.parts.cases.log_release(tx, *record, case, entry).await?;
+                }
+            }
+            Also::EndRelease { record, package } => {
+                self.parts
+                    .cases
+                    .end_release(tx, *record, package.as_ref())
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn keep_letters(
+        &self,
+        tx: &mut Connection,
+        case: CaseId,
+        at: Timestamp,
+        letters: &[Letter],
+    ) -> Result<()> {
+        for letter in letters {
+            let new = NewLetter {
+                case,
+                kind: letter.kind.name(),
+                text: &letter.text,
+                at,
+            };
+            self.parts.cases.keep_letter(tx, new, self.nonce()?).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What lists and the clock need to know, from the chain.
+pub(super) fn progress(chain: &Chain, now: Timestamp) -> Progress {
+    let case = chain.case();
+    let file = case.file();
+    let closed = matches!(case, Case::Closed(_));
+    let told = file
+        .notices()
+        .iter()
+        .filter(|notice| notice.to == NoticeTo::Tenant);
+    Progress {
+        stage: case.name().to_owned(),
+        closed_at: closed.then(|| chain.last_at()),
+        wake_at: if closed { None } else { wake_at(chain, now) },
+        told: told.map(|notice| notice.tenant.clone()).collect(),
+    }
+}
+
+/// When the desk must look at a case again by itself: at once where something of its own is undone, else at the next
+/// end of a gag or clock.
+fn wake_at(chain: &Chain, now: Timestamp) -> Option<Timestamp> {
+    let case = chain.case();
+    let file = case.file();
+    if is_unread(chain) || own_notice_owed(case, now) {
+        return Some(now);
+    }
+    let gags = file
+        .gags()
+        .iter()
+        .filter(|gag| !gag.is_lifted())
+        .filter_map(|gag| file.gag_end(gag));
+    let findings = file
+        .judged()
+        .map_or(&[][..], |judged| &judged.assessment.findings);
+    let clocks = findings
+        .iter()
+        .filter_map(|finding| finding.clock.as_ref())
+        .filter(|clock| clock.kind != ClockKind::Expires && clock.at > now)
+        .map(|clock| clock.at);
+    gags.chain(clocks).min()
+}
+
+/// The bytes are kept, and nobody, the desk included, has tried to read them yet.
+pub(super) fn is_unread(chain: &Chain) -> bool {
+    matches!(chain.case(), Case::AwaitingParse(_))
+        && !chain
+            .events()
+            .iter()
+            .any(|event| matches!(event.body, Body::Unreadable { .. }))
+}
+
+/// A notice that only a gag held up: the desk sends it by itself once nothing forbids it (P9).
+pub(super) fn own_notice_owed(case: &Case, now: Timestamp) -> bool {
+    let barred_before = case
+        .file()
+        .notice_bars()
+        .iter()
+        .any(|bar| bar.to == NoticeTo::Tenant);
+    case.owed(now).iter().any(|owed| match owed.step {
+        Step::LateNotice => true,
+        Step::Notify => barred_before,
+        _ => false,
+    })
+}

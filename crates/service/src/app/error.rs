@@ -1,0 +1,231 @@
+//! Why the desk did not do something: one code and one hint for each, the same for CLI and HTTP.
+
+use casework::{
+    case::NotNow,
+    chain::{BrokenChain, Refused},
+    finding::Promise,
+    gate::{Breach, Refusal},
+    ids::{CaseId, RecordId},
+};
+use store::cases::CaseStoreError;
+
+use super::{clock::NoEntropy, faults::Injected, ports::PortError};
+
+/// Why the desk did not do something. Nothing in it names a person or quotes a demand.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeskError {
+    /// There is no such thing.
+    #[error("no {what} `{id}`")]
+    NotFound {
+        /// What was looked for.
+        what: &'static str,
+        /// Its id.
+        id: String,
+    },
+    /// The case does not allow the step now; it says which promise stands against it.
+    #[error("{promise:?}: {reason}")]
+    NotNow {
+        /// The promise that the step would break.
+        promise: Promise,
+        /// Why.
+        reason: String,
+        /// What to do first.
+        hint: &'static str,
+    },
+    /// The gate refused to open the keys.
+    #[error("the gate refused record `{record}`: {reason}")]
+    GateRefused {
+        /// The record.
+        record: RecordId,
+        /// The promise or invariant, and why, as the case records it.
+        reason: String,
+        /// What the gate answered.
+        refusal: Refusal,
+    },
+    /// Nothing is held that the scope covers.
+    #[error("nothing is held that the demand, as it stands, covers")]
+    NoData,
+    /// What was given is larger than the limit.
+    #[error("{what} is larger than {limit}")]
+    TooLarge {
+        /// What.
+        what: &'static str,
+        /// The limit, with its unit.
+        limit: String,
+    },
+    /// What was given cannot be used.
+    #[error("{what} cannot be used: {reason}")]
+    Invalid {
+        /// What.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// A kind of event that the desk records itself.
+    #[error("an event of kind `{kind}` is not recorded by hand")]
+    Reserved {
+        /// Its kind.
+        kind: &'static str,
+    },
+    /// The docket has not issued the receipt yet.
+    #[error("record `{record}` is not in the witnessed docket yet")]
+    NotLogged {
+        /// The record.
+        record: RecordId,
+    },
+    /// The same record is being released now.
+    #[error("record `{record}` is being released already")]
+    Releasing {
+        /// The record.
+        record: RecordId,
+    },
+    /// The record was used by a release that did not finish.
+    #[error("record `{record}` is used up: its release did not finish, and nothing of it can be fetched")]
+    UsedUp {
+        /// The record.
+        record: RecordId,
+    },
+    /// Others kept writing to the same case.
+    #[error("case `{case}` kept moving on while this was being recorded")]
+    Contended {
+        /// The case.
+        case: CaseId,
+    },
+    /// The stored chain does not verify.
+    #[error("the stored chain of case `{case}` does not verify")]
+    Broken {
+        /// The case.
+        case: CaseId,
+        /// How.
+        #[source]
+        source: BrokenChain,
+    },
+    /// The rulebook could not be applied.
+    #[error(transparent)]
+    Rulebook(#[from] casework::rulebook::AssessError),
+    /// The case database failed.
+    #[error(transparent)]
+    Store(CaseStoreError),
+    /// The vault, the docket or the gate failed.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// A file of the packages directory could not be written or read.
+    #[error("cannot {what} the package file")]
+    PackageFile {
+        /// The attempt.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// There is no randomness.
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+    /// Something has no canonical form: a defect of this program.
+    #[error("an event has no canonical form")]
+    Canonical(#[from] casework::canonical::CanonicalError),
+    /// A test's doing.
+    #[error(transparent)]
+    Injected(#[from] Injected),
+}
+
+impl DeskError {
+    /// A stable code, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "not_found",
+            Self::NotNow { .. } => "not_now",
+            Self::GateRefused { .. } => "gate_refused",
+            Self::NoData => "no_data",
+            Self::TooLarge { .. } => "too_large",
+            Self::Invalid { .. } => "invalid",
+            Self::Reserved { .. } => "reserved",
+            Self::NotLogged { .. } => "not_logged",
+            Self::Releasing { .. } => "releasing",
+            Self::UsedUp { .. } => "used_up",
+            Self::Contended { .. } => "contended",
+            Self::Store(CaseStoreError::Erased(_)) => "erased",
+            Self::Store(CaseStoreError::Full { .. }) => "case_full",
+            Self::Port(_) => "unavailable",
+            Self::Broken { .. }
+            | Self::Rulebook(_)
+            | Self::Store(_)
+            | Self::PackageFile { .. }
+            | Self::Entropy(_)
+            | Self::Canonical(_)
+            | Self::Injected(_) => "internal",
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "check the id; `amparo case list` shows the open cases",
+            Self::NotNow { hint, .. } => hint,
+            Self::GateRefused { refusal, .. } => refusal.hint,
+            Self::NoData => "close the case with the outcome `no_data`, or narrow nothing and resolve again",
+            Self::TooLarge { .. } => "send less; a larger release is several records",
+            Self::Invalid { .. } => "correct it and send it again",
+            Self::Reserved { .. } => "use the step that does it: resolve, assess, propose, approve, release",
+            Self::NotLogged { .. } => "ask again after the docket's next batch",
+            Self::Releasing { .. } => "wait for it to finish",
+            Self::UsedUp { .. } => "draw up a new record and have it approved",
+            Self::Contended { .. } => "read the case again and retry",
+            Self::Broken { .. } => {
+                "stop work on this case and compare the database with its backup and the docket"
+            }
+            Self::Rulebook(_) => "run `amparo rulebook check`",
+            Self::Store(CaseStoreError::Erased(_)) => "only its chain of headers remains",
+            Self::Store(CaseStoreError::Full { .. }) => "close it and open another that refers to it",
+            Self::Port(_) => "try again; `amparo doctor` says what is down",
+            _ => "the service's log names the cause under this request's id",
+        }
+    }
+
+    /// The promise that stands against the step, where one does.
+    pub fn promise(&self) -> Option<Promise> {
+        match self {
+            Self::NotNow { promise, .. } => Some(*promise),
+            Self::GateRefused { refusal, .. } => match refusal.breach {
+                Breach::Promise(promise) => Some(promise),
+                Breach::Invariant(_) => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+impl From<NotNow> for DeskError {
+    fn from(why: NotNow) -> Self {
+        Self::NotNow {
+            promise: why.promise,
+            reason: why.reason,
+            hint: why.hint,
+        }
+    }
+}
+
+impl From<Refused> for DeskError {
+    fn from(why: Refused) -> Self {
+        match why {
+            Refused::NotNow(why) => why.into(),
+            Refused::Canonical(why) => why.into(),
+            Refused::Time { .. } | Refused::Full => Self::NotNow {
+                promise: Promise::P14,
+                reason: why.to_string(),
+                hint: "set the clock right, or open a further case",
+            },
+        }
+    }
+}
+
+impl From<CaseStoreError> for DeskError {
+    fn from(why: CaseStoreError) -> Self {
+        match why {
+            CaseStoreError::NotFound { what, id } => Self::NotFound { what, id },
+            CaseStoreError::Moved(case) => Self::Contended { case },
+            other => Self::Store(other),
+        }
+    }
+}

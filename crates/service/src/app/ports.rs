@@ -1,0 +1,191 @@
+//! What the desk needs of the docket, the vault and the gate, and nothing more. The running service connects the real
+//! ones; tests connect others that fail on purpose.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use casework::{
+    demand::{Category, Window},
+    facts::AccountFacts,
+    gate::Refusal,
+    ids::{Digest, ObjectId},
+    record::{AccountRef, ReleaseRecord, ReleasedObject},
+};
+use envelope::keys::{ObjectKey, WrappedChain};
+use futures::stream::BoxStream;
+use jiff::Timestamp;
+use store::cases::Connection;
+use translog::{entry::Salt, proof::Receipt};
+
+/// Something outside the desk failed. The message says what, never about whom.
+#[derive(Debug, thiserror::Error)]
+#[error("the {part} failed: {reason}")]
+pub struct PortError {
+    /// `docket`, `vault` or `gate`.
+    pub part: &'static str,
+    /// What went wrong.
+    pub reason: String,
+}
+
+/// A receipt that the docket issued.
+#[derive(Clone)]
+pub struct Issued {
+    /// With its witnessed checkpoint.
+    pub receipt: Receipt,
+    /// The salt of the commitment.
+    pub salt: Salt,
+}
+
+/// The docket, as the desk uses it.
+#[async_trait]
+pub trait DocketPort: Send + Sync {
+    /// Puts a commitment into the queue within the caller's transaction, and gives the entry's id.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    async fn enqueue(
+        &self,
+        tx: &mut Connection,
+        kind: &'static str,
+        digest: Digest,
+    ) -> Result<i64, PortError>;
+
+    /// The receipt of an entry; `None` until it is in a witnessed checkpoint.
+    ///
+    /// # Errors
+    /// When the docket fails.
+    async fn receipt(&self, entry: i64) -> Result<Option<Issued>, PortError>;
+
+    /// The same, waiting at most `patience`.
+    ///
+    /// # Errors
+    /// When the docket fails.
+    async fn wait(&self, entry: i64, patience: Duration) -> Result<Option<Issued>, PortError>;
+}
+
+/// What a package says about an object beside its bytes. Sealed under the object's key until the gate opens it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// Its name in its bucket.
+    pub name: String,
+    /// Its content type, as stored.
+    pub content_type: Option<String>,
+    /// Plaintext lengths of its parts, in order.
+    pub parts: Vec<u64>,
+}
+
+/// An object's plaintext, piece by piece.
+pub type Plaintext = BoxStream<'static, Result<Bytes, PortError>>;
+
+/// The vault, as the desk uses it: who has an account, what lies in a scope, and the ciphertext of what the gate opened.
+#[async_trait]
+pub trait VaultPort: Send + Sync {
+    /// Every account, of any customer and region, that goes by this identifier. At most [`super::ACCOUNTS_MAX`].
+    ///
+    /// # Errors
+    /// When the vault fails.
+    async fn accounts(&self, identifier: &str) -> Result<Vec<AccountFacts>, PortError>;
+
+    /// Objects of one account in these categories and this window, by id. At most `limit`.
+    ///
+    /// # Errors
+    /// When the vault fails.
+    async fn scope(
+        &self,
+        account: &AccountRef,
+        categories: &[Category],
+        window: Option<Window>,
+        limit: usize,
+    ) -> Result<Vec<ReleasedObject>, PortError>;
+
+    /// The wrapped keys of these objects, for the gate.
+    ///
+    /// # Errors
+    /// When the vault fails or an object is gone.
+    async fn keys(&self, objects: &[ReleasedObject]) -> Result<Vec<WrappedChain>, PortError>;
+
+    /// What a package says about one object, with the key that the gate opened.
+    ///
+    /// # Errors
+    /// When the vault fails or the object is gone.
+    async fn describe(&self, object: &ReleasedObject, key: &ObjectKey) -> Result<Described, PortError>;
+
+    /// One object's plaintext, with the key that the gate opened.
+    ///
+    /// # Errors
+    /// When the vault fails or the object is gone.
+    async fn read(&self, object: &ReleasedObject, key: &ObjectKey) -> Result<Plaintext, PortError>;
+}
+
+/// What the gate is asked.
+pub struct GateRequest {
+    /// The whole case.
+    pub chain: Vec<casework::event::Event>,
+    /// The record.
+    pub record: ReleaseRecord,
+    /// Its receipt in the docket.
+    pub issued: Issued,
+    /// The wrapped keys of its objects.
+    pub keys: Vec<WrappedChain>,
+    /// The desk's time.
+    pub now: Timestamp,
+}
+
+/// What the gate answered.
+pub enum GateAnswer {
+    /// It opened these keys; the record is used up.
+    Opened(Vec<(ObjectId, ObjectKey)>),
+    /// It refused, and says which promise or invariant stands against it.
+    Refused(Refusal),
+}
+
+/// The gate, as the desk uses it.
+#[async_trait]
+pub trait GatePort: Send + Sync {
+    /// Presents a record.
+    ///
+    /// # Errors
+    /// When the gate does not answer; whether the record was used is then unknown.
+    async fn release(&self, request: GateRequest) -> Result<GateAnswer, PortError>;
+}
+
+/// A customer, as the register shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantEntry {
+    /// Its id.
+    pub id: casework::ids::TenantId,
+    /// What it is.
+    pub kind: casework::facts::TenantKind,
+    /// Where it is established.
+    pub country: casework::demand::CountryCode,
+}
+
+/// What became of a customer to be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// It is new.
+    New,
+    /// The id is taken.
+    Taken,
+}
+
+/// The register of customers, as the API uses it.
+#[async_trait]
+pub trait TenantsPort: Send + Sync {
+    /// Adds a customer, with its key in every region.
+    ///
+    /// # Errors
+    /// When the vault or the gate fails.
+    async fn add(&self, tenant: &TenantEntry) -> Result<Added, PortError>;
+
+    /// Customers by id, beginning after `after`; at most `limit`.
+    ///
+    /// # Errors
+    /// When the vault fails.
+    async fn list(
+        &self,
+        after: Option<&casework::ids::TenantId>,
+        limit: u32,
+    ) -> Result<Vec<TenantEntry>, PortError>;
+}

@@ -1,0 +1,3 @@
+mod faults;
+pub(crate) mod scene;
+mod work;

@@ -1,0 +1,453 @@
+//! A desk over a real database and directory, with a docket, vault and gate that a test can look into.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use casework::{
+    demand::{Category, CountryCode, Window},
+    event::{Actor, Body, Channel, approval_message},
+    facts::{AccountFacts, TenantKind},
+    finding::{Assessment, Finding, Promise, RulebookRef},
+    gate::Refusal,
+    ids::{AccountId, CaseId, Digest, ObjectId, RecordId, RegionId, StaffId, TenantId},
+    promise::Reviewers,
+    record::{AccountRef, Recipient, ReleaseRecord, ReleasedObject},
+    rulebook::Rulebook,
+};
+use ed25519_dalek::{Signer as _, SigningKey};
+use envelope::{
+    case_file::CaseRoot,
+    content::{ContentDigest, Opening},
+    keys::{ObjectKey, WrappedChain},
+};
+use futures::StreamExt as _;
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+use store::{
+    cases::{CaseStore, Connection},
+    database::Database,
+};
+use translog::{entry::Salt, proof::Receipt};
+
+use crate::app::{
+    Desk, Parts,
+    clock::{Entropy, NoEntropy, SteppedClock},
+    course::Plan,
+    faults::{Faults, Injected, NoFaults, Step, When},
+    ports::*,
+};
+
+pub(crate) const START: &str = "2026-11-02T09:00:00Z";
+/// A made recipient; its secret was thrown away.
+pub(crate) const AGE: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+const CONTENT: &[u8] = b"Subject: lunch\r\n\r\nAt noon?";
+
+pub(crate) struct Scene {
+    pub(crate) dir: Arc<tempfile::TempDir>,
+    pub(crate) clock: Arc<SteppedClock>,
+    pub(crate) docket: Arc<TestDocket>,
+    pub(crate) vault: Arc<TestVault>,
+    pub(crate) gate: Arc<TestGate>,
+    pub(crate) desk: Desk,
+}
+
+impl Scene {
+    pub(crate) async fn new() -> Self {
+        Self::with(Arc::new(NoFaults)).await
+    }
+
+    pub(crate) async fn with(faults: Arc<dyn Faults>) -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let clock = Arc::new(SteppedClock::new(START.parse().unwrap()));
+        let (docket, vault, gate) = (
+            Arc::default(),
+            Arc::new(TestVault::new()),
+            Arc::new(TestGate::default()),
+        );
+        let desk = open(&dir, &clock, &docket, &vault, &gate, faults).await;
+        Self {
+            dir,
+            clock,
+            docket,
+            vault,
+            gate,
+            desk,
+        }
+    }
+
+    /// The process ends and another begins over what is on the disk.
+    pub(crate) async fn restart(&mut self, faults: Arc<dyn Faults>) {
+        self.desk = open(
+            &self.dir,
+            &self.clock,
+            &self.docket,
+            &self.vault,
+            &self.gate,
+            faults,
+        )
+        .await;
+    }
+
+    /// A case whose demand names `alice`, looked up, and judged to allow everything.
+    pub(crate) async fn ready(&self) -> CaseId {
+        let intake = self
+            .desk
+            .intake(&demand("alice"), Channel::Paper, Some(staff("ines")))
+            .await
+            .unwrap();
+        self.judge(intake.case).await;
+        intake.case
+    }
+
+    pub(crate) async fn judge(&self, case: CaseId) {
+        self.judge_with(case, Vec::new()).await;
+    }
+
+    pub(crate) async fn judge_with(&self, case: CaseId, findings: Vec<Finding>) {
+        self.desk
+            .resolve(case, Actor::Staff(staff("ruth")), &[])
+            .await
+            .unwrap();
+        let assessment = Assessment {
+            rulebook: RulebookRef {
+                digest: Rulebook::builtin().digest(),
+                as_of: "2026-11-02".parse().unwrap(),
+                language: "test".into(),
+            },
+            findings,
+            releasable: vec![Category::Content],
+        };
+        let body = Body::Assessed { assessment };
+        self.desk
+            .step(case, |_| Ok(Some(Plan::new(Actor::System, body.clone()))))
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn propose(&self, case: CaseId) -> ReleaseRecord {
+        let recipient = Recipient {
+            name: "District Court".into(),
+            age: AGE.into(),
+        };
+        self.desk
+            .propose(
+                case,
+                Actor::Staff(staff("ruth")),
+                recipient,
+                SignedDuration::from_hours(24),
+            )
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn approve(
+        &self,
+        case: CaseId,
+        record: &ReleaseRecord,
+        who: &str,
+    ) -> crate::app::Result<()> {
+        let signature = sign(who, &approval_message(&record.digest().unwrap()));
+        self.desk.approve(case, record.id, &staff(who), &signature).await
+    }
+
+    pub(crate) async fn approved(&self, case: CaseId) -> RecordId {
+        let record = self.propose(case).await;
+        for who in ["ruth", "sven"] {
+            self.approve(case, &record, who).await.unwrap();
+        }
+        record.id
+    }
+}
+
+async fn open(
+    dir: &tempfile::TempDir,
+    clock: &Arc<SteppedClock>,
+    docket: &Arc<TestDocket>,
+    vault: &Arc<TestVault>,
+    gate: &Arc<TestGate>,
+    faults: Arc<dyn Faults>,
+) -> Desk {
+    let database = Database::open(&dir.path().join("amparo.db")).await.unwrap();
+    let packages = dir.path().join("packages");
+    std::fs::create_dir_all(&packages).unwrap();
+    Desk::new(Parts {
+        provider: "Example Cloud".into(),
+        cases: CaseStore::new(database.pool.clone(), Arc::new(CaseRoot::from_bytes([1; 32]))),
+        docket: docket.clone(),
+        vault: vault.clone(),
+        gate: gate.clone(),
+        reviewers: reviewers(),
+        rulebook: Rulebook::builtin(),
+        packages,
+        clock: clock.clone(),
+        entropy: Arc::new(Counted),
+        faults,
+    })
+}
+
+pub(crate) fn staff(id: &str) -> StaffId {
+    StaffId::new(id).unwrap()
+}
+
+pub(crate) fn demand(account: &str) -> Vec<u8> {
+    serde_json::to_vec(&serde_json::json!({
+        "schema": "amparo.demand/1",
+        "instrument": "us.warrant.sca",
+        "reference": "26-mj-100",
+        "served_at": START,
+        "issued_on": "2026-10-30",
+        "requester": {"authority": "District Court", "country": "US", "kind": "court"},
+        "subjects": [{"type": "account", "value": account}],
+        "categories": ["content"],
+        "window": {"from": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z"},
+    }))
+    .unwrap()
+}
+
+fn key_of(who: &str) -> SigningKey {
+    SigningKey::from_bytes(&Sha256::digest(who).into())
+}
+
+pub(crate) fn sign(who: &str, message: &[u8]) -> String {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    STANDARD.encode(key_of(who).sign(message).to_bytes())
+}
+
+fn reviewers() -> Reviewers {
+    let key = |who: &&str| (staff(who), key_of(who).verifying_key().to_bytes());
+    Reviewers {
+        keys: ["ruth", "sven", "ines"].iter().map(key).collect(),
+        senior: BTreeSet::from([staff("sven")]),
+        counsel: ["clara"].iter().map(key).collect(),
+    }
+}
+
+/// Different bytes on every call, also after a restart: what matters is that they never repeat.
+struct Counted;
+
+static DRAWN: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+
+impl Entropy for Counted {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        let number = DRAWN.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        for (block, piece) in bytes.chunks_mut(32).enumerate() {
+            let hash = Sha256::digest(format!("{number}/{block}"));
+            piece.copy_from_slice(&hash[..piece.len()]);
+        }
+        Ok(())
+    }
+}
+
+/// Everything enqueued is logged at once, unless the docket is held up.
+#[derive(Default)]
+pub(crate) struct TestDocket {
+    pub(crate) entries: Mutex<Vec<(&'static str, Digest)>>,
+    pub(crate) held_up: std::sync::atomic::AtomicBool,
+}
+
+#[async_trait]
+impl DocketPort for TestDocket {
+    async fn enqueue(
+        &self,
+        _tx: &mut Connection,
+        kind: &'static str,
+        digest: Digest,
+    ) -> Result<i64, PortError> {
+        let mut entries = self.entries.lock().unwrap();
+        entries.push((kind, digest));
+        Ok(entries.len() as i64)
+    }
+    async fn receipt(&self, entry: i64) -> Result<Option<Issued>, PortError> {
+        if self.held_up.load(std::sync::atomic::Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let receipt = Receipt {
+            extra: None,
+            index: entry as u64,
+            path: Vec::new(),
+            checkpoint: "test.example/docket\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n".into(),
+        };
+        Ok(Some(Issued {
+            receipt,
+            salt: Salt([3; 32]),
+        }))
+    }
+    async fn wait(&self, entry: i64, _patience: Duration) -> Result<Option<Issued>, PortError> {
+        self.receipt(entry).await
+    }
+}
+
+pub(crate) struct TestVault {
+    pub(crate) accounts: Mutex<BTreeMap<String, Vec<AccountFacts>>>,
+    pub(crate) objects: Mutex<Vec<ReleasedObject>>,
+}
+
+pub(crate) fn account(tenant: &str, account: &str) -> AccountFacts {
+    AccountFacts {
+        tenant: TenantId::new(tenant).unwrap(),
+        account: AccountId::new(account).unwrap(),
+        tenant_kind: TenantKind::Enterprise,
+        tenant_country: CountryCode::new("DE").unwrap(),
+        region: RegionId::new("eu-de").unwrap(),
+        region_country: CountryCode::new("DE").unwrap(),
+        person_country: None,
+        us_person: None,
+        privileged: None,
+    }
+}
+
+fn object_key() -> ObjectKey {
+    ObjectKey::from_random([8; 32])
+}
+
+impl TestVault {
+    fn new() -> Self {
+        let mut content = ContentDigest::default();
+        content.part(CONTENT.len() as u64, &Sha256::digest(CONTENT).into());
+        let commitment = Opening::of(&object_key()).unwrap().commit(&content.finish());
+        let object = |number: u8, at: &str| ReleasedObject {
+            object: ObjectId(uuid::Uuid::from_bytes([number; 16])),
+            account: AccountRef {
+                tenant: TenantId::new("contoso").unwrap(),
+                account: AccountId::new("alice").unwrap(),
+                region: RegionId::new("eu-de").unwrap(),
+            },
+            category: Category::Content,
+            concerns_at: at.parse().unwrap(),
+            size: CONTENT.len() as u64,
+            commitment: Digest(commitment),
+            key: Digest([number; 32]),
+        };
+        let objects = vec![
+            object(3, "2026-01-20T00:00:00Z"),
+            object(2, "2026-01-10T00:00:00Z"),
+            object(4, "2026-02-01T00:00:00Z"),
+        ];
+        Self {
+            accounts: Mutex::new(BTreeMap::from([
+                ("alice".to_owned(), vec![account("contoso", "alice")]),
+                (
+                    "bob".to_owned(),
+                    vec![account("contoso", "bob"), account("fabrikam", "bob")],
+                ),
+                ("carol".to_owned(), vec![account("contoso", "carol")]),
+            ])),
+            objects: Mutex::new(objects),
+        }
+    }
+}
+
+#[async_trait]
+impl VaultPort for TestVault {
+    async fn accounts(&self, identifier: &str) -> Result<Vec<AccountFacts>, PortError> {
+        Ok(self
+            .accounts
+            .lock()
+            .unwrap()
+            .get(identifier)
+            .cloned()
+            .unwrap_or_default())
+    }
+    async fn scope(
+        &self,
+        account: &AccountRef,
+        categories: &[Category],
+        window: Option<Window>,
+        limit: usize,
+    ) -> Result<Vec<ReleasedObject>, PortError> {
+        let objects = self.objects.lock().unwrap();
+        let fits = |o: &&ReleasedObject| {
+            o.account == *account
+                && categories.contains(&o.category)
+                && window.is_none_or(|window| window.contains(o.concerns_at))
+        };
+        Ok(objects.iter().filter(fits).take(limit).cloned().collect())
+    }
+    async fn keys(&self, _objects: &[ReleasedObject]) -> Result<Vec<WrappedChain>, PortError> {
+        Ok(Vec::new())
+    }
+    async fn describe(&self, object: &ReleasedObject, _key: &ObjectKey) -> Result<Described, PortError> {
+        Ok(Described {
+            name: format!("mail/alice/{}.eml", object.object),
+            content_type: Some("message/rfc822".into()),
+            parts: vec![CONTENT.len() as u64],
+        })
+    }
+    async fn read(&self, _object: &ReleasedObject, _key: &ObjectKey) -> Result<Plaintext, PortError> {
+        let pieces = CONTENT
+            .chunks(5)
+            .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+            .collect::<Vec<_>>();
+        Ok(futures::stream::iter(pieces).boxed())
+    }
+}
+
+/// Opens whatever is presented, once, and insists that the case says it is logged.
+#[derive(Default)]
+pub(crate) struct TestGate {
+    pub(crate) used: Mutex<BTreeSet<RecordId>>,
+    pub(crate) refuses: Mutex<Option<&'static str>>,
+}
+
+#[async_trait]
+impl GatePort for TestGate {
+    async fn release(&self, request: GateRequest) -> Result<GateAnswer, PortError> {
+        let record = request.record.id;
+        let logged = |body: &Body| matches!(body, Body::Logged { record: logged, .. } if *logged == record);
+        assert!(
+            request.chain.iter().any(|event| logged(&event.body)),
+            "presented before it was logged"
+        );
+        if let Some(reason) = *self.refuses.lock().unwrap() {
+            return Ok(GateAnswer::Refused(Refusal::promise(
+                Promise::P8,
+                reason,
+                "redirect first",
+            )));
+        }
+        if !self.used.lock().unwrap().insert(record) {
+            return Ok(GateAnswer::Refused(Refusal::invariant(
+                2,
+                "the record was used before",
+                "draw up a new one",
+            )));
+        }
+        let keys = request
+            .record
+            .objects
+            .iter()
+            .map(|object| (object.object, object_key()));
+        Ok(GateAnswer::Opened(keys.collect()))
+    }
+}
+
+/// Fails, or hangs for ever, the first time that a step comes by.
+pub(crate) struct Script {
+    pub(crate) step: Step,
+    pub(crate) when: When,
+    pub(crate) hangs: bool,
+    pub(crate) struck: std::sync::atomic::AtomicBool,
+}
+
+#[async_trait]
+impl Faults for Script {
+    async fn at(&self, step: Step, when: When) -> Result<(), Injected> {
+        let here = step == self.step && when == self.when;
+        if !here || self.struck.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            return Ok(());
+        }
+        if self.hangs {
+            futures::future::pending::<()>().await;
+        }
+        Err(Injected(step, when))
+    }
+}
+
+pub(crate) fn now() -> Timestamp {
+    START.parse().unwrap()
+}

@@ -1,0 +1,133 @@
+//! What the desk does by itself as time passes: demands left unread by a crash, gags that run out, notices that nothing
+//! forbids any more.
+
+use casework::{
+    case::{Owed, Step},
+    demand::NoticeTo,
+    event::{Actor, Body},
+    ids::{CaseId, TenantId},
+};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    Desk, Result,
+    course::{Plan, own_notice_owed, progress},
+};
+
+/// Most cases that one tick looks at; the rest wait for the next.
+pub const TICK_CASES_MAX: usize = 1_000;
+
+/// A case that could not be advanced is looked at again after this long.
+const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(10);
+
+/// What a tick did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ticked {
+    /// Cases looked at.
+    pub looked_at: usize,
+    /// Gags whose end was recorded.
+    pub gags_ended: Vec<CaseId>,
+    /// Notices sent because nothing forbids them any more.
+    pub notices: Vec<(CaseId, TenantId)>,
+    /// What is owed and past its day.
+    pub overdue: Vec<(CaseId, Owed)>,
+    /// Cases that could not be advanced; they are tried again later.
+    pub failed: Vec<CaseId>,
+}
+
+impl Desk {
+    /// Does whatever has fallen due by `now`. Safe to call as often as one likes, and after any crash.
+    ///
+    /// # Errors
+    /// When the list of cases cannot be read; a case that fails is listed and does not hold up the others.
+    pub async fn tick(&self, now: Timestamp) -> Result<Ticked> {
+        let mut done = Ticked::default();
+        while done.looked_at < TICK_CASES_MAX {
+            let due = self.parts.cases.due(now).await?;
+            if due.is_empty() {
+                break;
+            }
+            for case in due {
+                done.looked_at = done.looked_at.saturating_add(1);
+                if let Err(error) = self.advance(case, now, &mut done).await {
+                    tracing::warn!(%case, code = error.code(), "a case could not be advanced");
+                    done.failed.push(case);
+                    let later = now.checked_add(RETRY_AFTER).unwrap_or(Timestamp::MAX);
+                    let length = self.parts.cases.case(case).await?.length;
+                    self.parts.cases.set_wake(case, length, Some(later)).await?;
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    async fn advance(&self, case: CaseId, now: Timestamp, done: &mut Ticked) -> Result<()> {
+        self.read(case).await?;
+        self.end_gags(case, now, done).await?;
+        self.send_notices(case, now, done).await?;
+        let chain = self.chain(case).await?;
+        let past = chain
+            .case()
+            .owed(now)
+            .into_iter()
+            .filter(|owed| owed.by.is_some_and(|by| by <= now));
+        done.overdue.extend(
+            past.filter(|owed| owed.step != Step::Wait)
+                .map(|owed| (case, owed)),
+        );
+        // Whatever is still due now waits for a person; looking again before the next date changes nothing.
+        let next = progress(&chain, now).wake_at.filter(|at| *at > now);
+        self.parts.cases.set_wake(case, chain.length(), next).await?;
+        Ok(())
+    }
+
+    async fn end_gags(&self, case: CaseId, now: Timestamp, done: &mut Ticked) -> Result<()> {
+        let ended = self
+            .step(case, |chain| {
+                let file = chain.case().file();
+                let run_out: Vec<String> = file
+                    .gags_run_out(now)
+                    .filter_map(|gag| gag.until())
+                    .map(|day| format!("its last day, {day}, has passed"))
+                    .collect();
+                Ok((!run_out.is_empty()).then(|| {
+                    let body = Body::GagEnded {
+                        reason: run_out.join("; "),
+                    };
+                    Plan::new(Actor::System, body)
+                }))
+            })
+            .await?;
+        if ended.is_some() {
+            done.gags_ended.push(case);
+        }
+        Ok(())
+    }
+
+    async fn send_notices(&self, case: CaseId, now: Timestamp, done: &mut Ticked) -> Result<()> {
+        let chain = self.chain(case).await?;
+        if !own_notice_owed(chain.case(), now) {
+            return Ok(());
+        }
+        let file = chain.case().file();
+        let mut tenants: Vec<TenantId> = file.tenants_released().into_iter().cloned().collect();
+        let barred = file.notice_bars().iter().filter(|bar| bar.to == NoticeTo::Tenant);
+        tenants.extend(barred.map(|bar| bar.tenant.clone()));
+        tenants.sort();
+        tenants.dedup();
+        let may_be_told = |tenant: &TenantId| {
+            !file.tenant_told(tenant) && !file.notice_forbidden(NoticeTo::Tenant, tenant, now)
+        };
+        for tenant in tenants.into_iter().filter(may_be_told) {
+            self.notify(
+                case,
+                Actor::System,
+                &tenant,
+                "letter, sent when the gag had ended",
+            )
+            .await?;
+            done.notices.push((case, tenant));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,235 @@
+//! Cases as people read them. Everything here is the provider's own file on a demand; no customer content is in it.
+
+use casework::{
+    case::{Case, Owed},
+    demand::Demand,
+    event::{Actor, Body, Scope},
+    facts::Facts,
+    finding::Assessment,
+    ids::{CaseId, Digest, RecordId, StaffId, TenantId},
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use store::cases::{CaseFilter, CaseRow, StoredLetter};
+
+use super::{Desk, DeskError, Result};
+
+/// One case in full.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CaseView {
+    /// Its id.
+    pub case: CaseId,
+    /// When the demand was received.
+    pub opened_at: Timestamp,
+    /// What it waits for: a state's name.
+    pub stage: String,
+    /// Number of events.
+    pub events: u64,
+    /// Hash of the last header.
+    pub head: Digest,
+    /// The demand as parsed.
+    pub demand: Option<Demand>,
+    /// The facts as last looked up.
+    pub facts: Option<Facts>,
+    /// What the demand still covers.
+    pub scope: Scope,
+    /// The last assessment.
+    pub assessment: Option<Assessment>,
+    /// The assessment fits the demand as it now stands.
+    pub assessment_is_current: bool,
+    /// Release records drawn up.
+    pub records: Vec<RecordView>,
+    /// What must happen next.
+    pub owed: Vec<Owed>,
+}
+
+/// A release record and what became of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RecordView {
+    /// Its id.
+    pub record: RecordId,
+    /// What reviewers sign.
+    pub digest: Digest,
+    /// How many objects it names.
+    pub objects: usize,
+    /// Their plaintext size together, in bytes.
+    pub bytes: u64,
+    /// After this the gate refuses it.
+    pub expires_at: Timestamp,
+    /// Who signed.
+    pub approved_by: Vec<StaffId>,
+    /// Its index in the docket.
+    pub logged: Option<u64>,
+    /// Released.
+    pub released: bool,
+    /// Handed over.
+    pub delivered: bool,
+}
+
+/// One event.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EventView {
+    /// Its number.
+    pub seq: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// Hash of its header.
+    pub hash: Digest,
+    /// What happened; absent once the case was erased.
+    pub body: Option<Body>,
+}
+
+impl Desk {
+    /// One case in full.
+    ///
+    /// # Errors
+    /// When there is no such case, or it was erased.
+    pub async fn case(&self, case: CaseId) -> Result<CaseView> {
+        let chain = self.chain(case).await?;
+        let state: &Case = chain.case();
+        let file = state.file();
+        let opened_at = chain
+            .headers()
+            .next()
+            .map_or_else(|| chain.last_at(), |header| header.at);
+        let records: Result<Vec<RecordView>> = file.drawn_up().iter().map(record_view).collect();
+        Ok(CaseView {
+            case,
+            opened_at,
+            stage: state.name().to_owned(),
+            events: chain.length(),
+            head: chain.head(),
+            demand: file.demand().cloned(),
+            facts: file.facts().cloned(),
+            scope: file.scope(),
+            assessment: file.judged().map(|judged| judged.assessment.clone()),
+            assessment_is_current: file.current_assessment().is_some(),
+            records: records?,
+            owed: state.owed(self.now()),
+        })
+    }
+
+    /// What a case owes next.
+    ///
+    /// # Errors
+    /// As [`Desk::case`].
+    pub async fn owed(&self, case: CaseId) -> Result<Vec<Owed>> {
+        Ok(self.chain(case).await?.case().owed(self.now()))
+    }
+
+    /// How many objects of one customer were released in a case.
+    ///
+    /// # Errors
+    /// As [`Desk::case`].
+    pub async fn released_objects(&self, case: CaseId, tenant: &TenantId) -> Result<usize> {
+        let chain = self.chain(case).await?;
+        let released = chain
+            .case()
+            .file()
+            .drawn_up()
+            .iter()
+            .filter(|drawn| drawn.released.is_some());
+        Ok(released
+            .map(|drawn| {
+                drawn
+                    .record
+                    .objects
+                    .iter()
+                    .filter(|o| o.account.tenant == *tenant)
+                    .count()
+            })
+            .sum())
+    }
+
+    /// A page of cases, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list(&self, filter: &CaseFilter) -> Result<Vec<CaseRow>> {
+        Ok(self.parts.cases.list(filter).await?)
+    }
+
+    /// The events of a case, headers alone once it was erased.
+    ///
+    /// # Errors
+    /// When there is no such case.
+    pub async fn events(&self, case: CaseId) -> Result<Vec<EventView>> {
+        let stored = self.parts.cases.events(case).await?;
+        stored
+            .into_iter()
+            .map(|event| {
+                Ok(EventView {
+                    seq: event.header.seq,
+                    at: event.header.at,
+                    hash: event.header.hash()?,
+                    actor: event.header.actor,
+                    body: event.opened.map(|(_, body)| body),
+                })
+            })
+            .collect()
+    }
+
+    /// The docket's receipt for one event of a case, in its file form; `None` until it is issued.
+    ///
+    /// # Errors
+    /// When there is no such event or the docket fails.
+    pub async fn event_receipt(&self, case: CaseId, seq: u64) -> Result<Option<String>> {
+        let stored = self.parts.cases.events(case).await?;
+        let missing = || DeskError::NotFound {
+            what: "event",
+            id: seq.to_string(),
+        };
+        let event = stored
+            .into_iter()
+            .find(|event| event.header.seq == seq)
+            .ok_or_else(missing)?;
+        let entry = event.docket_entry.ok_or_else(missing)?;
+        Ok(self
+            .parts
+            .docket
+            .receipt(entry)
+            .await?
+            .map(|issued| issued.receipt.to_string()))
+    }
+
+    /// The letters of a case, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn letters(&self, case: CaseId) -> Result<Vec<StoredLetter>> {
+        self.parts.cases.case(case).await?;
+        Ok(self.parts.cases.letters(case).await?)
+    }
+
+    /// The text of one letter.
+    ///
+    /// # Errors
+    /// When there is none, or the case was erased.
+    pub async fn letter(&self, case: CaseId, letter: Digest) -> Result<String> {
+        Ok(self.parts.cases.letter(case, letter).await?)
+    }
+}
+
+fn record_view(drawn: &casework::case::Drawn) -> Result<RecordView> {
+    let record = &drawn.record;
+    Ok(RecordView {
+        record: record.id,
+        digest: record.digest()?,
+        objects: record.objects.len(),
+        bytes: record
+            .objects
+            .iter()
+            .fold(0, |sum, object| object.size.saturating_add(sum)),
+        expires_at: record.expires_at,
+        approved_by: drawn
+            .approvals
+            .iter()
+            .map(|approval| approval.reviewer.clone())
+            .collect(),
+        logged: drawn.logged,
+        released: drawn.released.is_some(),
+        delivered: drawn.delivered.is_some(),
+    })
+}
