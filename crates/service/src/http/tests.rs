@@ -1,0 +1,525 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use axum::{
+    body::{Body, to_bytes},
+    http::{Request, StatusCode},
+};
+use casework::{
+    event::{Channel, approval_message},
+    ids::{CaseId, TenantId},
+};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use super::*;
+use crate::{
+    app::{
+        clock::SystemEntropy,
+        ports::{Added, PortError, TenantEntry},
+        tests::scene::{AGE, Scene, demand, sign, staff},
+    },
+    auth::Role,
+};
+
+#[derive(Default)]
+struct Register(std::sync::Mutex<Vec<TenantEntry>>);
+
+#[async_trait]
+impl TenantsPort for Register {
+    async fn add(&self, tenant: &TenantEntry) -> Result<Added, PortError> {
+        let mut tenants = self.0.lock().unwrap();
+        if tenants.iter().any(|known| known.id == tenant.id) {
+            return Ok(Added::Taken);
+        }
+        tenants.push(tenant.clone());
+        Ok(Added::New)
+    }
+    async fn list(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<TenantEntry>, PortError> {
+        let tenants = self.0.lock().unwrap();
+        let later = tenants
+            .iter()
+            .filter(|tenant| after.is_none_or(|after| tenant.id > *after));
+        Ok(later.take(limit as usize).cloned().collect())
+    }
+}
+
+struct Server {
+    scene: Scene,
+    router: Router,
+    tokens: BTreeMap<&'static str, String>,
+}
+
+/// Who signs in: their id, role and customer.
+const PEOPLE: [(&str, Role, Option<&str>); 10] = [
+    ("ines", Role::Intake, None),
+    ("ruth", Role::Reviewer, None),
+    ("sven", Role::SeniorReviewer, None),
+    ("clara", Role::Counsel, None),
+    ("aud", Role::Auditor, None),
+    ("olga", Role::Operator, None),
+    ("tess", Role::TenantAdmin, Some("contoso")),
+    ("fred", Role::TenantAdmin, Some("fabrikam")),
+    ("nora", Role::TenantAdmin, None),
+    ("req", Role::Requester, None),
+];
+
+async fn server() -> Server {
+    let scene = Scene::new().await;
+    let tokens = Tokens::new(
+        scene.desk.cases().clone(),
+        scene.clock.clone(),
+        Arc::new(SystemEntropy),
+    );
+    let mut issued = BTreeMap::new();
+    for (id, role, tenant) in PEOPLE {
+        let tenant = tenant.map(|tenant| TenantId::new(tenant).unwrap());
+        tokens.enrol(staff(id), role, tenant).await.unwrap();
+        let token = tokens
+            .issue(&staff(id), SignedDuration::from_hours(1))
+            .await
+            .ok()
+            .unwrap();
+        issued.insert(id, token.reveal().to_owned());
+    }
+    let permissions = Arc::new(Permissions::load().unwrap());
+    let api = Api::new(
+        scene.desk.clone(),
+        tokens,
+        permissions,
+        Arc::new(Register::default()),
+    );
+    Server {
+        scene,
+        router: router(api, None),
+        tokens: issued,
+    }
+}
+
+impl Server {
+    async fn call(
+        &self,
+        who: Option<&str>,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> (StatusCode, Value) {
+        let (status, bytes) = self
+            .raw(who, method, path, body.map(|body| body.to_string().into_bytes()))
+            .await;
+        (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+    }
+
+    async fn raw(
+        &self,
+        who: Option<&str>,
+        method: &str,
+        path: &str,
+        body: Option<Vec<u8>>,
+    ) -> (StatusCode, Vec<u8>) {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(who) = who {
+            let token = self.tokens.get(who).cloned().unwrap_or_else(|| who.to_owned());
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let request = request.body(body.map_or_else(Body::empty, Body::from)).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        (
+            status,
+            to_bytes(response.into_body(), 64 << 20).await.unwrap().to_vec(),
+        )
+    }
+}
+
+struct Operation {
+    method: String,
+    path: String,
+    action: Option<String>,
+    public: bool,
+    body: bool,
+}
+
+fn operations() -> Vec<Operation> {
+    let document = description();
+    let mut all = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            all.push(Operation {
+                method: method.to_uppercase(),
+                path: path.clone(),
+                action: operation["x-amparo-action"].as_str().map(str::to_owned),
+                public: operation["security"] == json!([{}]),
+                body: !operation["requestBody"].is_null(),
+            });
+        }
+    }
+    assert!(all.len() > 20, "{}", all.len());
+    all
+}
+
+fn fill(path: &str, case: CaseId) -> String {
+    path.replace("{case}", &case.to_string())
+        .replace("{record}", "0197a1de-0000-7000-8000-000000000000")
+        .replace("{seq}", "0")
+        .replace("{letter}", &"ab".repeat(32))
+        .replace("{tenant}", "contoso")
+}
+
+#[tokio::test]
+async fn every_route_turns_away_who_is_not_signed_in_or_not_allowed() {
+    let server = server().await;
+    let case = server.scene.ready().await;
+    let forged = format!("amparo_{}_{}", "00".repeat(8), "00".repeat(32));
+    let right_id = format!("{}{}", &server.tokens["ruth"][..24], "00".repeat(32));
+    let mut unswept = Vec::new();
+    for operation in operations() {
+        let name = format!("{} {}", operation.method, operation.path);
+        let path = fill(&operation.path, case);
+        let body = operation.body.then(|| json!({}));
+        let Some(action) = &operation.action else {
+            if operation.public {
+                let (status, _) = server.call(None, &operation.method, &path, body).await;
+                assert_eq!(status, StatusCode::OK, "{name}");
+            } else {
+                unswept.push(name);
+            }
+            continue;
+        };
+        for token in [
+            None,
+            Some("nonsense"),
+            Some(forged.as_str()),
+            Some(right_id.as_str()),
+        ] {
+            let (status, answer) = server.call(token, &operation.method, &path, body.clone()).await;
+            assert_eq!(status, StatusCode::UNAUTHORIZED, "{name}: {answer}");
+            assert_eq!(answer["error"]["code"], "not_signed_in", "{name}");
+        }
+        let mut allowed = 0;
+        for (id, role, tenant) in PEOPLE {
+            let may = grants(role, tenant).contains(&action.as_str());
+            let (status, answer) = server
+                .call(Some(id), &operation.method, &path, body.clone())
+                .await;
+            let refused = status == StatusCode::FORBIDDEN
+                || (action == "tenant_case_read" && status == StatusCode::NOT_FOUND);
+            assert_eq!(refused, !may, "{name} as {id} ({role}): {status} {answer}");
+            allowed += usize::from(may);
+        }
+        assert!(allowed > 0 || action == "tenant_case_read", "{name}: nobody may");
+    }
+    assert_eq!(
+        unswept.join("\n"),
+        include_str!("unswept.txt").trim(),
+        "list the gap, or close it"
+    );
+}
+
+/// Who may do what, written down a second time: the policies must say the same. (`contoso` was told of no case here.)
+fn grants(role: Role, tenant: Option<&str>) -> Vec<&'static str> {
+    let mut actions = vec!["me"];
+    actions.extend(match role {
+        Role::Intake => &["demand_submit", "cases_list", "case_read", "case_enter"][..],
+        Role::Reviewer | Role::SeniorReviewer => &[
+            "cases_list",
+            "case_read",
+            "case_enter",
+            "case_work",
+            "case_propose",
+            "case_approve",
+            "case_release",
+            "package_fetch",
+            "outbox_read",
+        ],
+        Role::Counsel => &["cases_list", "case_read", "case_work", "case_reason"],
+        Role::Auditor => &["cases_list", "case_read"],
+        Role::Operator => &["tenants_list", "tenant_create"],
+        Role::TenantAdmin if tenant == Some("contoso") => &["tenant_cases_list"],
+        Role::TenantAdmin => &[],
+        Role::Requester => &["demand_submit"],
+    });
+    actions
+}
+
+#[tokio::test]
+async fn a_case_goes_from_its_bytes_to_its_package() {
+    let server = server().await;
+    let bytes = demand("alice");
+    let (status, opened) = server
+        .raw(
+            Some("ines"),
+            "POST",
+            "/demands?channel=paper",
+            Some(bytes.clone()),
+        )
+        .await;
+    assert_eq!(status, StatusCode::CREATED);
+    let opened: Value = serde_json::from_slice(&opened).unwrap();
+    let (status, again) = server.raw(Some("req"), "POST", "/demands", Some(bytes)).await;
+    assert_eq!(status, StatusCode::OK);
+    let again: Value = serde_json::from_slice(&again).unwrap();
+    assert_eq!(
+        (again["case"].clone(), again["duplicate"].clone()),
+        (opened["case"].clone(), json!(true))
+    );
+    let case: CaseId = opened["case"].as_str().unwrap().parse().unwrap();
+    let at = |rest: &str| format!("/cases/{case}{rest}");
+
+    let (status, facts) = server
+        .call(Some("ruth"), "POST", &at("/resolve"), Some(json!({})))
+        .await;
+    assert_eq!(
+        (status, &facts["resolved"][0]["outcome"]),
+        (StatusCode::OK, &json!("one"))
+    );
+    server.scene.judge(case).await;
+    let (status, _) = server
+        .call(
+            Some("ruth"),
+            "POST",
+            &at("/redirect"),
+            Some(json!({"how": "letter"})),
+        )
+        .await;
+    assert_eq!(status, StatusCode::CREATED);
+    let answered = json!({"kind": "redirect_answered", "outcome": "refused"});
+    let (status, _) = server
+        .call(Some("ruth"), "POST", &at("/events"), Some(answered))
+        .await;
+    assert_eq!(status, StatusCode::CREATED);
+
+    // The customer sees nothing before it was told, and nobody else's administrator ever does.
+    let told = |tenant: &str| format!("/tenants/{tenant}/cases/{case}");
+    assert_eq!(
+        server.call(Some("tess"), "GET", &told("contoso"), None).await.0,
+        StatusCode::NOT_FOUND
+    );
+    let notice = json!({"tenant": "contoso", "how": "letter"});
+    let (status, answer) = server
+        .call(Some("ruth"), "POST", &at("/notices"), Some(notice))
+        .await;
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
+    let (status, seen) = server.call(Some("tess"), "GET", &told("contoso"), None).await;
+    assert_eq!((status, &seen["accounts"]), (StatusCode::OK, &json!(["alice"])));
+    for (who, tenant) in [("fred", "contoso"), ("fred", "fabrikam"), ("tess", "fabrikam")] {
+        assert_eq!(
+            server.call(Some(who), "GET", &told(tenant), None).await.0,
+            StatusCode::NOT_FOUND,
+            "{who}"
+        );
+    }
+    let (_, list) = server
+        .call(Some("tess"), "GET", "/tenants/contoso/cases", None)
+        .await;
+    assert_eq!(list["cases"].as_array().unwrap().len(), 1);
+
+    server.scene.judge(case).await;
+    let proposal = json!({"recipient": "District Court", "age": AGE});
+    let (status, record) = server
+        .call(Some("ruth"), "POST", &at("/records"), Some(proposal))
+        .await;
+    assert_eq!(status, StatusCode::CREATED, "{record}");
+    let record: casework::record::ReleaseRecord = serde_json::from_value(record).unwrap();
+    let of = |rest: &str| at(&format!("/records/{}{rest}", record.id));
+    let early = server.call(Some("ruth"), "POST", &of("/release"), None).await;
+    assert_eq!(
+        (early.0, &early.1["error"]["promise"]),
+        (StatusCode::CONFLICT, &json!("P7"))
+    );
+    let message = approval_message(&record.digest().unwrap());
+    for who in ["ruth", "sven"] {
+        // One signs with one's own key only: ruth cannot hand in sven's signature.
+        let body = |signer: &str| json!({"signature": sign(signer, &message)});
+        let others = server
+            .call(Some(who), "POST", &of("/approvals"), Some(body("clara")))
+            .await;
+        assert_eq!(others.0, StatusCode::CONFLICT);
+        let own = server
+            .call(Some(who), "POST", &of("/approvals"), Some(body(who)))
+            .await;
+        assert_eq!(own.0, StatusCode::NO_CONTENT, "{}", own.1);
+    }
+    assert_eq!(
+        server.call(Some("ruth"), "GET", &of("/package"), None).await.0,
+        StatusCode::NOT_FOUND
+    );
+    let (status, package) = server.call(Some("ruth"), "POST", &of("/release"), None).await;
+    assert_eq!(status, StatusCode::OK, "{package}");
+    let (status, file) = server.raw(Some("ruth"), "GET", &of("/package"), None).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(
+        casework::ids::Digest::of(&[&file]).to_string(),
+        package["digest"].as_str().unwrap()
+    );
+    assert!(file.starts_with(b"age-encryption.org/v1"));
+
+    let (_, events) = server
+        .call(Some("aud"), "GET", &at("/events?limit=2"), None)
+        .await;
+    assert_eq!(
+        (events["events"].as_array().unwrap().len(), &events["next"]),
+        (2, &json!(2))
+    );
+    let (status, receipt) = server
+        .raw(Some("aud"), "GET", &at("/events/0/receipt"), None)
+        .await;
+    assert!(status == StatusCode::OK && receipt.starts_with(b"c2sp.org/tlog-proof@v1"));
+    let (_, letters) = server.call(Some("aud"), "GET", &at("/letters"), None).await;
+    let kinds: Vec<&str> = letters
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|l| l["kind"].as_str().unwrap())
+        .collect();
+    assert!(
+        ["receipt", "redirect", "notice"]
+            .iter()
+            .all(|kind| kinds.contains(kind)),
+        "{kinds:?}"
+    );
+}
+
+#[tokio::test]
+async fn bodies_have_limits_and_errors_do_not_repeat_them() {
+    let server = server().await;
+    let case = server.scene.ready().await;
+    let large = vec![b'x'; crate::app::DEMAND_BYTES_MAX + 1];
+    let (status, _) = server.raw(Some("ines"), "POST", "/demands", Some(large)).await;
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+    let events = format!("/cases/{case}/events");
+    let large = json!({"kind": "note", "text": "x".repeat(JSON_BYTES_MAX)});
+    assert_eq!(
+        server.call(Some("ruth"), "POST", &events, Some(large)).await.0,
+        StatusCode::PAYLOAD_TOO_LARGE
+    );
+    let odd = json!({"kind": "alice@contoso.example did it"});
+    let (status, answer) = server.call(Some("ruth"), "POST", &events, Some(odd)).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(!answer.to_string().contains("alice"), "{answer}");
+    for kind in ["received", "resolved", "released"] {
+        let (status, _) = server
+            .call(Some("ruth"), "POST", &events, Some(json!({"kind": kind})))
+            .await;
+        assert!(status.is_client_error(), "{kind}");
+    }
+    let reason = json!({"kind": "redirect_barred", "reason": "r", "signature": "s"});
+    let (status, _) = server.call(Some("clara"), "POST", &events, Some(reason)).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    let (status, answer) = server.call(None, "GET", "/nowhere", None).await;
+    assert_eq!(
+        (status, &answer["error"]["code"]),
+        (StatusCode::NOT_FOUND, &json!("no_such_route"))
+    );
+    let missing = format!("/cases/{}", uuid::Uuid::nil());
+    assert_eq!(
+        server.call(Some("ruth"), "GET", &missing, None).await.0,
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[tokio::test]
+async fn tokens_end() {
+    let server = server().await;
+    let me = |who| server.call(Some(who), "GET", "/me", None);
+    assert_eq!(me("ruth").await.1["role"], "reviewer");
+    server
+        .scene
+        .desk
+        .cases()
+        .disable_person(&staff("ruth"), server.scene.desk.now())
+        .await
+        .unwrap();
+    assert_eq!(me("ruth").await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(me("sven").await.0, StatusCode::OK);
+    server.scene.clock.advance(SignedDuration::from_hours(1));
+    assert_eq!(me("sven").await.0, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn customers_are_registered_once_and_listed_in_pages() {
+    let server = server().await;
+    for id in ["contoso", "fabrikam"] {
+        let tenant = json!({"id": id, "kind": "enterprise", "country": "DE"});
+        let (status, _) = server
+            .call(Some("olga"), "POST", "/tenants", Some(tenant.clone()))
+            .await;
+        assert_eq!(status, StatusCode::CREATED);
+        assert_eq!(
+            server
+                .call(Some("olga"), "POST", "/tenants", Some(tenant))
+                .await
+                .0,
+            StatusCode::CONFLICT
+        );
+    }
+    let (_, page) = server.call(Some("olga"), "GET", "/tenants?limit=1", None).await;
+    assert_eq!(page["next"], "contoso");
+    let (_, page) = server
+        .call(Some("olga"), "GET", "/tenants?limit=1&after=contoso", None)
+        .await;
+    assert_eq!(page["tenants"][0]["id"], "fabrikam");
+}
+
+#[tokio::test]
+async fn too_many_requests_at_once_are_turned_away() {
+    let server = server().await;
+    let held = server
+        .scene
+        .desk
+        .intake(&demand("alice"), Channel::Api, None)
+        .await
+        .unwrap();
+    assert!(!held.duplicate);
+    let permissions = Arc::new(Permissions::load().unwrap());
+    let tokens = Tokens::new(
+        server.scene.desk.cases().clone(),
+        server.scene.clock.clone(),
+        Arc::new(SystemEntropy),
+    );
+    let api = Api::new(
+        server.scene.desk.clone(),
+        tokens,
+        permissions,
+        Arc::new(Register::default()),
+    );
+    let slots = api.slots.clone();
+    let router = router(api, None);
+    let health = || Request::get("/health").body(Body::empty()).unwrap();
+    let all = slots.try_acquire_many(REQUESTS_MAX as u32).unwrap();
+    assert_eq!(
+        router.clone().oneshot(health()).await.unwrap().status(),
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    drop(all);
+    assert_eq!(router.oneshot(health()).await.unwrap().status(), StatusCode::OK);
+}
+
+/// The committed description is the one the code gives. `AMPARO_BLESS=1` writes it anew.
+#[test]
+fn the_committed_description_is_current() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
+    let now = format!("{}\n", serde_json::to_string_pretty(&description()).unwrap());
+    if std::env::var_os("AMPARO_BLESS").is_some() {
+        std::fs::write(path, &now).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        committed == now,
+        "docs/openapi.json is out of date: run this test with AMPARO_BLESS=1 and look at the change"
+    );
+}
+
+/// No route returns an object of a customer, or a key (P3, P4).
+#[test]
+fn no_route_leads_to_content_or_keys() {
+    for operation in operations() {
+        for word in ["object/", "objects", "key", "decrypt", "content"] {
+            assert!(!operation.path.contains(word), "{}", operation.path);
+        }
+    }
+}
