@@ -1,1 +1,242 @@
-//! config: to be written.
+//! `amparo.toml`: the one configuration file. Unknown keys are refused; secrets are never in it, only paths.
+
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+use casework::{demand::CountryCode, ids::RegionId};
+use serde::{Deserialize, Serialize};
+
+/// Largest configuration file read, in bytes.
+pub const BYTES_MAX: u64 = 256 * 1024;
+
+/// Most docket entries a batch may hold: more than this and one interval cannot be hashed, written and witnessed.
+pub const BATCH_MAX: u32 = 4096;
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Always `amparo.config/1`.
+    pub schema: Schema,
+    /// Name of the provider, as letters say it.
+    pub provider: String,
+    /// The S3 face.
+    pub s3: Listen,
+    /// The HTTP API, with the docket's files under `/docket`.
+    pub api: Listen,
+    /// The public log of commitments.
+    pub docket: Docket,
+    /// Regions this node serves, each with its own root key and blobs.
+    #[serde(rename = "region")]
+    pub regions: Vec<Region>,
+}
+
+/// The schema tag of [`Config`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Schema {
+    /// Version 1.
+    #[serde(rename = "amparo.config/1")]
+    V1,
+}
+
+/// Where to listen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listen {
+    /// Address and port; port 0 takes a free one. Plain HTTP, so anything but loopback is refused: put a TLS 1.3
+    /// terminator on the same host in front of it.
+    pub listen: SocketAddr,
+}
+
+/// The docket's rate. Both figures are public: they must not change with the number of demands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Docket {
+    /// The log's origin line, such as `provider.example/docket`.
+    pub origin: String,
+    /// Milliseconds between batches.
+    pub interval_ms: u64,
+    /// Entries in each batch, filler included.
+    pub batch: u32,
+    /// Run the witness whose key `init` made in this process. It adds no outside trust; `doctor` says so.
+    #[serde(default)]
+    pub own_witness: bool,
+}
+
+impl Docket {
+    /// Time between batches.
+    pub fn interval(&self) -> Duration {
+        Duration::from_millis(self.interval_ms)
+    }
+}
+
+/// One region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Region {
+    /// Its id, such as `eu-de`.
+    pub id: RegionId,
+    /// Whose law governs the place.
+    pub country: CountryCode,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration `{path}`; `amparo init` makes one")]
+    Read {
+        /// Which file.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not this schema.
+    #[error("`{path}` is not a configuration of this version: {reason}")]
+    Parse {
+        /// Which file.
+        path: String,
+        /// Where and why.
+        reason: String,
+    },
+    /// A value cannot stand.
+    #[error("`{key}` in the configuration cannot stand: {reason}")]
+    Value {
+        /// Which key.
+        key: &'static str,
+        /// Why, and what would.
+        reason: &'static str,
+    },
+}
+
+impl Config {
+    /// Reads and checks `path`.
+    ///
+    /// # Errors
+    /// When the file is missing, too large, not this schema, or holds a value that cannot stand.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let read = |source| ConfigError::Read {
+            path: path.display().to_string(),
+            source,
+        };
+        if std::fs::metadata(path).map_err(read)?.len() > BYTES_MAX {
+            return Err(ConfigError::Parse {
+                path: path.display().to_string(),
+                reason: format!("it is larger than {BYTES_MAX} bytes"),
+            });
+        }
+        let text = std::fs::read_to_string(path).map_err(read)?;
+        let config: Self = toml::from_str(&text).map_err(|error| ConfigError::Parse {
+            path: path.display().to_string(),
+            reason: error.to_string(),
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Checks what types alone cannot say.
+    ///
+    /// # Errors
+    /// At the first value that cannot stand.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let fail = |key, reason| Err(ConfigError::Value { key, reason });
+        if self.regions.is_empty() {
+            return fail("region", "name at least one region");
+        }
+        let mut ids: Vec<_> = self.regions.iter().map(|region| &region.id).collect();
+        ids.sort();
+        if ids.windows(2).any(|pair| pair.first() == pair.last()) {
+            return fail("region", "two regions have the same id");
+        }
+        if !self.s3.listen.ip().is_loopback() {
+            return fail(
+                "s3.listen",
+                "plain HTTP is served on loopback only; put TLS 1.3 in front of it",
+            );
+        }
+        if !self.api.listen.ip().is_loopback() {
+            return fail(
+                "api.listen",
+                "plain HTTP is served on loopback only; put TLS 1.3 in front of it",
+            );
+        }
+        if self.docket.batch == 0 || self.docket.batch > BATCH_MAX {
+            return fail("docket.batch", "use 1 to 4096 entries");
+        }
+        if self.docket.interval_ms < 100 {
+            return fail(
+                "docket.interval_ms",
+                "use at least 100 ms: a batch must be written and witnessed in it",
+            );
+        }
+        if self.docket.origin.is_empty()
+            || self
+                .docket
+                .origin
+                .chars()
+                .any(|c| c.is_whitespace() || c.is_control() || c == '+')
+        {
+            return fail(
+                "docket.origin",
+                "write a name such as `provider.example/docket`, without spaces or `+`",
+            );
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+schema = "amparo.config/1"
+provider = "Example Cloud"
+[s3]
+listen = "127.0.0.1:9000"
+[api]
+listen = "127.0.0.1:9001"
+[docket]
+origin = "example.org/docket"
+interval_ms = 600000
+batch = 8
+[[region]]
+id = "eu-de"
+country = "DE"
+"#;
+
+    fn read(text: &str) -> Result<Config, ConfigError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("amparo.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::read(&path)
+    }
+
+    #[test]
+    fn a_good_file_reads() {
+        assert_eq!(read(GOOD).unwrap().regions.len(), 1);
+    }
+
+    #[test]
+    fn what_cannot_stand_is_refused_and_named() {
+        for (from, to, says) in [
+            ("provider =", "provder =", "provder"),
+            ("127.0.0.1:9000", "0.0.0.0:9000", "s3.listen"),
+            ("127.0.0.1:9001", "[2001:db8::1]:9001", "api.listen"),
+            ("batch = 8", "batch = 0", "docket.batch"),
+            ("batch = 8", "batch = 4097", "docket.batch"),
+            ("interval_ms = 600000", "interval_ms = 5", "docket.interval_ms"),
+            ("example.org/docket", "example org", "docket.origin"),
+            ("country = \"DE\"", "country = \"Germany\"", "country code"),
+            (
+                "[[region]]",
+                "[[region]]\nid = \"eu-de\"\ncountry = \"DE\"\n[[region]]",
+                "same id",
+            ),
+            ("amparo.config/1", "amparo.config/9", "amparo.config/9"),
+        ] {
+            let error = read(&GOOD.replace(from, to)).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! A deployment: one folder with everything in it, opened, and served.
+
+mod create;
+mod docket_port;
+mod gate_port;
+mod layout;
+mod running;
+mod secrets;
+mod tenants;
+
+use std::{path::Path, sync::Arc};
+
+use casework::{
+    gate::{PolicyError, TrustPolicy},
+    ids::{RegionId, TenantId},
+    rulebook::Rulebook,
+};
+use envelope::{case_file::CaseRoot, keys::RegionRoot, secrets::DeploymentKey};
+use store::{
+    blobs::{BlobError, DiskBlobs},
+    cases::CaseStore,
+    database::{Database, DatabaseError},
+    docket::{DocketStore, DocketStoreError},
+    gate_memory::GateMemory,
+    vault::{StoreError, VaultStore},
+};
+use subtle::ConstantTimeEq as _;
+use translog::note::{KeyError, KeyKind, SignerKey};
+
+pub use self::{
+    create::{CreateError, NewDeployment, NewWitness, create},
+    layout::Layout,
+    running::{Running, StartError},
+    secrets::{
+        CredentialFile, SecretError, create_key, read_credential, read_key, write_credential, write_secret,
+    },
+};
+use crate::{
+    app::{
+        Desk, Parts,
+        clock::{Clock, SystemClock, SystemEntropy},
+        faults::NoFaults,
+    },
+    auth::Tokens,
+    config::{Config, ConfigError},
+    docket::{Docket, DocketConfig, DocketError, fault, witness::WitnessError, witnesses},
+    gate::{EmbeddedGate, RegionRoots, owner::OwnerKeys},
+    vault::{Principal, ProvisionError, Vault, VaultError},
+};
+
+/// Longest trust policy file read, in bytes.
+const TRUST_BYTES_MAX: u64 = 256 * 1024;
+
+/// Why a deployment cannot be opened. Each says what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A key file.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The trust policy cannot be read.
+    #[error("cannot read the trust policy `{path}`")]
+    Trust {
+        /// Which file.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The trust policy cannot stand.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The vault's metadata.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The blobs.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+    /// The docket's store.
+    #[error(transparent)]
+    DocketStore(#[from] DocketStoreError),
+    /// The docket.
+    #[error(transparent)]
+    Docket(#[from] DocketError),
+    /// A key's name.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The deployment's own witness.
+    #[error(transparent)]
+    Witness(#[from] WitnessError),
+    /// Witnesses that cannot be asked.
+    #[error("the witnesses cannot be asked")]
+    Witnesses(#[from] witnesses::Unreachable),
+    /// A region could not be set up.
+    #[error(transparent)]
+    Provision(#[from] ProvisionError),
+}
+
+/// Why somebody could not sign in as a customer. Does not say whether the credential exists.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// Unknown, disabled, or the wrong secret.
+    #[error("the credential is not valid; use an access key of the customer and its secret")]
+    Refused,
+    /// The credential is another customer's.
+    #[error("the credential is not one of `{0}`")]
+    OtherTenant(TenantId),
+    /// The vault failed.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+/// An open deployment.
+pub struct Deployment {
+    layout: Layout,
+    config: Config,
+    trust: TrustPolicy,
+    clock: Arc<dyn Clock>,
+    vault: Vault,
+    docket: Docket,
+    desk: Desk,
+    tokens: Tokens,
+}
+
+impl Deployment {
+    /// Opens the deployment in `dir` with the machine's clock.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; nothing is changed then but migrations that were due.
+    pub async fn open(dir: &Path) -> Result<Self, OpenError> {
+        Self::open_at(dir, Arc::new(SystemClock)).await
+    }
+
+    /// Opens the deployment with a clock of the caller's, which the gate reads as well.
+    ///
+    /// # Errors
+    /// As [`Deployment::open`].
+    pub async fn open_at(dir: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let layout = Layout::at(dir);
+        let config = Config::read(&layout.config())?;
+        let trust = read_trust(&layout.trust())?;
+        let database = Database::open(&layout.database()).await?;
+        let roots = |config: &Config| {
+            let read = |region: &crate::config::Region| {
+                let root = RegionRoot::from_random(*read_key(&layout.root_key(&region.id))?);
+                Ok::<(RegionId, RegionRoot), SecretError>((region.id.clone(), root))
+            };
+            config.regions.iter().map(read).collect::<Result<Vec<_>, _>>()
+        };
+
+        let store = VaultStore::new(database.clone()).await?;
+        let blobs = Arc::new(DiskBlobs::open(&layout.blobs()).await?);
+        let owners = Arc::new(OwnerKeys::new(roots(&config)?));
+        let sealing = DeploymentKey::from_random(*read_key(&layout.credential_key())?);
+        let vault = Vault::new(store, blobs, owners, sealing);
+        let known = vault.regions().await?;
+        for region in config
+            .regions
+            .iter()
+            .filter(|region| !known.iter().any(|(id, _)| *id == region.id))
+        {
+            vault.create_region(&region.id, &region.country).await?;
+        }
+
+        let docket = open_docket(&layout, &config, &trust, &database).await?;
+        let memory = Database::open(&layout.gate_memory()).await?;
+        let reads = clock.clone();
+        let gate = EmbeddedGate::new(
+            Arc::new(RegionRoots::new(roots(&config)?)),
+            Arc::new(GateMemory::new(memory.pool.clone())),
+            trust.clone(),
+            Vec::new(),
+            Arc::new(move || reads.now()),
+        );
+        let root = CaseRoot::from_bytes(*read_key(&layout.case_root())?);
+        let cases = CaseStore::new(database.pool.clone(), Arc::new(root));
+        let tokens = Tokens::new(cases.clone(), clock.clone(), Arc::new(SystemEntropy));
+        let desk = Desk::new(Parts {
+            provider: config.provider.clone(),
+            cases,
+            docket: Arc::new(docket.clone()),
+            vault: Arc::new(vault.clone()),
+            gate: Arc::new(gate_port::GateDoor::new(
+                gate,
+                docket.clone(),
+                &config.docket.origin,
+            )),
+            reviewers: trust.reviewers().clone(),
+            rulebook: Rulebook::builtin(),
+            packages: layout.packages(),
+            clock: clock.clone(),
+            entropy: Arc::new(SystemEntropy),
+            faults: Arc::new(NoFaults),
+        });
+        Ok(Self {
+            layout,
+            config,
+            trust,
+            clock,
+            vault,
+            docket,
+            desk,
+            tokens,
+        })
+    }
+
+    /// Where its files are.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+    /// Its configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+    /// Whom its gate trusts.
+    pub fn trust(&self) -> &TrustPolicy {
+        &self.trust
+    }
+    /// The vault.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+    /// The docket.
+    pub fn docket(&self) -> &Docket {
+        &self.docket
+    }
+    /// The desk.
+    pub fn desk(&self) -> &Desk {
+        &self.desk
+    }
+    /// Staff and their tokens.
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// Signs in as a customer with one of its access keys, as its S3 client would: what runs on the provider's machine
+    /// has no other way to a customer's data either (P4).
+    ///
+    /// # Errors
+    /// When the credential is unknown, disabled, wrong, or another customer's.
+    pub async fn sign_in(&self, tenant: &TenantId, id: &str, secret: &str) -> Result<Principal, SignInError> {
+        let credential = self.vault.credential(id).await?.ok_or(SignInError::Refused)?;
+        if !bool::from(credential.secret.as_bytes().ct_eq(secret.as_bytes())) {
+            return Err(SignInError::Refused);
+        }
+        if credential.tenant != *tenant {
+            return Err(SignInError::OtherTenant(tenant.clone()));
+        }
+        Ok(Principal::authenticated(
+            credential.tenant,
+            &credential.id,
+            "local",
+        ))
+    }
+}
+
+fn read_trust(path: &Path) -> Result<TrustPolicy, OpenError> {
+    use std::io::Read as _;
+    let fail = |source| OpenError::Trust {
+        path: path.display().to_string(),
+        source,
+    };
+    let mut text = String::new();
+    std::fs::File::open(path)
+        .map_err(fail)?
+        .take(TRUST_BYTES_MAX + 1)
+        .read_to_string(&mut text)
+        .map_err(fail)?;
+    Ok(TrustPolicy::parse(&text)?)
+}
+
+/// Opens the docket. The deployment's own witness is added when it is served: only one process may run it.
+async fn open_docket(
+    layout: &Layout,
+    config: &Config,
+    trust: &TrustPolicy,
+    database: &Database,
+) -> Result<Docket, OpenError> {
+    let key = SignerKey::from_seed(
+        &config.docket.origin,
+        KeyKind::Log,
+        &read_key(&layout.docket_key())?,
+    )?;
+    let mut asked = witnesses::of_policy(trust.docket())?;
+    if config.docket.own_witness {
+        asked.push(Arc::new(docket_port::OwnWitness::new(
+            layout,
+            &config.docket.origin,
+            key.verifier().clone(),
+        )?));
+    }
+    let store = DocketStore::open(database.pool.clone(), &layout.docket())?;
+    let docket = DocketConfig {
+        key,
+        policy: trust.docket().clone(),
+        batch: config.docket.batch,
+        interval: config.docket.interval(),
+        witnesses: asked,
+        faults: Arc::new(fault::NoFaults),
+    };
+    Ok(Docket::open(store, docket).await?)
+}

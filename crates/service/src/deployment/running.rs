@@ -1,0 +1,159 @@
+//! A deployment that serves.
+
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval},
+};
+
+use super::Deployment;
+use crate::{
+    app::clock::Clock,
+    auth::Permissions,
+    http::{Api, router},
+    s3::{S3Config, serve},
+};
+
+/// Time between looks at what has fallen due: gags that end, late notices.
+const TICK: Duration = Duration::from_secs(30);
+/// Longest wait for requests under way when stopping.
+const STOP_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Why a deployment cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be bound.
+    #[error("cannot listen on `{address}`; is another process using it?")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The permissions that this program carries do not validate: a defect of it.
+    #[error(transparent)]
+    Permissions(#[from] crate::auth::PermissionsError),
+    /// The configuration names no region.
+    #[error("the configuration names no region")]
+    NoRegion,
+    /// Half-written files of an earlier run cannot be swept.
+    #[error("what an earlier run left half-written cannot be swept")]
+    Sweep(#[source] crate::vault::VaultError),
+}
+
+/// A deployment that serves, until it is stopped.
+pub struct Running {
+    s3: SocketAddr,
+    api: SocketAddr,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Where S3 is served.
+    pub fn s3(&self) -> SocketAddr {
+        self.s3
+    }
+    /// Where the API is served, with the docket's files under `/docket`.
+    pub fn api(&self) -> SocketAddr {
+        self.api
+    }
+    /// Stops taking requests, lets those under way end, and finishes the docket's batch.
+    pub async fn stop(self) {
+        let _ = self.stop.send(true);
+        for task in self.tasks {
+            let _ = tokio::time::timeout(STOP_PATIENCE, task).await;
+        }
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let fail = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(fail)?;
+    let bound = listener.local_addr().map_err(fail)?;
+    Ok((listener, bound))
+}
+
+fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + 'static {
+    let mut told = stop.subscribe();
+    async move {
+        let _ = told.wait_for(|stop| *stop).await;
+    }
+}
+
+impl Deployment {
+    /// Sweeps what an earlier run left half-written, then serves S3, the API and the docket's files, sequences the
+    /// docket, and does what falls due.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(&self) -> Result<Running, StartError> {
+        let (s3_listener, s3) = bind(self.config.s3.listen).await?;
+        let (api_listener, api) = bind(self.config.api.listen).await?;
+        let region = self
+            .config
+            .regions
+            .first()
+            .ok_or(StartError::NoRegion)?
+            .id
+            .clone();
+        let permissions = Arc::new(Permissions::load()?);
+        let stop = watch::Sender::new(false);
+        let mut tasks = Vec::new();
+
+        tasks.push(tokio::spawn(self.docket.clone().run(stopped(&stop))));
+        let sweeping = self.vault.clone().keep_swept();
+        let told = stopped(&stop);
+        tasks.push(tokio::spawn(async move {
+            tokio::select! { () = told => {}, _ = sweeping => {} }
+        }));
+
+        let (vault, told) = (self.vault.clone(), stopped(&stop));
+        tasks.push(tokio::spawn(async move {
+            if let Err(error) = serve(s3_listener, vault, S3Config::new(region), told).await {
+                tracing::error!(%error, "S3 is no longer served");
+            }
+        }));
+
+        let state = Api::new(
+            self.desk.clone(),
+            self.tokens.clone(),
+            permissions,
+            Arc::new(self.vault.clone()),
+        );
+        let app = router(state, Some(self.docket.router()));
+        let told = stopped(&stop);
+        tasks.push(tokio::spawn(async move {
+            if let Err(error) = axum::serve(api_listener, app).with_graceful_shutdown(told).await {
+                tracing::error!(%error, "the API is no longer served");
+            }
+        }));
+
+        let (desk, clock, told) = (self.desk.clone(), self.clock.clone(), stopped(&stop));
+        tasks.push(tokio::spawn(keep_ticking(desk, clock, told)));
+        Ok(Running { s3, api, stop, tasks })
+    }
+}
+
+async fn keep_ticking(desk: crate::app::Desk, clock: Arc<dyn Clock>, told: impl Future<Output = ()>) {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tokio::pin!(told);
+    loop {
+        tokio::select! {
+            () = &mut told => return,
+            _ = ticks.tick() => {}
+        }
+        match desk.tick(clock.now()).await {
+            Ok(done) if !done.failed.is_empty() => {
+                tracing::warn!(cases = done.failed.len(), "some cases could not be advanced");
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(code = error.code(), "what fell due could not be looked at"),
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The docket as a whole: steps that fail, crash and hang; witnesses; what the public sees.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what is wrong by failing"
+)]
+
+mod faults;
+mod http;
+mod office;
+mod public;
+mod speed;
+mod state;
