@@ -1,0 +1,497 @@
+//! Recording what people did, and having the desk take a step.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use casework::{
+    demand::{Category, NoticeTo, Window},
+    event::{Actor, Body, Decision, Event, Outcome, RedirectOutcome, Scope, signed_reason},
+    facts::{RequesterCheck, Resolution},
+    ids::{AccountId, CaseId, Digest, RegionId, RuleId, TenantId},
+};
+use ed25519_dalek::{Signer as _, SigningKey};
+use jiff::{Timestamp, civil::Date};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use service::app::{Choice, Desk, Filing};
+
+use super::{Acting, Format, case_id, explained};
+use crate::voice::{GOOD, data, say};
+
+/// Largest file read for an event or a filing, in bytes.
+const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+macro_rules! verbs {
+    ($($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident : $kind:ty),* $(,)? })*) => {$(
+        $(#[$meta])*
+        #[derive(Debug, clap::Args)]
+        pub(super) struct $name {
+            /// The case.
+            #[arg(value_parser = case_id)]
+            case: CaseId,
+            #[command(flatten)]
+            acting: Acting,
+            $($(#[$field_meta])* $field: $kind,)*
+        }
+    )*};
+}
+
+verbs! {
+    Check {
+        /// What came of it: `confirmed` or `refuted`.
+        #[arg(long, value_parser = word::<RequesterCheck>)]
+        outcome: RequesterCheck,
+        /// How: whom, on which number, from which source.
+        #[arg(long)]
+        how: String,
+    }
+    Resolve {
+        /// Where a subject matched several accounts, the one that is meant: `0=tenant/account@region`.
+        #[arg(long, value_parser = choice, value_name = "N=TENANT/ACCOUNT@REGION")]
+        choose: Vec<Choice>,
+    }
+    Assess {
+        /// The day whose law applies; today (UTC) unless said.
+        #[arg(long, value_name = "DATE")]
+        as_of: Option<Date>,
+    }
+    Redirect {
+        /// How the requester is asked; writes the letter.
+        #[arg(long, required_unless_present = "answer")]
+        how: Option<String>,
+        /// Record the answer instead: `accepted`, `refused` or `unanswered`.
+        #[arg(long, value_parser = word::<RedirectOutcome>, conflicts_with = "how")]
+        answer: Option<RedirectOutcome>,
+    }
+    Answer {
+        /// What is answered: a ground's rule id, `gag`, or `redirect`.
+        #[arg(long)]
+        to: String,
+        /// The reason.
+        #[arg(long)]
+        reason: String,
+        /// Counsel's key file.
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+    }
+    Object {
+        /// A ground from the findings; may be given several times.
+        #[arg(long, required_unless_present = "gag")]
+        ground: Vec<RuleId>,
+        /// Object to the gag.
+        #[arg(long, conflicts_with = "ground")]
+        gag: bool,
+        /// The court or authority.
+        #[arg(long)]
+        forum: String,
+        /// What was filed; without it the desk draws up the summary.
+        #[arg(long, value_name = "FILE", required_if_eq("gag", "true"))]
+        filing: Option<PathBuf>,
+    }
+    Decide {
+        /// A ground that was objected on; may be given several times.
+        #[arg(long, required_unless_present = "gag")]
+        ground: Vec<RuleId>,
+        /// The objection to the gag.
+        #[arg(long, conflicts_with = "ground")]
+        gag: bool,
+        /// `won`, `lost` or `partly`.
+        #[arg(long, value_parser = word::<Decision>)]
+        outcome: Decision,
+        /// Docket number or date of the decision.
+        #[arg(long, default_value = "")]
+        reference: String,
+        /// The gag's new last day.
+        #[arg(long, value_name = "DATE", requires = "gag")]
+        until: Option<Date>,
+    }
+    Notify {
+        /// The customer.
+        #[arg(long)]
+        tenant: TenantId,
+        /// By what means.
+        #[arg(long, default_value = "letter")]
+        how: String,
+    }
+    BarNotice {
+        /// The customer.
+        #[arg(long)]
+        tenant: TenantId,
+        /// The rule that bars it.
+        #[arg(long)]
+        rule: RuleId,
+    }
+    Narrow {
+        /// An account that remains, `tenant/account`; all of them unless given.
+        #[arg(long, value_parser = account, value_name = "TENANT/ACCOUNT")]
+        account: Vec<(TenantId, AccountId)>,
+        /// A category that remains; all of them unless given.
+        #[arg(long, value_parser = word::<Category>)]
+        category: Vec<Category>,
+        /// First instant that remains.
+        #[arg(long, requires = "until")]
+        from: Option<Timestamp>,
+        /// First instant after.
+        #[arg(long, requires = "from")]
+        until: Option<Timestamp>,
+        /// Why, and who agreed.
+        #[arg(long)]
+        reason: String,
+        /// A ground that this settles; may be given several times.
+        #[arg(long)]
+        settles: Vec<RuleId>,
+    }
+    Reject {
+        /// A rule that bars it; may be given several times.
+        #[arg(long, required = true)]
+        rule: Vec<RuleId>,
+        /// In words.
+        #[arg(long)]
+        explanation: String,
+    }
+    Record {
+        /// A JSON file with an event body: `{"kind": ...}`.
+        file: PathBuf,
+    }
+    Close {
+        /// `disclosed`, `partly_disclosed`, `rejected`, `withdrawn`, `redirected`, `no_data` or `objection_upheld`.
+        #[arg(long, value_parser = word::<Outcome>)]
+        outcome: Outcome,
+    }
+}
+
+impl Check {
+    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+        let Self {
+            case,
+            acting,
+            outcome,
+            how,
+        } = self;
+        record(
+            desk,
+            format,
+            case,
+            &acting,
+            Body::RequesterChecked { outcome, how },
+        )
+        .await
+    }
+}
+
+impl Resolve {
+    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+        let actor = self.acting.actor(desk).await?;
+        let facts = desk
+            .resolve(self.case, actor, &self.choose)
+            .await
+            .map_err(explained)?;
+        if format == Format::Json {
+            data!(
+                "{}",
+                json!({"schema": "amparo.cli.facts/1", "case": self.case, "facts": facts})
+            );
+            return Ok(());
+        }
+        for (number, resolution) in facts.resolved.iter().enumerate() {
+            match resolution {
+                Resolution::One(found) => {
+                    data!(
+                        "subject {number}: {} of {} in {}",
+                        found.account,
+                        found.tenant,
+                        found.region
+                    );
+                }
+                Resolution::None => data!("subject {number}: no account"),
+                Resolution::Several { count } => {
+                    data!("subject {number}: {count} accounts; choose with --choose")
+                }
+                Resolution::Unspecific => data!("subject {number}: names no account (P6)"),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Assess {
+    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+        let actor = self.acting.actor(desk).await?;
+        let assessment = desk
+            .assess(self.case, actor, self.as_of)
+            .await
+            .map_err(explained)?;
+        if format == Format::Json {
+            data!(
+                "{}",
+                json!({"schema": "amparo.cli.assessment/1", "case": self.case, "assessment": assessment})
+            );
+            return Ok(());
+        }
+        for finding in &assessment.findings {
+            data!(
+                "{:?}  {:?}  {}\n    {}",
+                finding.effect,
+                finding.promise,
+                finding.rule,
+                finding.explanation
+            );
+        }
+        let releasable: Vec<_> = assessment
+            .releasable
+            .iter()
+            .map(|c| format!("{c:?}").to_lowercase())
+            .collect();
+        data!(
+            "releasable: {}",
+            if releasable.is_empty() {
+                "nothing".to_owned()
+            } else {
+                releasable.join(", ")
+            }
+        );
+        Ok(())
+    }
+}
+
+impl Redirect {
+    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+        if let Some(outcome) = self.answer {
+            return record(
+                desk,
+                format,
+                self.case,
+                &self.acting,
+                Body::RedirectAnswered { outcome },
+            )
+            .await;
+        }
+        let actor = self.acting.actor(desk).await?;
+        let how = self.how.unwrap_or_default();
+        let event = desk.redirect(self.case, actor, &how).await.map_err(explained)?;
+        said(format, &event)
+    }
+}
+
+impl Answer {
+    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+        let Self {
+            case,
+            acting,
+            to,
+            reason,
+            key,
+        } = self;
+        let seed = service::docket::seed::read(&key)?;
+        let signature = SigningKey::from_bytes(&seed).sign(&signed_reason(case, &to, &reason));
+        let signature = STANDARD.encode(signature.to_bytes());
+        let body = match to.as_str() {
+            "redirect" => Body::RedirectBarred { reason, signature },
+            "gag" => Body::GagUnopposed { reason, signature },
+            rule => Body::GroundAnswered {
+                ground: rule.parse()?,
+                reason,
+                signature,
+            },
+        };
+        // The key makes it counsel's, and the gate checks whose key it is.
+        let actor = Actor::Counsel(acting.id()?);
+        let event = desk.record(case, actor, body).await.map_err(explained)?;
+        said(format, &event)
+    }
+}
+
+impl Object {
+    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+        let filed = self.filing.as_deref().map(digest_of).transpose()?;
+        if self.gag {
+            let filing = filed.context("name the file that was filed with --filing")?;
+            let body = Body::GagObjected {
+                forum: self.forum,
+                filing,
+            };
+            return record(desk, format, self.case, &self.acting, body).await;
+        }
+        let filing = filed.map_or(Filing::Summary, Filing::Document);
+        let actor = self.acting.actor(desk).await?;
+        let event = desk
+            .object(self.case, actor, &self.ground, &self.forum, &filing)
+            .await
+            .map_err(explained)?;
+        said(format, &event)
+    }
+}
+
+impl Decide {
+    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+        let Self {
+            case,
+            acting,
+            ground,
+            gag,
+            outcome,
+            reference,
+            until,
+        } = self;
+        let body = if gag {
+            Body::GagDecided { outcome, until }
+        } else {
+            Body::ObjectionDecided {
+                grounds: ground,
+                outcome,
+                reference,
+            }
+        };
+        record(desk, format, case, &acting, body).await
+    }
+}
+
+impl Notify {
+    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+        let actor = self.acting.actor(desk).await?;
+        let event = desk
+            .notify(self.case, actor, &self.tenant, &self.how)
+            .await
+            .map_err(explained)?;
+        said(format, &event)
+    }
+}
+
+impl BarNotice {
+    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+        let body = Body::NoticeBarred {
+            to: NoticeTo::Tenant,
+            tenant: self.tenant,
+            rule: self.rule,
+        };
+        record(desk, format, self.case, &self.acting, body).await
+    }
+}
+
+impl Narrow {
+    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+        let now = desk.case(self.case).await.map_err(explained)?.scope;
+        let window = match (self.from, self.until) {
+            (Some(from), Some(until)) => Some(Window::new(from, until)?),
+            _ => now.window,
+        };
+        let scope = Scope {
+            accounts: if self.account.is_empty() {
+                now.accounts
+            } else {
+                self.account
+            },
+            categories: if self.category.is_empty() {
+                now.categories
+            } else {
+                self.category
+            },
+            window,
+        };
+        let body = Body::Narrowed {
+            scope,
+            reason: self.reason,
+            settles: self.settles,
+        };
+        record(desk, format, self.case, &self.acting, body).await
+    }
+}
+
+impl Reject {
+    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+        let body = Body::Rejected {
+            rules: self.rule,
+            explanation: self.explanation,
+        };
+        record(desk, format, self.case, &self.acting, body).await
+    }
+}
+
+impl Record {
+    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+        let bytes = read(&self.file)?;
+        let body = serde_json::from_slice(&bytes).context("the file holds no event body")?;
+        record(desk, format, self.case, &self.acting, body).await
+    }
+}
+
+impl Close {
+    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+        record(
+            desk,
+            format,
+            self.case,
+            &self.acting,
+            Body::Closed {
+                outcome: self.outcome,
+            },
+        )
+        .await
+    }
+}
+
+async fn record(
+    desk: &Desk,
+    format: Format,
+    case: CaseId,
+    acting: &Acting,
+    body: Body,
+) -> anyhow::Result<()> {
+    let actor = acting.actor(desk).await?;
+    let event = desk.record(case, actor, body).await.map_err(explained)?;
+    said(format, &event)
+}
+
+/// Says what was recorded.
+pub(super) fn said(format: Format, event: &Event) -> anyhow::Result<()> {
+    let hash = event.header.hash()?;
+    if format == Format::Json {
+        let (case, seq) = (event.header.case, event.header.seq);
+        data!(
+            "{}",
+            json!({"schema": "amparo.cli.recorded/1", "case": case, "seq": seq, "hash": hash})
+        );
+    } else {
+        say!("{GOOD}recorded{GOOD:#} as event {} ({hash})", event.header.seq);
+    }
+    Ok(())
+}
+
+fn read(file: &std::path::Path) -> anyhow::Result<Vec<u8>> {
+    let name = || format!("cannot read `{}`", file.display());
+    if std::fs::metadata(file).with_context(name)?.len() > FILE_BYTES_MAX {
+        anyhow::bail!("`{}` is larger than {FILE_BYTES_MAX} bytes", file.display());
+    }
+    std::fs::read(file).with_context(name)
+}
+
+fn digest_of(file: &std::path::Path) -> anyhow::Result<Digest> {
+    Ok(Digest::of(&[&read(file)?]))
+}
+
+/// A word as the JSON formats write it: `refused`, `partly_disclosed`.
+fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|error| error.to_string())
+}
+
+fn account(text: &str) -> Result<(TenantId, AccountId), String> {
+    let (tenant, account) = text.split_once('/').ok_or("write `tenant/account`")?;
+    let tenant = tenant.parse().map_err(|error| format!("{error}"))?;
+    Ok((tenant, account.parse().map_err(|error| format!("{error}"))?))
+}
+
+fn choice(text: &str) -> Result<Choice, String> {
+    const FORM: &str = "write `0=tenant/account@region`";
+    let (subject, rest) = text.split_once('=').ok_or(FORM)?;
+    let (place, region) = rest.rsplit_once('@').ok_or(FORM)?;
+    let (tenant, account) = account(place)?;
+    let region: RegionId = region.parse().map_err(|error| format!("{error}"))?;
+    let subject = subject.parse().map_err(|_| FORM)?;
+    Ok(Choice {
+        subject,
+        tenant,
+        account,
+        region,
+    })
+}

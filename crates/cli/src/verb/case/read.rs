@@ -1,0 +1,279 @@
+//! Looking at cases.
+
+use anyhow::Context as _;
+use casework::{
+    case::Owed,
+    finding::Effect,
+    ids::{CaseId, Digest},
+};
+use serde_json::json;
+use service::app::{CaseView, Desk};
+use store::cases::{CaseFilter, PAGE_MAX};
+
+use super::{Format, case_id, explained};
+use crate::voice::{DIM, GOOD, STRONG, WARN, data, say};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct List {
+    /// Only closed cases.
+    #[arg(long)]
+    closed: bool,
+    /// Closed cases too.
+    #[arg(long, conflicts_with = "closed")]
+    all: bool,
+    /// Only those opened before this one.
+    #[arg(long, value_parser = case_id, value_name = "CASE")]
+    before: Option<CaseId>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct One {
+    /// The case.
+    #[arg(value_parser = case_id)]
+    case: CaseId,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Letter {
+    /// The case.
+    #[arg(value_parser = case_id)]
+    case: CaseId,
+    /// SHA-256 of the letter.
+    letter: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Receipt {
+    /// The case.
+    #[arg(value_parser = case_id)]
+    case: CaseId,
+    /// The event's number.
+    event: u64,
+}
+
+impl List {
+    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+        let filter = CaseFilter {
+            open: (!self.all).then_some(!self.closed),
+            told: None,
+            before: self.before,
+            limit: PAGE_MAX,
+        };
+        let rows = desk.list(&filter).await.map_err(explained)?;
+        if format == Format::Json {
+            let cases: Vec<_> = rows
+                .iter()
+                .map(|row| {
+                    json!({
+                        "case": row.id, "opened_at": row.opened_at, "stage": row.stage, "closed_at": row.closed_at,
+                        "wake_at": row.wake_at, "events": row.length, "erased": row.erased,
+                    })
+                })
+                .collect();
+            data!("{}", json!({"schema": "amparo.cli.cases/1", "cases": cases}));
+            return Ok(());
+        }
+        for row in &rows {
+            let opened = row.opened_at.strftime("%Y-%m-%d %H:%M");
+            data!("{}  {DIM}{opened}{DIM:#}  {}", row.id, row.stage);
+        }
+        say!("{} case(s)", rows.len());
+        Ok(())
+    }
+}
+
+impl One {
+    pub(super) async fn show(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+        let view = desk.case(self.case).await.map_err(explained)?;
+        if format == Format::Json {
+            data!("{}", json!({"schema": "amparo.cli.case/1", "case": view}));
+        } else {
+            show(&view);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn log(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+        let events = desk.events(self.case).await.map_err(explained)?;
+        if format == Format::Json {
+            data!(
+                "{}",
+                json!({"schema": "amparo.cli.events/1", "case": self.case, "events": events})
+            );
+            return Ok(());
+        }
+        for event in events {
+            let body = event.body.map(|body| serde_json::to_value(&body)).transpose()?;
+            let kind = body
+                .as_ref()
+                .and_then(|body| body.get("kind"))
+                .and_then(|kind| kind.as_str());
+            let at = event.at.strftime("%Y-%m-%d %H:%M:%S");
+            let actor = serde_json::to_value(&event.actor)?;
+            let who = actor
+                .get("id")
+                .or_else(|| actor.get("type"))
+                .and_then(|who| who.as_str())
+                .unwrap_or("?");
+            data!(
+                "{:>4}  {DIM}{at}{DIM:#}  {STRONG}{}{STRONG:#}  {who}",
+                event.seq,
+                kind.unwrap_or("(erased)")
+            );
+        }
+        Ok(())
+    }
+
+    pub(super) async fn owed(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+        let list = desk.owed(self.case).await.map_err(explained)?;
+        if format == Format::Json {
+            data!(
+                "{}",
+                json!({"schema": "amparo.cli.owed/1", "case": self.case, "owed": list})
+            );
+        } else {
+            owed(&list);
+        }
+        Ok(())
+    }
+}
+
+impl Letter {
+    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+        if let Some(letter) = self.letter {
+            let digest: Digest = letter.parse()?;
+            data!(
+                "{}",
+                desk.letter(self.case, digest)
+                    .await
+                    .map_err(explained)?
+                    .trim_end()
+            );
+            return Ok(());
+        }
+        let letters = desk.letters(self.case).await.map_err(explained)?;
+        for letter in letters {
+            if format == Format::Json {
+                data!(
+                    "{}",
+                    json!({
+                        "schema": "amparo.cli.letter/1", "case": letter.case, "letter": letter.digest,
+                        "kind": letter.kind, "made_at": letter.made_at, "sent_at": letter.sent_at,
+                    })
+                );
+            } else {
+                let sent = if letter.sent_at.is_some() {
+                    "sent"
+                } else {
+                    "in the outbox"
+                };
+                data!("{}  {}  {DIM}{sent}{DIM:#}", letter.digest, letter.kind);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Receipt {
+    pub(super) async fn run(self, desk: &Desk) -> anyhow::Result<()> {
+        let receipt = desk
+            .event_receipt(self.case, self.event)
+            .await
+            .map_err(explained)?;
+        let receipt = receipt
+            .context("the event is not in the witnessed docket yet; ask again after its next batch")?;
+        data!("{}", receipt.trim_end());
+        Ok(())
+    }
+}
+
+fn show(view: &CaseView) {
+    data!("{STRONG}{}{STRONG:#}  {}", view.case, view.stage);
+    data!("received   {}", view.opened_at);
+    if let Some(demand) = &view.demand {
+        data!(
+            "from       {} ({})",
+            demand.requester.authority,
+            demand.requester.country.as_str()
+        );
+        data!("instrument {}", demand.instrument);
+        if let Some(reference) = &demand.reference {
+            data!("reference  {reference}");
+        }
+    }
+    for (tenant, account) in &view.scope.accounts {
+        data!("account    {account} of {tenant}");
+    }
+    let categories: Vec<String> = view
+        .scope
+        .categories
+        .iter()
+        .map(|c| format!("{c:?}").to_lowercase())
+        .collect();
+    if !categories.is_empty() {
+        data!("categories {}", categories.join(", "));
+    }
+    if let Some(window) = view.scope.window {
+        data!("window     {} .. {}", window.from, window.until);
+    }
+    if let Some(assessment) = &view.assessment {
+        let stale = if view.assessment_is_current {
+            ""
+        } else {
+            " (out of date: assess again)"
+        };
+        data!(
+            "\nfindings under rulebook {} as of {}{stale}",
+            short(&assessment.rulebook.digest),
+            assessment.rulebook.as_of
+        );
+        for finding in &assessment.findings {
+            let effect = match finding.effect {
+                Effect::Bar => "bar",
+                Effect::Ground => "ground",
+                Effect::Duty => "duty",
+                Effect::Clock => "clock",
+            };
+            data!(
+                "  {effect:<6} {:?}  {}  {DIM}{}{DIM:#}",
+                finding.promise,
+                finding.rule,
+                finding.citation
+            );
+        }
+    }
+    for record in &view.records {
+        let state = match (record.released, record.logged, record.approved_by.len()) {
+            (true, ..) => "released".to_owned(),
+            (_, Some(index), _) => format!("in the docket at {index}"),
+            (_, _, approvals) => format!("{approvals} approval(s)"),
+        };
+        data!("\nrecord {}  {GOOD}{state}{GOOD:#}", record.record);
+        data!("  digest  {}", record.digest);
+        data!(
+            "  objects {} ({} bytes), until {}",
+            record.objects,
+            record.bytes,
+            record.expires_at
+        );
+    }
+    if !view.owed.is_empty() {
+        data!("");
+        owed(&view.owed);
+    }
+}
+
+fn owed(list: &[Owed]) {
+    for item in list {
+        let by = item.by.map_or_else(String::new, |by| format!(" by {by}"));
+        let rule = item
+            .rule
+            .as_ref()
+            .map_or_else(String::new, |rule| format!(" ({rule})"));
+        data!("{WARN}owed{WARN:#} {:?}  {}{rule}{by}", item.promise, item.text);
+    }
+}
+
+fn short(digest: &Digest) -> String {
+    digest.to_string().chars().take(12).collect()
+}

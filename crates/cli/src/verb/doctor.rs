@@ -1,0 +1,89 @@
+//! `amparo doctor`: what is wrong, or weaker than it could be, with a deployment.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use service::deployment::{Deployment, Layout, read_key};
+
+use crate::voice::{BAD, GOOD, WARN, data};
+
+/// Check a deployment: files, keys, trust policy, docket.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit codes: 0 nothing is wrong (warnings may stand), 1 something is wrong, 2 it could not be checked."
+)]
+pub struct Args {
+    /// The deployment's folder.
+    #[arg(default_value = "data")]
+    dir: PathBuf,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When the folder is no deployment.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let layout = Layout::at(&args.dir);
+    let config = service::config::Config::read(&layout.config())?;
+    let mut report = Report::default();
+    report.good("configuration reads");
+
+    let mut secrets = vec![layout.case_root(), layout.credential_key(), layout.docket_key()];
+    secrets.extend(config.regions.iter().map(|region| layout.root_key(&region.id)));
+    for path in secrets {
+        match read_key(&path) {
+            Ok(_) => report.good(&format!("`{}` is a key of its owner's alone", path.display())),
+            Err(error) => report.bad(&error.to_string()),
+        }
+    }
+    report.warn(
+        "root keys are files on this machine: whoever is root here can read what they open (THREATS.md)",
+    );
+    match Deployment::open(&args.dir).await {
+        Err(error) => report.bad(&error.to_string()),
+        Ok(deployment) => {
+            report.good("databases, blobs and the docket's files open and agree");
+            let trust = deployment.trust();
+            if trust.reviewers().keys.len() < 2 {
+                report.warn("trust.toml names fewer than two reviewers: nothing can be released");
+            }
+            if trust.reviewers().counsel.is_empty() {
+                report.warn("trust.toml names no counsel: no ground can be answered by a signed reason");
+            }
+            if !trust
+                .rulebooks()
+                .contains(&casework::rulebook::Rulebook::builtin().digest())
+            {
+                report.bad("trust.toml does not list this program's rulebook; add its digest (`amparo rulebook list`)");
+            }
+            if config.docket.own_witness {
+                report.warn(
+                    "the docket's only witness is your own: it keeps the log whole across a crash or a restored backup, \
+                     and proves nothing to others; name one run by somebody else in trust.toml",
+                );
+            }
+        }
+    }
+    Ok(if report.wrong == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
+}
+
+#[derive(Default)]
+struct Report {
+    wrong: u32,
+}
+
+impl Report {
+    fn good(&mut self, text: &str) {
+        data!("{GOOD}ok{GOOD:#}       {text}");
+    }
+    fn warn(&mut self, text: &str) {
+        data!("{WARN}warning{WARN:#}  {text}");
+    }
+    fn bad(&mut self, text: &str) {
+        self.wrong += 1;
+        data!("{BAD}wrong{BAD:#}    {text}");
+    }
+}

@@ -1,0 +1,115 @@
+//! `amparo init`: a new deployment.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use anyhow::{Context as _, bail};
+use casework::{demand::CountryCode, ids::RegionId, promise::Reviewers};
+use service::{
+    config::{Config, Docket, Listen, Region, Schema},
+    deployment::{NewDeployment, NewWitness, create},
+};
+use translog::note::{KeyKind, VerifierKey};
+
+use crate::voice::{WARN, say};
+
+/// Make a new deployment in a folder: configuration, keys, trust policy.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  amparo init ./data --provider 'Example Cloud' --origin cloud.example/docket \\\n    \
+    --region eu-de=DE --region us-east=US\n\nExit codes: 0 done, 2 it could not be done."
+)]
+pub struct Args {
+    /// The folder; it must be empty or not exist.
+    dir: PathBuf,
+    /// Name of the provider, as letters say it.
+    #[arg(long)]
+    provider: String,
+    /// The docket's origin, such as `cloud.example/docket`.
+    #[arg(long)]
+    origin: String,
+    /// A region and the country whose law governs it, such as `eu-de=DE`. Several may be given.
+    #[arg(long = "region", value_name = "ID=CC", required = true, value_parser = region)]
+    regions: Vec<Region>,
+    /// An outside witness: its verifier key and submission prefix. Several may be given; all of them must cosign. With
+    /// none, the deployment runs one of its own.
+    #[arg(long = "witness", value_name = "VKEY=URL", value_parser = witness)]
+    witnesses: Vec<NewWitness>,
+    /// Seconds between the docket's batches.
+    #[arg(long, default_value_t = 600)]
+    interval: u64,
+    /// Entries in each batch, filler included.
+    #[arg(long, default_value_t = 16)]
+    batch: u32,
+    /// Where the S3 face listens; loopback only.
+    #[arg(long, default_value = "127.0.0.1:9000")]
+    s3: SocketAddr,
+    /// Where the HTTP API listens; loopback only.
+    #[arg(long, default_value = "127.0.0.1:9001")]
+    api: SocketAddr,
+}
+
+fn region(text: &str) -> anyhow::Result<Region> {
+    let (id, country) = text.split_once('=').context("write it as `eu-de=DE`")?;
+    Ok(Region {
+        id: RegionId::new(id)?,
+        country: CountryCode::new(country)?,
+    })
+}
+
+fn witness(text: &str) -> anyhow::Result<NewWitness> {
+    // A verifier key may end in base64 padding, so the URL begins at the last scheme, not at the first `=`.
+    let at = text
+        .rfind("=http")
+        .context("write it as `VKEY=https://witness.example/prefix`")?;
+    let (key, url) = text.split_at_checked(at).context("write it as `VKEY=URL`")?;
+    let key = VerifierKey::parse(key)?;
+    if key.kind() != KeyKind::Witness {
+        bail!("`{}` is not a witness's key (type 0x04)", key.name());
+    }
+    let name = key.name().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    Ok(NewWitness {
+        name,
+        key,
+        url: url.trim_start_matches('=').to_owned(),
+    })
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When the folder is not empty or cannot be written, or a value cannot stand.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let config = Config {
+        schema: Schema::V1,
+        provider: args.provider,
+        s3: Listen { listen: args.s3 },
+        api: Listen { listen: args.api },
+        docket: Docket {
+            origin: args.origin,
+            interval_ms: args.interval.saturating_mul(1000),
+            batch: args.batch,
+            own_witness: args.witnesses.is_empty(),
+        },
+        regions: args.regions,
+    };
+    let own_witness = config.docket.own_witness;
+    create(
+        &args.dir,
+        NewDeployment {
+            config,
+            witnesses: args.witnesses,
+            reviewers: Reviewers::default(),
+        },
+    )?;
+    say!("made a deployment in `{}`", args.dir.display());
+    if own_witness {
+        say!(
+            "{WARN}note:{WARN:#} its only witness is its own, which proves nothing to others; see docs/operating.md"
+        );
+    }
+    say!(
+        "next: put two reviewers and counsel into `trust.toml` (`amparo key new`), then `amparo serve {}`",
+        args.dir.display()
+    );
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,102 @@
+//! The verbs, one file each.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod assess;
+mod case;
+mod completions;
+mod demand;
+mod demo;
+mod doctor;
+mod import;
+mod init;
+mod key;
+mod rulebook;
+mod serve;
+mod tenant;
+mod verify;
+mod witness;
+
+/// Holds other people's data, and hands it over only where every promise made to them was kept.
+#[derive(Debug, Parser)]
+#[command(
+    name = "amparo",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true
+)]
+pub struct Program {
+    /// What is logged to standard error, such as `info` or `service=debug`.
+    #[arg(
+        long,
+        global = true,
+        env = "AMPARO_LOG",
+        default_value = "warn,sqlx=error",
+        value_name = "FILTER"
+    )]
+    log: String,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Demo(demo::Args),
+    /// Judge a demand against the rulebook alone; no deployment needed.
+    Assess(assess::Args),
+    /// Check, list and explain the rules.
+    Rulebook(rulebook::Args),
+    /// Check what somebody hands you: packages, receipts, logs.
+    Verify(verify::Args),
+    Init(init::Args),
+    Serve(serve::Args),
+    Witness(witness::Args),
+    Doctor(doctor::Args),
+    Key(key::Args),
+    Tenant(tenant::Args),
+    /// Bring what a customer already has into the vault.
+    Import(import::Args),
+    Demand(demand::Args),
+    Case(case::Args),
+    Completions(completions::Args),
+}
+
+impl Program {
+    /// Starts logging. A filter that cannot be read falls back to warnings.
+    pub fn start_log(&self) {
+        // Last, so that no filter can turn it on: the S3 library logs headers and bodies of requests.
+        let kept_silent = service::s3::LOG_FILTER;
+        let filter = tracing_subscriber::EnvFilter::try_new(format!("{},{kept_silent}", self.log))
+            .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(format!("warn,{kept_silent}")));
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .with_target(true)
+            .try_init();
+    }
+
+    /// Runs the verb.
+    ///
+    /// # Errors
+    /// When it could not be done; a plain "no" is an exit code, not an error.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        match self.verb {
+            Verb::Demo(args) => demo::run(args).await,
+            Verb::Assess(args) => assess::run(&args),
+            Verb::Rulebook(args) => rulebook::run(&args),
+            Verb::Verify(args) => verify::run(&args),
+            Verb::Init(args) => init::run(args),
+            Verb::Serve(args) => serve::run(args).await,
+            Verb::Witness(args) => witness::run(args).await,
+            Verb::Doctor(args) => doctor::run(args).await,
+            Verb::Key(args) => key::run(&args),
+            Verb::Tenant(args) => tenant::run(args).await,
+            Verb::Import(args) => import::run(&args).await,
+            Verb::Demand(args) => demand::run(args).await,
+            Verb::Case(args) => case::run(args).await,
+            Verb::Completions(args) => completions::run(&args),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! `amparo serve`: the S3 face, the HTTP API with the docket's files, the docket's sequencer, and what falls due.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Context as _;
+use service::deployment::Deployment;
+
+use crate::voice::{WARN, data, say};
+
+/// Serve a deployment: S3, the HTTP API, the docket.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Stops on Ctrl-C or SIGTERM, after the requests under way.\n\n\
+    Exit codes: 0 stopped as asked, 2 it could not start.")]
+pub struct Args {
+    /// The deployment's folder, made by `amparo init`.
+    #[arg(default_value = "data")]
+    dir: PathBuf,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When the deployment cannot be opened or an address cannot be bound.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let deployment = Deployment::open(&args.dir).await?;
+    let running = deployment.start().await?;
+    data!("s3      http://{}", running.s3());
+    data!("api     http://{}", running.api());
+    data!("docket  http://{}/docket", running.api());
+    if deployment.config().docket.own_witness {
+        say!(
+            "{WARN}note:{WARN:#} the only witness is this deployment's own; `amparo doctor` says why that matters"
+        );
+    }
+    stopped().await?;
+    say!("stopping");
+    running.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn stopped() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    tokio::select! {
+        done = tokio::signal::ctrl_c() => done.context("cannot wait for Ctrl-C")?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! `amparo witness`: vouches that a log is one history, for whoever keeps it honest.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+
+use anyhow::{Context as _, ensure};
+use service::docket::{
+    seed,
+    witness::{Witness, serve},
+};
+use translog::note::{KeyKind, SignerKey, VerifierKey};
+
+use crate::voice::{data, say};
+
+/// Run a witness: cosign each checkpoint of a log that continues the one before.
+///
+/// Prints the line by which a policy names this witness, then serves C2SP tlog-witness until it is stopped. One witness
+/// may use a state folder at a time. Never start a key again without its state: a witness that forgot what it cosigned
+/// would cosign a second history.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  amparo witness --create-key --key w.key --name w.example/1 --log 'docket.example+1a2b3c4d+AQ...' --state w/
+  curl http://127.0.0.1:7380/$(printf docket.example | sha256sum | cut -d' ' -f1)/checkpoint
+
+Exit codes: 0 stopped, 2 could not start.")]
+pub struct Args {
+    /// The witness's key file: 64 hex digits or 32 bytes, readable by its owner alone.
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// Make the key file if it is not there.
+    #[arg(long)]
+    create_key: bool,
+    /// The witness's name, a URL without its scheme.
+    #[arg(long, value_name = "NAME", default_value = "witness.localhost")]
+    name: String,
+    /// A log's verifier key, as its policy's `log` line has it. May be given several times.
+    #[arg(long = "log", value_name = "VKEY", required = true)]
+    logs: Vec<String>,
+    /// The address to listen on.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7380")]
+    listen: SocketAddr,
+    /// The folder that remembers what was cosigned.
+    #[arg(long, value_name = "DIR")]
+    state: PathBuf,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When a key, the state or the address cannot be used.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let seed = if args.create_key && !args.key.exists() {
+        // A new key with an old state would be a witness that contradicts itself.
+        ensure!(
+            !args.state.exists(),
+            "the state folder `{}` is there but the key is not; restore the key, or name a new folder",
+            args.state.display()
+        );
+        seed::create(&args.key)?
+    } else {
+        seed::read(&args.key)?
+    };
+    let key = SignerKey::from_seed(&args.name, KeyKind::Witness, &seed)?;
+    let logs: Vec<VerifierKey> = args
+        .logs
+        .iter()
+        .map(|log| VerifierKey::parse(log).with_context(|| format!("cannot use `--log {log}`")))
+        .collect::<anyhow::Result<_>>()?;
+    let witness = Witness::open(key, &logs, &args.state)?;
+    let listener = tokio::net::TcpListener::bind(args.listen)
+        .await
+        .with_context(|| format!("cannot listen on `{}`", args.listen))?;
+    let address = listener
+        .local_addr()
+        .context("cannot read the address listened on")?;
+    data!("witness w1 {} http://{address}/", witness.verifier());
+    for log in &logs {
+        say!(
+            "witnessing `{}` with its state in `{}`",
+            log.name(),
+            args.state.display()
+        );
+    }
+    let stop = async {
+        let _ = tokio::signal::ctrl_c().await;
+    };
+    serve(listener, Arc::new(witness), stop)
+        .await
+        .context("the witness failed")?;
+    Ok(ExitCode::SUCCESS)
+}
