@@ -1,1 +1,0 @@
-//! case: to be written.

@@ -1,1 +1,0 @@
-//! gate: to be written.

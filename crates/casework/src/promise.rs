@@ -1,1 +1,0 @@
-//! promise: to be written.

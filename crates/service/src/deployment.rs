@@ -1,1 +1,0 @@
-//! deployment: to be written.

@@ -1,1 +1,0 @@
-//! blobs: to be written.

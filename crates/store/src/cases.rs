@@ -1,1 +1,0 @@
-//! cases: to be written.

@@ -1,1 +1,0 @@
-//! vault: to be written.
