@@ -1,6 +1,7 @@
 """A full round trip with boto3 as its users run it: default settings, default checksums.
 
-Reads ENDPOINT, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY from the environment, and BIG, the size of the big file in bytes.
+Reads from the environment: ENDPOINT, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, REGION (the deployment's own), and BIG,
+the size of the big file in bytes.
 Any difference ends the script with a traceback.
 """
 
@@ -40,7 +41,9 @@ def refused(code, call, **arguments):
 
 def buckets(s3):
     s3.create_bucket(Bucket="boto")
-    refused("BucketAlreadyOwnedByYou", s3.create_bucket, Bucket="boto")
+    s3.create_bucket(Bucket="boto")  # as in Amazon's first region
+    own_region = client(region=os.environ["REGION"])
+    refused("BucketAlreadyOwnedByYou", own_region.create_bucket, Bucket="boto")
     assert "boto" in [b["Name"] for b in s3.list_buckets()["Buckets"]]
     head = s3.head_bucket(Bucket="boto")
     assert head["BucketRegion"] == s3.get_bucket_location(Bucket="boto")["LocationConstraint"]
@@ -101,6 +104,9 @@ def metadata(s3):
             Tagging={"TagSet": [{"Key": str(i), "Value": ""} for i in range(11)]})
     attributes = s3.get_object_attributes(Bucket="boto", Key="meta", ObjectAttributes=["ETag", "ObjectSize", "Checksum"])
     assert attributes["ObjectSize"] == 1 and attributes["Checksum"]
+    assert '"' + attributes["ETag"] + '"' == got["ETag"]
+    s3.put_object_tagging(Bucket="boto", Key="meta", Tagging={"TagSet": [{"Key": "z", "Value": ""}]})
+    assert s3.head_object(Bucket="boto", Key="meta")["TagCount"] == 1
 
 
 def conditions(s3):
@@ -158,6 +164,8 @@ def multipart(s3):
         assert got["Body"].read() == b"".join(parts) and got["Metadata"] == {"a": "b"}
         second = s3.get_object(Bucket="boto", Key=key, PartNumber=2)
         assert second["Body"].read() == parts[1] and second["PartsCount"] == 3
+        if algorithm:
+            assert second[f"Checksum{algorithm}"] == done[1][f"Checksum{algorithm}"]
         across = s3.get_object(Bucket="boto", Key=key, Range=f"bytes={5 * MIB - 9}-{5 * MIB + 9}")["Body"].read()
         assert across == b"".join(parts)[5 * MIB - 9:5 * MIB + 10]
         if algorithm:
@@ -168,6 +176,8 @@ def multipart(s3):
     upload = s3.create_multipart_upload(Bucket="boto", Key="multi/copy")["UploadId"]
     one = s3.upload_part_copy(Bucket="boto", Key="multi/copy", UploadId=upload, PartNumber=1,
                               CopySource="boto/multi/None", CopySourceRange=f"bytes=0-{5 * MIB - 1}")["CopyPartResult"]
+    refused("InvalidRange", s3.upload_part_copy, Bucket="boto", Key="multi/copy", UploadId=upload, PartNumber=1,
+            CopySource="boto/multi/None", CopySourceRange="bytes=0-99999999")
     two = s3.upload_part(Bucket="boto", Key="multi/copy", UploadId=upload, PartNumber=9, Body=b"end")
     s3.complete_multipart_upload(Bucket="boto", Key="multi/copy", UploadId=upload, MultipartUpload={"Parts": [
         {"PartNumber": 1, "ETag": one["ETag"]}, {"PartNumber": 9, "ETag": two["ETag"]}]})

@@ -16,6 +16,8 @@ use crate::{
     vault::{BucketInfo, Mapping, NewBucket, Principal, VaultError},
 };
 
+/// Where Amazon keeps what clients came to expect first.
+const FIRST_REGION: &str = "us-east-1";
 /// Buckets on one page of `ListBuckets` (S3).
 const BUCKETS_PAGE_MAX: i32 = 10_000;
 
@@ -27,6 +29,12 @@ impl Face {
         let who = self.caller(&request)?;
         let signed = request.region.as_ref().map(|r| r.as_str().to_owned());
         let input = request.input;
+        if input.bucket.contains(".-") || input.bucket.contains("-.") {
+            return Err(convert::bad(
+                S3ErrorCode::InvalidBucketName,
+                "The specified bucket is not valid.",
+            ));
+        }
         let asked = input
             .create_bucket_configuration
             .and_then(|c| c.location_constraint);
@@ -48,18 +56,24 @@ impl Face {
             default_account,
             mapping: Mapping::default(),
         };
-        let made = self
-            .vault
-            .create_bucket(&who, bucket)
-            .await
-            .map_err(|error| match error {
-                VaultError::Gate(GateError::NoRoot { region }) => {
-                    error::of(VaultError::NoSuchRegion { region })
-                }
-                other => error::of(other),
-            })?;
+        let (name, wanted) = (bucket.name.clone(), bucket.region.clone());
+        match self.vault.create_bucket(&who, bucket).await {
+            Ok(_) => {}
+            Err(VaultError::Gate(GateError::NoRoot { region })) => {
+                return Err(error::of(VaultError::NoSuchRegion { region }));
+            }
+            // Amazon's first region takes a repeated creation for done, and so do its clients.
+            Err(VaultError::BucketExists)
+                if signed.as_deref() == Some(FIRST_REGION)
+                    && self
+                        .vault
+                        .bucket(&who, &name)
+                        .await
+                        .is_ok_and(|there| there.region == wanted) => {}
+            Err(other) => return Err(error::of(other)),
+        }
         Ok(S3Response::new(CreateBucketOutput {
-            location: Some(format!("/{}", made.name)),
+            location: Some(format!("/{name}")),
         }))
     }
 

@@ -312,13 +312,17 @@ impl Sums {
 pub(super) fn content_headers(headers: &HeaderMap) -> ContentHeaders {
     let text = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned()).filter(|v| !v.is_empty());
     let encoding = text("content-encoding").and_then(|value| {
+        let is_transfer = |e: &str| e.trim().eq_ignore_ascii_case("aws-chunked");
+        if !value.split(',').any(is_transfer) {
+            return Some(value);
+        }
         // `aws-chunked` describes the transfer alone.
         let kept: Vec<_> = value
             .split(',')
+            .filter(|e| !is_transfer(e))
             .map(str::trim)
-            .filter(|e| !e.eq_ignore_ascii_case("aws-chunked") && !e.is_empty())
             .collect();
-        (!kept.is_empty()).then(|| kept.join(","))
+        (!kept.is_empty()).then(|| kept.join(", "))
     });
     ContentHeaders {
         content_type: text("content-type"),
@@ -438,7 +442,11 @@ mod tests {
         };
         assert_eq!(encoding("aws-chunked"), None);
         assert_eq!(encoding("aws-chunked, gzip").as_deref(), Some("gzip"));
-        assert_eq!(encoding("gzip,aws-chunked").as_deref(), Some("gzip"));
+        assert_eq!(
+            encoding("deflate,aws-chunked, gzip").as_deref(),
+            Some("deflate, gzip")
+        );
+        assert_eq!(encoding("deflate,gzip").as_deref(), Some("deflate,gzip"));
     }
 
     #[test]

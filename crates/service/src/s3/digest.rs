@@ -11,6 +11,7 @@ use super::{
     convert::{self, Sums},
     fault::{BodyFault, FaultSlot},
     limits::XML_BYTES_MAX,
+    refuse,
 };
 use crate::vault::{Checksum, ChecksumAlgorithm};
 
@@ -30,10 +31,7 @@ impl BodyDigest {
     /// # Errors
     /// A header that cannot be a digest; a body above [`XML_BYTES_MAX`].
     pub(super) fn claimed(method: &Method, uri: &Uri, headers: &HeaderMap) -> S3Result<Option<Self>> {
-        let has = |name: &str| {
-            uri.query()
-                .is_some_and(|q| q.split('&').any(|p| p.split('=').next() == Some(name)))
-        };
+        let has = |name: &str| refuse::asks_for(uri, name);
         let own_checksum = has("delete") || has("tagging");
         if !own_checksum && method != Method::POST {
             return Ok(None);

@@ -94,6 +94,7 @@ impl S3Face {
             let intake: DynByteStream = Box::pin(Intake::new(body, rechunker, digest, faults.clone()));
             s3s::Body::from(intake)
         };
+        let for_attributes = refuse::asks_for(&parts.uri, "attributes");
         let request = Request::from_parts(parts, body);
         let run = async {
             let response = self.s3.call(request).await;
@@ -115,7 +116,11 @@ impl S3Face {
                 ));
             }
         }
-        response
+        if for_attributes {
+            without_quotes(response)
+        } else {
+            response
+        }
     }
 }
 
@@ -195,6 +200,31 @@ fn respond(error: S3Error) -> Response<s3s::Body> {
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         response
     })
+}
+
+/// `GetObjectAttributes` is the one answer of S3 whose entity tag has no quotes; s3s writes them.
+fn without_quotes(response: Response<s3s::Body>) -> Response<s3s::Body> {
+    let text = response
+        .body()
+        .bytes()
+        .and_then(|b| String::from_utf8(b.to_vec()).ok());
+    let Some((before, tag, after)) = text.as_deref().and_then(|text| {
+        let (before, rest) = text.split_once("<ETag>")?;
+        let (tag, after) = rest.split_once("</ETag>")?;
+        Some((
+            before,
+            tag.trim_matches('"')
+                .trim_start_matches("&quot;")
+                .trim_end_matches("&quot;"),
+            after,
+        ))
+    }) else {
+        return response;
+    };
+    let text = format!("{before}<ETag>{tag}</ETag>{after}");
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(parts, s3s::Body::from(text))
 }
 
 fn is_error(status: StatusCode) -> bool {

@@ -21,8 +21,8 @@ use super::{
     limits::KEYS_MAX,
 };
 use crate::vault::{
-    ChecksumAlgorithm, CopyOptions, Deletion, EtagMatch, ObjectInfo, Placement, PutOptions, ResolvedRange,
-    Tags,
+    ChecksumAlgorithm, CopyOptions, Deletion, EtagMatch, ObjectInfo, Placement, Principal, PutOptions,
+    ResolvedRange, Tags,
 };
 
 /// What S3 says of a body that came without a type.
@@ -95,7 +95,15 @@ impl Face {
             .await
             .map_err(error::of)?;
         let (info, resolved) = (download.info, download.range);
-        let shown = Shown::of(&info, resolved, input.checksum_mode.as_ref());
+        let mut shown = Shown::of(&info, resolved, input.checksum_mode.as_ref());
+        if let (Some(number), Some(_), true) = (
+            input.part_number,
+            info.parts,
+            wants_sums(input.checksum_mode.as_ref()),
+        ) {
+            shown.sums = self.part_sums(&who, &input.bucket, &input.key, number).await?;
+            shown.checksum_type = convert::checksum_type_out(info.checksum_type);
+        }
         let headers = expires_header(&info, input.response_expires.is_some());
         let output = GetObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
@@ -164,8 +172,19 @@ impl Face {
                 .await
                 .map_err(error::of)?,
         };
-        let shown = Shown::of(&info, resolved, input.checksum_mode.as_ref());
-        let headers = expires_header(&info, input.response_expires.is_some());
+        let mut shown = Shown::of(&info, resolved, input.checksum_mode.as_ref());
+        if let (Some(number), Some(_), true) = (
+            input.part_number,
+            info.parts,
+            wants_sums(input.checksum_mode.as_ref()),
+        ) {
+            shown.sums = self.part_sums(&who, &input.bucket, &input.key, number).await?;
+            shown.checksum_type = convert::checksum_type_out(info.checksum_type);
+        }
+        let mut headers = expires_header(&info, input.response_expires.is_some());
+        if info.tag_count > 0 {
+            headers.insert("x-amz-tagging-count", info.tag_count.into());
+        }
         let status = resolved.partial.then_some(hyper::StatusCode::PARTIAL_CONTENT);
         let output = HeadObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
@@ -199,6 +218,17 @@ impl Face {
         let mut response = S3Response::with_headers(output, headers);
         response.status = status;
         Ok(response)
+    }
+
+    /// The checksums of one part of a multipart object.
+    async fn part_sums(&self, who: &Principal, bucket: &str, key: &str, number: i32) -> S3Result<Sums> {
+        let (_, parts) = self
+            .vault
+            .object_parts(who, bucket, key)
+            .await
+            .map_err(error::of)?;
+        let part = parts.iter().find(|p| i64::from(p.number) == i64::from(number));
+        Ok(part.map(|p| Sums::of(&p.checksums)).unwrap_or_default())
     }
 
     pub(super) async fn do_copy_object(
@@ -365,6 +395,8 @@ impl Face {
             .tags(&who, &input.bucket, &input.key)
             .await
             .map_err(error::of)?;
+        let mut tags = tags;
+        tags.sort();
         let tag_set = tags
             .into_iter()
             .map(|(key, value)| dto::Tag {
@@ -480,6 +512,10 @@ fn expires_header(info: &ObjectInfo, overridden: bool) -> HeaderMap {
     headers
 }
 
+fn wants_sums(mode: Option<&ChecksumMode>) -> bool {
+    mode.is_some_and(|m| m.as_str() == ChecksumMode::ENABLED)
+}
+
 /// What GET and HEAD derive alike.
 struct Shown {
     length: i64,
@@ -491,7 +527,7 @@ struct Shown {
 impl Shown {
     fn of(info: &ObjectInfo, range: ResolvedRange, mode: Option<&ChecksumMode>) -> Self {
         // A whole object's checksum beside a part of it makes every SDK fail the download.
-        let wanted = !range.partial && mode.is_some_and(|m| m.as_str() == ChecksumMode::ENABLED);
+        let wanted = !range.partial && wants_sums(mode);
         Self {
             length: i64::try_from(range.length()).unwrap_or(i64::MAX),
             range: range.partial.then(|| {

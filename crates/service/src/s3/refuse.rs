@@ -186,6 +186,11 @@ fn content_type(headers: &HeaderMap) -> Option<String> {
     )
 }
 
+/// Whether the query has this name, with or without a value.
+pub(super) fn asks_for(uri: &Uri, name: &str) -> bool {
+    Query(uri.query().unwrap_or_default()).has(name)
+}
+
 /// A raw query string; names are compared as sent, for SDKs never escape these.
 struct Query<'a>(&'a str);
 

@@ -16,8 +16,8 @@ use super::{
     Face, bucket::owner, convert, convert::Sums, error, fault::FaultSlot, listing::wants_url, object,
 };
 use crate::vault::{
-    ChecksumAlgorithm, CompletedPart, Completion, PartInfo, PartOptions, Placement, Principal, Range,
-    UploadInfo, UploadOptions, UploadQuery,
+    ChecksumAlgorithm, CompletedPart, Completion, Conditions, PartInfo, PartOptions, Placement, Principal,
+    Range, UploadInfo, UploadOptions, UploadQuery, VaultError,
 };
 
 impl Face {
@@ -114,6 +114,17 @@ impl Face {
             input.copy_source_if_unmodified_since.as_ref(),
         );
         let number = convert::part_number(input.part_number)?;
+        if let Some(Range::FromTo(_, last)) = range {
+            // A GET may ask beyond the end; a copy may not.
+            let info = self
+                .vault
+                .head(&who, source.0, source.1, &Conditions::default())
+                .await
+                .map_err(error::of_copy)?;
+            if last >= info.size {
+                return Err(error::of(VaultError::BadRange { size: info.size }));
+            }
+        }
         let part = self
             .vault
             .put_part_copy(

@@ -65,7 +65,8 @@ impl Server {
             .env("AWS_ACCESS_KEY_ID", access_key)
             .env("AWS_SECRET_ACCESS_KEY", secret_key)
             .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("ENDPOINT", self.endpoint());
+            .env("ENDPOINT", self.endpoint())
+            .env("REGION", &self.facts.region);
         command
     }
     /// The most memory the server ever had resident, in bytes.
