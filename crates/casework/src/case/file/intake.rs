@@ -1,0 +1,318 @@
+//! Taking events in: how each one changes the case file. What may follow what is [`crate::case::NotNow`]'s matter.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{Approval, CaseFile, Drawn, GagEntry, GroundCourse, Judged, Notice, Reasoned, RedirectCourse};
+use crate::{
+    case::NotNow,
+    demand::Gag,
+    event::{Actor, Body, Event, Scope},
+    facts::RequesterCheck,
+    finding::{Assessment, Effect, Promise},
+    ids::{Digest, RecordId, RuleId},
+};
+
+impl CaseFile {
+    pub(in crate::case) fn open(event: &Event, hash: Digest) -> Result<Self, NotNow> {
+        let Body::Received { entered_by, .. } = &event.body else {
+            return Err(NotNow {
+                promise: Promise::P14,
+                reason: "a case begins with the demand's receipt".to_owned(),
+                hint: "record the bytes received first",
+            });
+        };
+        let mut file = Self {
+            case: event.header.case,
+            head: hash,
+            length: 1,
+            entered_by: entered_by.iter().cloned().collect(),
+            demand: None,
+            facts: None,
+            requester: RequesterCheck::Unchecked,
+            narrowed_to: None,
+            judged: None,
+            assessment_is_current: false,
+            grounds: BTreeMap::new(),
+            redirect: RedirectCourse::default(),
+            gags: Vec::new(),
+            gags_objected: None,
+            gags_unopposed: Vec::new(),
+            notices: Vec::new(),
+            notice_bars: Vec::new(),
+            drawn: Vec::new(),
+            pending: None,
+            ended: false,
+        };
+        file.entered(&event.header.actor);
+        Ok(file)
+    }
+
+    fn entered(&mut self, actor: &Actor) {
+        if let Actor::Staff(staff) | Actor::Counsel(staff) = actor {
+            self.entered_by.insert(staff.clone());
+        }
+    }
+
+    pub(in crate::case) fn lapse(&mut self) {
+        self.pending = None;
+    }
+
+    fn drawn_mut(&mut self, record: RecordId) -> Option<&mut Drawn> {
+        self.drawn.iter_mut().find(|drawn| drawn.record.id == record)
+    }
+
+    /// Takes in an event that [`super::order::may`] allowed. True where the case must be considered afresh: a release
+    /// on its way lapses.
+    pub(in crate::case) fn take_in(&mut self, event: &Event, hash: Digest) -> bool {
+        let (seq, at) = (event.header.seq, event.header.at);
+        self.head = hash;
+        self.length = self.length.saturating_add(1);
+        match &event.body {
+            Body::Parsed { demand } => {
+                self.entered(&event.header.actor);
+                if let Some(gag) = &demand.gag {
+                    self.enter_gag(seq, gag);
+                }
+                self.demand = Some(demand.as_ref().clone());
+                self.facts = None;
+                self.changed()
+            }
+            Body::Resolved { facts } => {
+                self.facts = Some(facts.clone());
+                self.changed()
+            }
+            Body::RequesterChecked { outcome, .. } => {
+                self.requester = *outcome;
+                self.changed()
+            }
+            Body::Narrowed { scope, settles, .. } => {
+                self.narrow(seq, scope, settles);
+                self.changed()
+            }
+            Body::GagRecorded { gag } => self.enter_gag(seq, gag) && self.changed(),
+            Body::Assessed { assessment } => {
+                self.assessed(seq, assessment);
+                true
+            }
+            Body::ObjectionFiled { grounds, .. } => {
+                self.for_grounds(grounds, |course| course.filed = Some(seq));
+                true
+            }
+            Body::ObjectionDecided { grounds, outcome, .. } => {
+                self.for_grounds(grounds, |course| course.decided = Some((seq, *outcome)));
+                true
+            }
+            Body::GroundAnswered {
+                ground,
+                reason,
+                signature,
+            } => {
+                let answer = reasoned(event, reason, signature);
+                if let Some(course) = self.grounds.get_mut(ground) {
+                    course.answers.push(answer);
+                }
+                false
+            }
+            Body::Redirected { .. } => {
+                self.redirect.asked = Some(seq);
+                self.redirect.answered = None;
+                true
+            }
+            Body::RedirectAnswered { outcome } => {
+                self.redirect.answered = Some((seq, *outcome));
+                true
+            }
+            Body::RedirectBarred { reason, signature } => {
+                self.redirect.barred.push(reasoned(event, reason, signature));
+                false
+            }
+            Body::Withdrawn { .. } | Body::Rejected { .. } => {
+                self.ended = true;
+                self.pending = None;
+                false
+            }
+            other => {
+                self.take_in_gag_or_notice(event, other, at);
+                self.take_in_release(seq, other);
+                false
+            }
+        }
+    }
+
+    fn take_in_gag_or_notice(&mut self, event: &Event, body: &Body, at: Timestamp) {
+        let seq = event.header.seq;
+        match body {
+            Body::GagObjected { .. } => {
+                self.gags_objected = Some(seq);
+                self.gags
+                    .iter_mut()
+                    .filter(|g| g.objected.is_none())
+                    .for_each(|g| g.objected = Some(seq));
+            }
+            Body::GagUnopposed { reason, signature } => {
+                let answer = reasoned(event, reason, signature);
+                self.gags_unopposed.push(answer.clone());
+                self.gags
+                    .iter_mut()
+                    .for_each(|g| g.unopposed.push(answer.clone()));
+            }
+            Body::GagDecided { outcome, until } => {
+                for entry in self.gags.iter_mut().filter(|g| g.objected.is_some() && !g.ended) {
+                    entry.decision = Some(*outcome);
+                    entry.shortened_to = until.or(entry.shortened_to);
+                }
+            }
+            Body::GagEnded { .. } => self.end_gags(at),
+            Body::Notified { to, tenant, late, .. } => {
+                self.notices.push(Notice {
+                    seq,
+                    to: *to,
+                    tenant: tenant.clone(),
+                    late: *late,
+                });
+            }
+            Body::NoticeBarred { to, tenant, .. } => {
+                self.notice_bars.push(Notice {
+                    seq,
+                    to: *to,
+                    tenant: tenant.clone(),
+                    late: false,
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn take_in_release(&mut self, seq: u64, body: &Body) {
+        match body {
+            Body::Proposed { record } => {
+                self.pending = Some(record.id);
+                self.drawn.push(Drawn {
+                    seq,
+                    record: record.clone(),
+                    approvals: Vec::new(),
+                    logged: None,
+                    released: None,
+                    delivered: None,
+                });
+            }
+            Body::Approved {
+                record,
+                reviewer,
+                signature,
+            } => {
+                if let Some(drawn) = self.drawn_mut(*record) {
+                    drawn.approvals.push(Approval {
+                        seq,
+                        reviewer: reviewer.clone(),
+                        signature: signature.clone(),
+                    });
+                }
+            }
+            Body::Logged { record, index } => {
+                if let Some(drawn) = self.drawn_mut(*record) {
+                    drawn.logged = Some(*index);
+                }
+            }
+            Body::Released { record, .. } => {
+                self.pending = None;
+                if let Some(drawn) = self.drawn_mut(*record) {
+                    drawn.released = Some(seq);
+                }
+            }
+            Body::Delivered { record, .. } => {
+                if let Some(drawn) = self.drawn_mut(*record) {
+                    drawn.delivered = Some(seq);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What an assessment rests on changed: it has to be made again.
+    fn changed(&mut self) -> bool {
+        self.assessment_is_current = false;
+        true
+    }
+
+    fn assessed(&mut self, seq: u64, assessment: &Assessment) {
+        for finding in assessment
+            .findings
+            .iter()
+            .filter(|finding| finding.effect == Effect::Ground)
+        {
+            self.grounds
+                .entry(finding.rule.clone())
+                .or_insert_with(|| GroundCourse::found(seq, finding))
+                .categories
+                .extend(&finding.categories);
+        }
+        self.assessment_is_current = true;
+        self.judged = self.as_it_stands().map(|(demand, facts)| Judged {
+            seq,
+            assessment: assessment.clone(),
+            demand,
+            facts,
+        });
+    }
+
+    fn narrow(&mut self, seq: u64, scope: &Scope, settles: &[RuleId]) {
+        self.narrowed_to = Some(scope.clone());
+        for (rule, course) in &mut self.grounds {
+            course.narrowed = Some(seq);
+            if settles.contains(rule) {
+                course.settled = Some(seq);
+            }
+        }
+    }
+
+    fn for_grounds(&mut self, rules: &[RuleId], mut f: impl FnMut(&mut GroundCourse)) {
+        for rule in rules {
+            if let Some(course) = self.grounds.get_mut(rule) {
+                f(course);
+            }
+        }
+    }
+
+    /// False where the ledger has this very gag already: entering the demand's own a second time changes nothing.
+    fn enter_gag(&mut self, seq: u64, gag: &Gag) -> bool {
+        if self
+            .gags
+            .iter()
+            .any(|entry| entry.gag == *gag && !entry.is_lifted())
+        {
+            return false;
+        }
+        self.gags.push(GagEntry {
+            seq,
+            gag: gag.clone(),
+            objected: None,
+            unopposed: Vec::new(),
+            decision: None,
+            shortened_to: None,
+            ended: false,
+        });
+        true
+    }
+
+    /// Ends the gags whose own date has come; where none has, a court or the authority ended them all.
+    fn end_gags(&mut self, at: Timestamp) {
+        let run_out: BTreeSet<u64> = self.gags_run_out(at).map(|entry| entry.seq).collect();
+        for entry in &mut self.gags {
+            if run_out.is_empty() || run_out.contains(&entry.seq) {
+                entry.ended = true;
+            }
+        }
+    }
+}
+
+fn reasoned(event: &Event, reason: &str, signature: &str) -> Reasoned {
+    Reasoned {
+        seq: event.header.seq,
+        by: event.header.actor.clone(),
+        reason: reason.to_owned(),
+        signature: signature.to_owned(),
+    }
+}
