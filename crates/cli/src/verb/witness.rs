@@ -3,9 +3,9 @@
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::{Context as _, ensure};
-use service::docket::{
-    seed,
-    witness::{Witness, serve},
+use service::{
+    deployment::{create_key, read_key},
+    docket::witness::{Witness, serve},
 };
 use translog::note::{KeyKind, SignerKey, VerifierKey};
 
@@ -24,7 +24,7 @@ Examples:
 
 Exit codes: 0 stopped, 2 could not start.")]
 pub struct Args {
-    /// The witness's key file: 64 hex digits or 32 bytes, readable by its owner alone.
+    /// The witness's key file, as `amparo key new` makes it, readable by its owner alone.
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     /// Make the key file if it is not there.
@@ -56,9 +56,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             "the state folder `{}` is there but the key is not; restore the key, or name a new folder",
             args.state.display()
         );
-        seed::create(&args.key)?
+        create_key(&args.key)?
     } else {
-        seed::read(&args.key)?
+        read_key(&args.key)?
     };
     let key = SignerKey::from_seed(&args.name, KeyKind::Witness, &seed)?;
     let logs: Vec<VerifierKey> = args

@@ -6,7 +6,6 @@
 
 pub mod fault;
 mod files;
-pub mod seed;
 mod sequencer;
 pub mod witness;
 pub mod witnesses;

@@ -7,13 +7,9 @@ use axum::{
     body::{Body, to_bytes},
     http::{Request, Response},
 };
-use service::docket::{Docket, DocketConfig, fault::NoFaults, seed, witness, witness::Witness, witnesses};
+use service::docket::{Docket, DocketConfig, fault::NoFaults, witness, witness::Witness, witnesses};
 use tower::ServiceExt as _;
-use translog::{
-    note::{KeyKind, SignerKey},
-    tile::TileId,
-    witness::{AddCheckpoint, origin_hash},
-};
+use translog::witness::{AddCheckpoint, origin_hash};
 
 use crate::office::{BATCH, ORIGIN, Office, enqueue, log_key, policy, witness_key};
 
@@ -166,25 +162,4 @@ async fn the_witness_answers_each_status() {
     assert_eq!(call(&router, get("/add-checkpoint")).await.0, 405);
     assert_eq!(post("x".repeat(1 << 20)).await.0, 413);
     assert_eq!(call(&router, get("/abc/checkpoint")).await.0, 404);
-}
-
-#[test]
-fn key_files_are_read_strictly() {
-    let scratch = tempfile::tempdir().unwrap();
-    let path = scratch.path().join("key");
-    let made = seed::create(&path).unwrap();
-    assert_eq!(*seed::read(&path).unwrap(), *made);
-    assert!(seed::create(&path).is_err());
-    std::fs::write(&path, [7_u8; 32]).unwrap();
-    assert_eq!(*seed::read(&path).unwrap(), [7; 32]);
-    for wrong in ["", "00", &"0".repeat(63), &"0".repeat(70), &"x".repeat(64)] {
-        std::fs::write(&path, wrong).unwrap();
-        assert!(seed::read(&path).is_err());
-    }
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::write(&path, [7_u8; 32]).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(seed::read(&path).is_err());
-    assert!(SignerKey::from_seed("a b", KeyKind::Log, &made).is_err());
-    assert!(TileId::parse("tile/0/000").is_some());
 }

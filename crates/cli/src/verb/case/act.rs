@@ -283,7 +283,7 @@ impl Answer {
             reason,
             key,
         } = self;
-        let seed = service::docket::seed::read(&key)?;
+        let seed = service::deployment::read_key(&key)?;
         let signature = SigningKey::from_bytes(&seed).sign(&signed_reason(case, &to, &reason));
         let signature = STANDARD.encode(signature.to_bytes());
         let body = match to.as_str() {

@@ -121,7 +121,7 @@ impl Approve {
             .await
             .map_err(explained)?
             .digest()?;
-        let seed = service::docket::seed::read(&self.key)?;
+        let seed = service::deployment::read_key(&self.key)?;
         let signature = SigningKey::from_bytes(&seed).sign(&approval_message(&digest));
         let signature = STANDARD.encode(signature.to_bytes());
         desk.approve(self.case, record, &self.acting.id()?, &signature)
