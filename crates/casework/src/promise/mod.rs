@@ -35,8 +35,11 @@ pub const CLOCK_SKEW_MAX: SignedDuration = SignedDuration::from_mins(5);
 
 /// Proof that a release keeps every promise from P5 to P14. Only [`check`] makes one; it cannot be copied or stored.
 ///
-/// ```compile_fail
-/// let forged = casework::promise::PromisesKept { as_of: todo!() };
+/// ```compile_fail,E0451
+/// # use casework::promise::PromisesKept;
+/// fn forge(kept: PromisesKept) -> PromisesKept {
+///     PromisesKept { ..kept }
+/// }
 /// ```
 #[derive(Debug)]
 pub struct PromisesKept {
