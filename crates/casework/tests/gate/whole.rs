@@ -309,38 +309,3 @@ fn objects_are_named_by_their_keys() {
     assert!(!release.names(&[0; 32]) && !release.record().names(&[0; 32]));
     assert_ne!(ObjectId(uuid::Uuid::nil()), world.objects[0].object);
 }
-
-/// The goal: under 2 ms at the 99th percentile for a case of 100 events at a log of a million entries. Run it in the
-/// release profile: `cargo test --release -p casework --test gate -- --ignored --nocapture cost`.
-#[test]
-#[ignore = "measures; takes a release build to mean anything"]
-fn cost_of_a_decision() {
-    let mut world = World::new(Rulebook::builtin(), 1_000_000);
-    let mut steps = world.steps();
-    let note = Body::Note {
-        text: "called the court".into(),
-    };
-    while steps.len() < 96 {
-        steps.push(step(Actor::System, note.clone()));
-    }
-    let record = world.record(&steps);
-    let shown = world.show(&steps, record);
-    assert_eq!(shown.events.len(), 100);
-    let policy = world.policy();
-    let mut micros: Vec<u128> = (0..1000)
-        .map(|_| {
-            let shown = shown.clone();
-            #[allow(clippy::disallowed_methods, reason = "a measurement needs a clock")]
-            let begun = std::time::Instant::now();
-            let decided = decide(shown, &policy, &[world.rulebook], &Memory::default(), world.now);
-            let took = begun.elapsed().as_micros();
-            assert!(decided.is_ok());
-            took
-        })
-        .collect();
-    micros.sort_unstable();
-    println!(
-        "median {} us, p99 {} us, worst {} us",
-        micros[500], micros[990], micros[999]
-    );
-}

@@ -3,7 +3,6 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
-    clippy::print_stdout,
     reason = "a test says what is wrong by failing"
 )]
 
@@ -11,5 +10,4 @@ mod faults;
 mod http;
 mod office;
 mod public;
-mod speed;
 mod state;
