@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use age::secrecy::ExposeSecret as _;
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use casework::{
     demand::NoticeTo,
     event::{Actor, Body, Channel, Decision, Outcome, RedirectOutcome, Scope},
@@ -189,11 +189,9 @@ impl<'a> Work<'a> {
         assessment: &Assessment,
         forum: &str,
         decision: Option<(Decision, &str)>,
-    ) -> anyhow::Result<Vec<RuleId>> {
+    ) -> anyhow::Result<()> {
         let grounds = grounds(assessment);
-        if grounds.is_empty() {
-            return Ok(grounds);
-        }
+        ensure!(!grounds.is_empty(), "the rulebook finds no ground to object");
         self.desk
             .object(
                 self.case,
@@ -216,7 +214,7 @@ impl<'a> Work<'a> {
             self.record(self.team.counsel.counsel(), body).await?;
             story::step(&format!("decided: {} ({reference})", said(outcome)));
         }
-        Ok(grounds)
+        Ok(())
     }
 
     /// Objects to the gag and has it decided (P10).
@@ -302,7 +300,12 @@ impl<'a> Work<'a> {
 
     /// Rejects the demand with the rules that bar it, and closes the case.
     pub async fn reject(&self, assessment: &Assessment, explanation: &str) -> anyhow::Result<()> {
-        let rules = bars(assessment);
+        let bars = assessment
+            .findings
+            .iter()
+            .filter(|finding| finding.effect == Effect::Bar);
+        let rules: Vec<RuleId> = bars.map(|finding| finding.rule.clone()).collect();
+        ensure!(!rules.is_empty(), "no rule bars what was to be rejected");
         let body = Body::Rejected {
             rules,
             explanation: explanation.to_owned(),
@@ -426,15 +429,6 @@ impl<'a> Work<'a> {
         self.desk.record(self.case, actor, body).await?;
         Ok(())
     }
-}
-
-/// Rules that bar something.
-pub fn bars(assessment: &Assessment) -> Vec<RuleId> {
-    let bars = assessment
-        .findings
-        .iter()
-        .filter(|finding| finding.effect == Effect::Bar);
-    bars.map(|finding| finding.rule.clone()).collect()
 }
 
 /// Grounds to object, except those that are about a gag (P10).

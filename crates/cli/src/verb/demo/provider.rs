@@ -16,7 +16,6 @@ use casework::{
     promise::Reviewers,
 };
 use futures::{StreamExt as _, stream};
-use jiff::Timestamp;
 use service::{
     app::{Desk, clock::Clock as _},
     config::{Config, Docket, Listen, Region, Schema},
@@ -303,11 +302,6 @@ impl Provider {
     /// The desk.
     pub fn desk(&self) -> &Desk {
         self.deployment.desk()
-    }
-
-    /// The story's time.
-    pub fn clock_now(&self) -> Timestamp {
-        self.desk().now()
     }
 
     /// The account of this number, from 0.
