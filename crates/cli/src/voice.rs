@@ -20,6 +20,16 @@ macro_rules! say {
 
 pub(crate) use {data, say};
 
+/// How facts are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: JSON with a versioned `schema`.
+    Json,
+}
+
 /// Bold.
 pub const STRONG: Style = Style::new().bold();
 /// Quiet detail.

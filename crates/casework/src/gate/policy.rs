@@ -82,9 +82,10 @@ struct File {
     schema: Schema,
     docket: String,
     rulebooks: Vec<Digest>,
-    #[serde(default)]
+    // Left out when empty: an operator adds `[[reviewer]]` below, which a `reviewer = []` would forbid.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     reviewer: Vec<Person>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     counsel: Vec<Person>,
 }
 

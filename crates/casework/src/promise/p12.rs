@@ -106,7 +106,7 @@ fn nothing_in_the_way(hearing: &Hearing<'_>, finding: &Finding) -> Result<(), Br
                     "`{}` asks for the controller's instructions, and there are none",
                     finding.rule
                 ),
-                "obtain them, and look the subjects up again",
+                "obtain them, record what the controller said, and assess again",
             )
         }
         _ => Ok(()),

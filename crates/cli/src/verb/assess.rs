@@ -15,7 +15,7 @@ use casework::{
 };
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
-use crate::voice::{BAD, DIM, GOOD, STRONG, WARN, data, say};
+use crate::voice::{BAD, DIM, Format, GOOD, STRONG, WARN, data, say};
 
 /// Columns that explanations are wrapped to.
 const COLUMNS: usize = 96;
@@ -49,7 +49,7 @@ pub struct Args {
     rulebook: Option<PathBuf>,
     /// How to print it.
     #[arg(long, value_enum, default_value_t)]
-    format: super::rulebook::Format,
+    format: Format,
     /// Print the JSON Schema of a demand instead.
     #[arg(long)]
     schema: bool,
@@ -91,7 +91,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         facts => rulebook.assess_on_its_face(&demand, facts.as_ref(), as_of)?,
     };
     match args.format {
-        super::rulebook::Format::Json => {
+        Format::Json => {
             let report = serde_json::json!({
                 "schema": "amparo.assessment/1",
                 "instrument": demand.instrument,
@@ -100,7 +100,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             });
             data!("{}", serde_json::to_string_pretty(&report)?);
         }
-        super::rulebook::Format::Text => print(rulebook, &demand, &assessment, on_its_face),
+        Format::Text => print(rulebook, &demand, &assessment, on_its_face),
     }
     Ok(if assessment.releasable.is_empty() {
         ExitCode::from(1)

@@ -8,8 +8,8 @@ use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 use service::app::DEMAND_BYTES_MAX;
 
-use super::case::{Format, Where, staff_id};
-use crate::voice::{STRONG, data, say};
+use super::case::{Where, enrolled};
+use crate::voice::{Format, STRONG, data, say};
 
 /// Hand in a demand.
 #[derive(Debug, clap::Args)]
@@ -76,8 +76,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         );
     }
     let bytes = std::fs::read(&file).with_context(name)?;
-    let who = who.map(|who| staff_id(&who)).transpose()?;
     let desk = args.place.desk().await?;
+    let who = match who {
+        Some(who) => Some(enrolled(&desk, &who).await?.id),
+        None => None,
+    };
     let intake = desk
         .intake(&bytes, channel.into(), who)
         .await

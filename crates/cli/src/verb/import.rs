@@ -2,16 +2,13 @@
 
 use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
 
-use anyhow::Context as _;
-use casework::ids::{AccountId, TenantId};
-use clap::{Subcommand, ValueEnum};
+use casework::ids::AccountId;
+use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
-use service::{
-    deployment::Deployment,
-    import::{ImportReport, Progress, Source, import_files, import_mail},
-};
+use service::import::{ImportReport, Progress, Source, import_files, import_mail};
 
-use crate::voice::{GOOD, WARN, data, say};
+use super::place::{Owner, Place};
+use crate::voice::{Format, GOOD, WARN, data, say};
 
 /// Arguments of `amparo import`.
 #[derive(Debug, clap::Args)]
@@ -46,32 +43,19 @@ Examples:
 struct Import {
     /// What to import.
     path: PathBuf,
-    /// The customer.
-    #[arg(long)]
-    tenant: TenantId,
+    #[command(flatten)]
+    owner: Owner,
     /// The account it belongs to.
     #[arg(long)]
     account: AccountId,
-    /// The customer's bucket.
+    /// The customer's bucket; `amparo bucket add` makes one.
     #[arg(long, default_value = "mail")]
     bucket: String,
-    /// The deployment's data directory.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
-    /// A file with one of the customer's access keys, as `amparo tenant key` writes it. The provider has no other way
-    /// into a customer's data.
-    #[arg(long, value_name = "FILE")]
-    credential: PathBuf,
+    #[command(flatten)]
+    place: Place,
     /// How to answer.
-    #[arg(long, value_enum, default_value_t = Format::Human)]
+    #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Human,
-    /// Schema `amparo.import/1`.
-    Json,
 }
 
 /// Runs the verb.
@@ -81,13 +65,8 @@ enum Format {
 pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (What::Mail(import) | What::Files(import)) = &args.what;
     let source = Source::detect(&import.path)?;
-    let deployment = Deployment::open(&import.data)
-        .await
-        .with_context(|| format!("cannot open the deployment in `{}`", import.data.display()))?;
-    let credential = service::deployment::read_credential(&import.credential)?;
-    let owner = deployment
-        .sign_in(&import.tenant, &credential.id, &credential.secret)
-        .await?;
+    let deployment = import.place.open().await?;
+    let owner = import.owner.sign_in(&deployment).await?;
     let vault = deployment.vault();
 
     let bar = progress_bar();
@@ -106,7 +85,7 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let answer = serde_json::json!({ "schema": "amparo.import/1", "report": report });
             data!("{}", serde_json::to_string_pretty(&answer)?);
         }
-        Format::Human => print(&report),
+        Format::Text => print(&report),
     }
     let lost = report.passed.oversized + report.passed.unsafe_paths;
     Ok(ExitCode::from(u8::from(lost > 0)))

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod account;
 mod assess;
+mod bucket;
 mod case;
 mod completions;
 mod demand;
@@ -13,8 +15,10 @@ mod doctor;
 mod import;
 mod init;
 mod key;
+mod place;
 mod rulebook;
 mod serve;
+mod staff;
 mod tenant;
 mod verify;
 mod witness;
@@ -56,6 +60,9 @@ enum Verb {
     Doctor(doctor::Args),
     Key(key::Args),
     Tenant(tenant::Args),
+    Bucket(bucket::Args),
+    Account(account::Args),
+    Staff(staff::Args),
     /// Bring what a customer already has into the vault.
     Import(import::Args),
     Demand(demand::Args),
@@ -93,6 +100,9 @@ impl Program {
             Verb::Doctor(args) => doctor::run(args).await,
             Verb::Key(args) => key::run(&args),
             Verb::Tenant(args) => tenant::run(args).await,
+            Verb::Bucket(args) => bucket::run(args).await,
+            Verb::Account(args) => account::run(args).await,
+            Verb::Staff(args) => staff::run(args).await,
             Verb::Import(args) => import::run(&args).await,
             Verb::Demand(args) => demand::run(args).await,
             Verb::Case(args) => case::run(args).await,

@@ -12,17 +12,7 @@ use casework::{
 };
 
 use super::assess::wrap;
-use crate::voice::{BAD, DIM, GOOD, STRONG, data, say};
-
-/// How facts are printed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// For people.
-    #[default]
-    Text,
-    /// For programs: JSON with a versioned `schema`.
-    Json,
-}
+use crate::voice::{BAD, DIM, Format, GOOD, STRONG, data, say};
 
 /// Check, list and explain the law as data.
 #[derive(Debug, clap::Args)]

@@ -3,8 +3,8 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
-use service::deployment::Deployment;
 
+use super::place;
 use crate::voice::{WARN, data, say};
 
 /// Serve a deployment: S3, the HTTP API, the docket.
@@ -22,7 +22,7 @@ pub struct Args {
 /// # Errors
 /// When the deployment cannot be opened or an address cannot be bound.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let deployment = Deployment::open(&args.dir).await?;
+    let deployment = place::open(&args.dir).await?;
     let running = deployment.start().await?;
     data!("s3      http://{}", running.s3());
     data!("api     http://{}", running.api());

@@ -4,8 +4,9 @@ use std::{path::PathBuf, process::ExitCode};
 
 use casework::{demand::CountryCode, facts::TenantKind, ids::TenantId};
 use clap::{Subcommand, ValueEnum};
-use service::deployment::{Deployment, write_credential};
+use service::deployment::write_credential;
 
+use super::place::Place;
 use crate::voice::{data, say};
 
 /// Add customers, list them, and make access keys for them.
@@ -17,9 +18,8 @@ use crate::voice::{data, say};
 pub struct Args {
     #[command(subcommand)]
     verb: Verb,
-    /// The deployment's folder.
-    #[arg(long, global = true, value_name = "DIR", default_value = "data")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: Place,
 }
 
 #[derive(Debug, Subcommand)]
@@ -74,7 +74,7 @@ impl From<Kind> for TenantKind {
 /// # Errors
 /// When the deployment cannot be opened, or the change is refused.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let deployment = Deployment::open(&args.data).await?;
+    let deployment = args.place.open().await?;
     let vault = deployment.vault();
     match args.verb {
         Verb::Add {

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use casework::gate::TrustPolicy;
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 use evidence::{
     check::{Check, Failure, NotProven, Outcome},
     seal::{self, Identity, OpenError},
@@ -24,7 +24,7 @@ use translog::{
     tree::TreeError,
 };
 
-use crate::voice::{BAD, DIM, GOOD, STRONG, WARN, data, say};
+use crate::voice::{BAD, DIM, Format, GOOD, STRONG, WARN, data, say};
 
 /// Largest policy or identity file that is read, in bytes.
 const SMALL_FILE_MAX: u64 = 1 << 20;
@@ -134,15 +134,8 @@ struct Trust {
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
     /// How to answer.
-    #[arg(long, value_enum, default_value_t = Format::Human)]
+    #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Human,
-    /// Schema `amparo.verify/1`.
-    Json,
 }
 
 /// What is printed. In JSON, exactly this: schema `amparo.verify/1`.
@@ -226,7 +219,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     match format {
         Format::Json => data!("{}", serde_json::to_string_pretty(&answer)?),
-        Format::Human => answer.print(),
+        Format::Text => answer.print(),
     }
     Ok(match answer.verdict {
         Verdict::Proven => ExitCode::SUCCESS,

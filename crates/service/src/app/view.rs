@@ -2,15 +2,15 @@
 
 use casework::{
     case::{Case, Owed},
-    demand::Demand,
+    demand::{Demand, Subject},
     event::{Actor, Body, Scope},
-    facts::Facts,
+    facts::{Facts, Resolution},
     finding::Assessment,
-    ids::{CaseId, Digest, RecordId, StaffId, TenantId},
+    ids::{AccountId, CaseId, Digest, RecordId, StaffId, TenantId},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use store::cases::{CaseFilter, CaseRow, StoredLetter};
+use store::cases::{CaseFilter, CaseRow, PAGE_MAX, StoredLetter};
 
 use super::{Desk, DeskError, Result};
 
@@ -109,6 +109,45 @@ impl Desk {
             records: records?,
             owed: state.owed(self.now()),
         })
+    }
+
+    /// An open case whose demand is about this account, as it was looked up or as it is named. Reads every open case.
+    ///
+    /// # Errors
+    /// When a case cannot be read: what cannot be read might be about it.
+    pub async fn open_case_about(&self, tenant: &TenantId, account: &AccountId) -> Result<Option<CaseId>> {
+        let mut filter = CaseFilter {
+            open: Some(true),
+            told: None,
+            before: None,
+            limit: PAGE_MAX,
+        };
+        loop {
+            let rows = self.list(&filter).await?;
+            for row in rows.iter().filter(|row| !row.erased) {
+                let chain = self.chain(row.id).await?;
+                let file = chain.case().file();
+                let found = file.facts().is_some_and(|facts| {
+                    facts.resolved.iter().any(|resolution| {
+                        matches!(resolution, Resolution::One(one) if one.tenant == *tenant && one.account == *account)
+                    })
+                });
+                let named = file.demand().is_some_and(|demand| {
+                    demand.subjects.iter().any(|subject| {
+                        matches!(subject, Subject::Account { value } if value.trim().eq_ignore_ascii_case(account.as_str()))
+                    })
+                });
+                if found || named {
+                    return Ok(Some(row.id));
+                }
+            }
+            match rows.last() {
+                Some(last) if rows.len() >= usize::try_from(PAGE_MAX).unwrap_or(usize::MAX) => {
+                    filter.before = Some(last.id);
+                }
+                _ => return Ok(None),
+            }
+        }
     }
 
     /// What a case owes next.

@@ -1,29 +1,14 @@
 //! Working a case: subjects looked up, the rulebook applied, letters sent, and whatever people did recorded.
 
 use casework::{
-    demand::{NoticeTo, Subject},
+    demand::NoticeTo,
     event::{Actor, Body, Event},
-    facts::{AccountFacts, Facts, Resolution},
-    ids::{AccountId, CaseId, Digest, RegionId, RuleId, TenantId},
+    ids::{CaseId, Digest, RuleId, TenantId},
 };
 use jiff::{civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::{Desk, DeskError, Result, course::Plan, letters::Letter};
-
-/// A person's choice where a subject matched several accounts. It must be one of those found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Choice {
-    /// Which subject of the demand, from 0.
-    pub subject: usize,
-    /// The customer.
-    pub tenant: TenantId,
-    /// Its account.
-    pub account: AccountId,
-    /// Where its data lies.
-    pub region: RegionId,
-}
 
 /// What was filed with a court or authority.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,102 +40,6 @@ impl Desk {
                 ),
                 _ => plan,
             })
-        })
-        .await
-    }
-
-    /// Looks up each subject of the demand: one account, none, several, or no identifier at all (P6). Where several
-    /// match, a choice names one of them.
-    ///
-    /// # Errors
-    /// [`DeskError::Invalid`] for a choice that the look-up does not bear out; [`DeskError::NotNow`] without a demand.
-    pub async fn resolve(&self, case: CaseId, actor: Actor, choices: &[Choice]) -> Result<Facts> {
-        let chain = self.chain(case).await?;
-        let subjects = chain
-            .case()
-            .file()
-            .demand()
-            .map_or_else(Vec::new, |demand| demand.subjects.clone());
-        let mut resolved = Vec::with_capacity(subjects.len());
-        for (place, subject) in subjects.iter().enumerate() {
-            let choice = choices.iter().find(|choice| choice.subject == place);
-            resolved.push(self.look_up(subject, choice).await?);
-        }
-        if let Some(stray) = choices.iter().find(|choice| choice.subject >= subjects.len()) {
-            return Err(DeskError::Invalid {
-                what: "the choice",
-                reason: format!("the demand has no subject {}", stray.subject),
-            });
-        }
-        let mut found = Facts::default();
-        self.must(case, |chain| {
-            let file = chain.case().file();
-            let asked = file.demand().map(|demand| demand.subjects.as_slice());
-            if asked.is_some_and(|asked| asked != subjects) {
-                return Err(DeskError::Contended { case });
-            }
-            found = Facts {
-                resolved: resolved.clone(),
-                requester: file.requester(),
-                controller_consents: file.facts().and_then(|facts| facts.controller_consents),
-            };
-            Ok(Plan::new(actor.clone(), Body::Resolved { facts: found.clone() }))
-        })
-        .await?;
-        Ok(found)
-    }
-
-    async fn look_up(&self, subject: &Subject, choice: Option<&Choice>) -> Result<Resolution> {
-        let identifier = match subject {
-            Subject::Account { value } | Subject::Phone { value } => value,
-            Subject::Selector { .. } => return Ok(Resolution::Unspecific),
-            // An address at a moment names an account only through a log that the vault does not keep.
-            Subject::Ip { .. } => return Ok(Resolution::None),
-        };
-        let matches = self.parts.vault.accounts(identifier.trim()).await?;
-        if let Some(choice) = choice {
-            return matches
-                .into_iter()
-                .find(|found| is_chosen(found, choice))
-                .map(Resolution::One)
-                .ok_or_else(|| DeskError::Invalid {
-                    what: "the choice",
-                    reason: format!("subject {} does not match that account", choice.subject),
-                });
-        }
-        let count = u32::try_from(matches.len()).unwrap_or(u32::MAX);
-        let mut matches = matches.into_iter();
-        Ok(match (matches.next(), matches.next()) {
-            (None, _) => Resolution::None,
-            (Some(one), None) => Resolution::One(one),
-            (Some(_), Some(_)) => Resolution::Several { count },
-        })
-    }
-
-    /// Records what the provider learned of an account's person or from its controller; the look-up stays as it is.
-    ///
-    /// # Errors
-    /// [`DeskError::Invalid`] where the facts name other accounts than the look-up found.
-    pub async fn supplement(&self, case: CaseId, actor: Actor, facts: Facts) -> Result<Event> {
-        self.must(case, |chain| {
-            let file = chain.case().file();
-            let known = file.facts().map_or(&[][..], |facts| &facts.resolved);
-            let same = known.len() == facts.resolved.len()
-                && known
-                    .iter()
-                    .zip(&facts.resolved)
-                    .all(|(known, given)| same_place(known, given));
-            if !same {
-                return Err(DeskError::Invalid {
-                    what: "the facts",
-                    reason: "they name other accounts than the look-up found".to_owned(),
-                });
-            }
-            let facts = Facts {
-                requester: file.requester(),
-                ..facts.clone()
-            };
-            Ok(Plan::new(actor.clone(), Body::Resolved { facts }))
         })
         .await
     }
@@ -272,23 +161,6 @@ impl Desk {
     ) -> Result<Event> {
         let event = self.step(case, |chain| plan(chain).map(Some)).await?;
         event.ok_or(DeskError::Contended { case })
-    }
-}
-
-fn is_chosen(found: &AccountFacts, choice: &Choice) -> bool {
-    found.tenant == choice.tenant && found.account == choice.account && found.region == choice.region
-}
-
-fn same_place(known: &Resolution, given: &Resolution) -> bool {
-    match (known, given) {
-        (Resolution::One(known), Resolution::One(given)) => {
-            let mut given = given.clone();
-            given.person_country = known.person_country.clone();
-            given.us_person = known.us_person;
-            given.privileged = known.privileged;
-            *known == given
-        }
-        (known, given) => known == given,
     }
 }
 

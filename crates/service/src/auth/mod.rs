@@ -7,4 +7,6 @@ mod permissions;
 mod staff;
 
 pub use permissions::{Action, Permissions, PermissionsError, Permit, Resource};
-pub use staff::{IssuedToken, NotSignedIn, Role, Staff, TOKEN_LIFE_MAX, Tokens};
+pub use staff::{
+    IssueError, IssuedToken, NoTokenId, NotSignedIn, Role, Staff, TOKEN_LIFE_MAX, TokenId, Tokens,
+};

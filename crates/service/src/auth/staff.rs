@@ -134,19 +134,61 @@ pub enum NotSignedIn {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] CaseStoreError),
-    /// There is no randomness for a new token.
-    #[error(transparent)]
-    Entropy(#[from] NoEntropy),
+}
+
+/// What finds a token. It proves nothing, so it may be shown and logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenId([u8; 8]);
+
+impl fmt::Display for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+/// Text that is no token's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a token's id is 16 hexadecimal digits; `amparo staff token` printed it")]
+pub struct NoTokenId;
+
+impl FromStr for TokenId {
+    type Err = NoTokenId;
+    fn from_str(text: &str) -> Result<Self, NoTokenId> {
+        let mut id = [0; 8];
+        hex::decode_to_slice(text, &mut id).map_err(|_| NoTokenId)?;
+        Ok(Self(id))
+    }
 }
 
 /// A token as its person receives it, once. Wiped when dropped; it has no `Debug` or `Display`.
-pub struct IssuedToken(Zeroizing<String>);
+pub struct IssuedToken {
+    id: TokenId,
+    text: Zeroizing<String>,
+}
 
 impl IssuedToken {
+    /// What finds it, to withdraw it by.
+    pub fn id(&self) -> TokenId {
+        self.id
+    }
     /// The token, to be handed over and not kept.
     pub fn reveal(&self) -> &str {
-        &self.0
+        &self.text
     }
+}
+
+/// Why no token was issued.
+#[derive(Debug, thiserror::Error)]
+pub enum IssueError {
+    /// Nobody to issue it to.
+    #[error("nobody is enrolled as `{0}`, or they no longer have access; `amparo staff add` enrols")]
+    NotEnrolled(StaffId),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] CaseStoreError),
+    /// There is no randomness.
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
 }
 
 /// Issues tokens and checks them.
@@ -190,8 +232,12 @@ impl Tokens {
     /// Issues a token that lives for `life`, at most [`TOKEN_LIFE_MAX`].
     ///
     /// # Errors
-    /// When there is no such person, no randomness, or the database fails.
-    pub async fn issue(&self, person: &StaffId, life: SignedDuration) -> Result<IssuedToken, NotSignedIn> {
+    /// When nobody of that id is enrolled or they were disabled, there is no randomness, or the database fails.
+    pub async fn issue(&self, person: &StaffId, life: SignedDuration) -> Result<IssuedToken, IssueError> {
+        let enrolled = self.store.person(person).await?;
+        if !enrolled.is_some_and(|found| found.disabled_at.is_none()) {
+            return Err(IssueError::NotEnrolled(person.clone()));
+        }
         let mut id = [0; 8];
         let mut secret = Zeroizing::new([0; 32]);
         self.entropy.fill(&mut id)?;
@@ -204,11 +250,34 @@ impl Tokens {
             .add_token(id, person, hash(&secret), now, expires)
             .await?;
         let secret = Zeroizing::new(hex::encode(secret.as_slice()));
-        Ok(IssuedToken(Zeroizing::new(format!(
-            "amparo_{}_{}",
-            hex::encode(id),
-            secret.as_str()
-        ))))
+        Ok(IssuedToken {
+            id: TokenId(id),
+            text: Zeroizing::new(format!("amparo_{}_{}", hex::encode(id), secret.as_str())),
+        })
+    }
+
+    /// Everybody who is or was enrolled, by id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn people(&self) -> Result<Vec<PersonRow>, CaseStoreError> {
+        self.store.people().await
+    }
+
+    /// Takes a person's access away, with every token of theirs.
+    ///
+    /// # Errors
+    /// [`CaseStoreError::NotFound`] when nobody of that id is enrolled.
+    pub async fn disable(&self, person: &StaffId) -> Result<(), CaseStoreError> {
+        self.store.disable_person(person, self.clock.now()).await
+    }
+
+    /// Withdraws one token.
+    ///
+    /// # Errors
+    /// [`CaseStoreError::NotFound`] when there is none.
+    pub async fn revoke(&self, token: TokenId) -> Result<(), CaseStoreError> {
+        self.store.revoke_token(token.0, self.clock.now()).await
     }
 
     /// Checks the value of an `Authorization` header.

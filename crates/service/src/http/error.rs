@@ -159,7 +159,6 @@ impl From<NotSignedIn> for ApiError {
                 "send `Authorization: Bearer amparo_...`",
             ),
             NotSignedIn::Store(error) => store(error),
-            NotSignedIn::Entropy(error) => DeskError::from(error).into(),
         }
     }
 }

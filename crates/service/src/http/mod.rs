@@ -155,6 +155,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(steps::enter))
         .routes(routes!(steps::reason))
         .routes(routes!(steps::resolve))
+        .routes(routes!(steps::learn))
         .routes(routes!(steps::assess))
         .routes(routes!(steps::redirect))
         .routes(routes!(steps::notify))

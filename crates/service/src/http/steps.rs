@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 
 use super::{Api, ApiError, Caller, ErrorBody, error::Read};
 use crate::{
-    app::{Choice, Filing},
+    app::{Choice, Filing, Learned},
     auth::Action,
 };
 
@@ -178,6 +178,49 @@ pub(super) async fn resolve(
     let choices = body.get()?.choices;
     let actor = permit.staff().actor();
     Ok(Json(api.desk(&permit).resolve(case, actor, &choices).await?))
+}
+
+/// What was learned since the look-up.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Knowledge {
+    /// Of the people behind the accounts: `{"subject": 0, "person_country": "DE", "us_person": false, "privileged":
+    /// true}`, one per account; what is absent stays as it was.
+    #[serde(default)]
+    #[schema(value_type = Vec<Object>)]
+    learned: Vec<Learned>,
+    /// Whether the controller consents, now that it was told (GDPR Art. 28(3)(a)).
+    #[serde(default)]
+    controller_consents: Option<bool>,
+}
+
+/// Records what was learned of the people behind the accounts, and what the controller said.
+#[utoipa::path(
+    post, path = "/cases/{case}/facts", tag = "steps", params(("case" = String, Path)), request_body = Knowledge,
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "the facts as they now stand", body = Value), (status = 401, body = ErrorBody),
+        (status = 403, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)
+    ),
+    extensions(("x-amparo-action" = json!("case_work")))
+)]
+pub(super) async fn learn(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(case): Path<CaseId>,
+    body: Read<Knowledge>,
+) -> Result<Json<Facts>, ApiError> {
+    let permit = api.permit_case(&caller, Action::CaseWork, case).await?;
+    let Knowledge {
+        learned,
+        controller_consents,
+    } = body.get()?;
+    let actor = permit.staff().actor();
+    let facts = api
+        .desk(&permit)
+        .learn(case, actor, &learned, controller_consents)
+        .await?;
+    Ok(Json(facts))
 }
 
 /// Of which day's law.

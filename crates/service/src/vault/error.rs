@@ -9,7 +9,7 @@ use store::{blobs::BlobError, vault::StoreError};
 #[non_exhaustive]
 pub enum VaultError {
     /// The caller's tenant has no bucket of this name.
-    #[error("no bucket of this name")]
+    #[error("no bucket of this name; `amparo bucket add` or an S3 client makes one")]
     NoSuchBucket,
     /// The bucket has no object of this key.
     #[error("no object of this key")]

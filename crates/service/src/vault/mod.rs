@@ -42,6 +42,7 @@ pub use self::{
     types::*,
 };
 use crate::gate::owner::{GateError, OwnerGate};
+pub use store::vault::AccountDetails;
 
 /// Result of a call on the vault.
 pub type Result<T> = std::result::Result<T, VaultError>;

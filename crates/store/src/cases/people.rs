@@ -70,6 +70,18 @@ impl CaseStore {
         rows.iter().map(person_row).collect()
     }
 
+    /// One of them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn person(&self, id: &StaffId) -> Result<Option<PersonRow>, CaseStoreError> {
+        let row = sqlx::query("SELECT * FROM staff WHERE id = ?")
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(person_row).transpose()
+    }
+
     /// Takes a person's access away; their past events keep their name.
     ///
     /// # Errors

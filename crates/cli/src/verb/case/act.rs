@@ -2,60 +2,26 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use casework::{
     demand::{Category, NoticeTo, Window},
     event::{Actor, Body, Decision, Event, Outcome, RedirectOutcome, Scope, signed_reason},
-    facts::{RequesterCheck, Resolution},
-    ids::{AccountId, CaseId, Digest, RegionId, RuleId, TenantId},
+    ids::{AccountId, CaseId, Digest, RuleId, TenantId},
 };
 use ed25519_dalek::{Signer as _, SigningKey};
 use jiff::{Timestamp, civil::Date};
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use service::app::{Choice, Desk, Filing};
+use service::app::{Desk, Filing};
 
-use super::{Acting, Format, case_id, explained};
-use crate::voice::{GOOD, data, say};
+use super::{Acting, case_id, explained};
+use crate::voice::{Format, GOOD, data, say};
 
 /// Largest file read for an event or a filing, in bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-macro_rules! verbs {
-    ($($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident : $kind:ty),* $(,)? })*) => {$(
-        $(#[$meta])*
-        #[derive(Debug, clap::Args)]
-        pub(super) struct $name {
-            /// The case.
-            #[arg(value_parser = case_id)]
-            case: CaseId,
-            #[command(flatten)]
-            acting: Acting,
-            $($(#[$field_meta])* $field: $kind,)*
-        }
-    )*};
-}
-
-verbs! {
-    Check {
-        /// What came of it: `confirmed` or `refuted`.
-        #[arg(long, value_parser = word::<RequesterCheck>)]
-        outcome: RequesterCheck,
-        /// How: whom, on which number, from which source.
-        #[arg(long)]
-        how: String,
-    }
-    Resolve {
-        /// Where a subject matched several accounts, the one that is meant: `0=tenant/account@region`.
-        #[arg(long, value_parser = choice, value_name = "N=TENANT/ACCOUNT@REGION")]
-        choose: Vec<Choice>,
-    }
-    Assess {
-        /// The day whose law applies; today (UTC) unless said.
-        #[arg(long, value_name = "DATE")]
-        as_of: Option<Date>,
-    }
+super::verbs! {
     Redirect {
         /// How the requester is asked; writes the letter.
         #[arg(long, required_unless_present = "answer")]
@@ -161,100 +127,6 @@ verbs! {
     }
 }
 
-impl Check {
-    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
-        let Self {
-            case,
-            acting,
-            outcome,
-            how,
-        } = self;
-        record(
-            desk,
-            format,
-            case,
-            &acting,
-            Body::RequesterChecked { outcome, how },
-        )
-        .await
-    }
-}
-
-impl Resolve {
-    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
-        let actor = self.acting.actor(desk).await?;
-        let facts = desk
-            .resolve(self.case, actor, &self.choose)
-            .await
-            .map_err(explained)?;
-        if format == Format::Json {
-            data!(
-                "{}",
-                json!({"schema": "amparo.cli.facts/1", "case": self.case, "facts": facts})
-            );
-            return Ok(());
-        }
-        for (number, resolution) in facts.resolved.iter().enumerate() {
-            match resolution {
-                Resolution::One(found) => {
-                    data!(
-                        "subject {number}: {} of {} in {}",
-                        found.account,
-                        found.tenant,
-                        found.region
-                    );
-                }
-                Resolution::None => data!("subject {number}: no account"),
-                Resolution::Several { count } => {
-                    data!("subject {number}: {count} accounts; choose with --choose")
-                }
-                Resolution::Unspecific => data!("subject {number}: names no account (P6)"),
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Assess {
-    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
-        let actor = self.acting.actor(desk).await?;
-        let assessment = desk
-            .assess(self.case, actor, self.as_of)
-            .await
-            .map_err(explained)?;
-        if format == Format::Json {
-            data!(
-                "{}",
-                json!({"schema": "amparo.cli.assessment/1", "case": self.case, "assessment": assessment})
-            );
-            return Ok(());
-        }
-        for finding in &assessment.findings {
-            data!(
-                "{:?}  {:?}  {}\n    {}",
-                finding.effect,
-                finding.promise,
-                finding.rule,
-                finding.explanation
-            );
-        }
-        let releasable: Vec<_> = assessment
-            .releasable
-            .iter()
-            .map(|c| format!("{c:?}").to_lowercase())
-            .collect();
-        data!(
-            "releasable: {}",
-            if releasable.is_empty() {
-                "nothing".to_owned()
-            } else {
-                releasable.join(", ")
-            }
-        );
-        Ok(())
-    }
-}
-
 impl Redirect {
     pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
         if let Some(outcome) = self.answer {
@@ -296,7 +168,7 @@ impl Answer {
             },
         };
         // The key makes it counsel's, and the gate checks whose key it is.
-        let actor = Actor::Counsel(acting.id()?);
+        let actor = Actor::Counsel(acting.id(desk).await?);
         let event = desk.record(case, actor, body).await.map_err(explained)?;
         said(format, &event)
     }
@@ -431,7 +303,7 @@ impl Close {
     }
 }
 
-async fn record(
+pub(super) async fn record(
     desk: &Desk,
     format: Format,
     case: CaseId,
@@ -461,7 +333,7 @@ pub(super) fn said(format: Format, event: &Event) -> anyhow::Result<()> {
 fn read(file: &std::path::Path) -> anyhow::Result<Vec<u8>> {
     let name = || format!("cannot read `{}`", file.display());
     if std::fs::metadata(file).with_context(name)?.len() > FILE_BYTES_MAX {
-        anyhow::bail!("`{}` is larger than {FILE_BYTES_MAX} bytes", file.display());
+        bail!("`{}` is larger than {FILE_BYTES_MAX} bytes", file.display());
     }
     std::fs::read(file).with_context(name)
 }
@@ -471,27 +343,12 @@ fn digest_of(file: &std::path::Path) -> anyhow::Result<Digest> {
 }
 
 /// A word as the JSON formats write it: `refused`, `partly_disclosed`.
-fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+pub(super) fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|error| error.to_string())
 }
 
-fn account(text: &str) -> Result<(TenantId, AccountId), String> {
+pub(super) fn account(text: &str) -> Result<(TenantId, AccountId), String> {
     let (tenant, account) = text.split_once('/').ok_or("write `tenant/account`")?;
     let tenant = tenant.parse().map_err(|error| format!("{error}"))?;
     Ok((tenant, account.parse().map_err(|error| format!("{error}"))?))
-}
-
-fn choice(text: &str) -> Result<Choice, String> {
-    const FORM: &str = "write `0=tenant/account@region`";
-    let (subject, rest) = text.split_once('=').ok_or(FORM)?;
-    let (place, region) = rest.rsplit_once('@').ok_or(FORM)?;
-    let (tenant, account) = account(place)?;
-    let region: RegionId = region.parse().map_err(|error| format!("{error}"))?;
-    let subject = subject.parse().map_err(|_| FORM)?;
-    Ok(Choice {
-        subject,
-        tenant,
-        account,
-        region,
-    })
 }

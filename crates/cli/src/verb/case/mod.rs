@@ -1,22 +1,26 @@
 //! `amparo case`: working a case from its demand to its end.
 
 mod act;
+mod judge;
 mod read;
 mod release;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use casework::{
     event::Actor,
     ids::{CaseId, StaffId},
 };
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 use service::{
     app::{Desk, DeskError},
     auth::Role,
-    deployment::Deployment,
 };
+use store::cases::PersonRow;
+
+use super::place::Place;
+use crate::voice::Format;
 
 /// Work a case.
 #[derive(Debug, clap::Args)]
@@ -33,27 +37,11 @@ pub struct Args {
 /// Which deployment, and in what form to answer.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Where {
-    /// The deployment's folder.
-    #[arg(
-        long,
-        global = true,
-        env = "AMPARO_DATA",
-        default_value = "amparo-data",
-        value_name = "DIR"
-    )]
-    data: PathBuf,
+    #[command(flatten)]
+    place: Place,
     /// How facts are printed.
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    #[arg(long, global = true, value_enum, default_value_t)]
     pub format: Format,
-}
-
-/// How facts are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people.
-    Text,
-    /// For programs; each document names its schema.
-    Json,
 }
 
 impl Where {
@@ -62,15 +50,26 @@ impl Where {
     /// # Errors
     /// When the folder is no deployment.
     pub async fn desk(&self) -> anyhow::Result<Desk> {
-        let deployment = Deployment::open(&self.data).await.with_context(|| {
-            format!(
-                "cannot open the deployment in `{}`; `amparo init` makes one",
-                self.data.display()
-            )
-        })?;
-        Ok(deployment.desk().clone())
+        Ok(self.place.open().await?.desk().clone())
     }
 }
+
+/// Arguments of verbs that somebody runs on a case.
+macro_rules! verbs {
+    ($($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident : $kind:ty),* $(,)? })*) => {$(
+        $(#[$meta])*
+        #[derive(Debug, clap::Args)]
+        pub(super) struct $name {
+            /// The case.
+            #[arg(value_parser = case_id)]
+            case: CaseId,
+            #[command(flatten)]
+            acting: Acting,
+            $($(#[$field_meta])* $field: $kind,)*
+        }
+    )*};
+}
+use verbs;
 
 #[derive(Debug, Subcommand)]
 enum Verb {
@@ -87,11 +86,13 @@ enum Verb {
     /// Print the docket's receipt for an event, for `amparo verify receipt`.
     Receipt(read::Receipt),
     /// Record that the requester was called back.
-    Check(act::Check),
+    Check(judge::Check),
     /// Look up the demand's subjects.
-    Resolve(act::Resolve),
+    Resolve(judge::Resolve),
+    /// Record what was learned of a person, or what the controller said.
+    Learn(judge::Learn),
     /// Apply the rulebook.
-    Assess(act::Assess),
+    Assess(judge::Assess),
     /// Ask the requester to go to the customer, or record its answer (P8).
     Redirect(act::Redirect),
     /// Answer a ground, a gag or the redirect with counsel's signed reason (P8, P10, P11).
@@ -138,6 +139,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Receipt(verb) => verb.run(&desk).await,
         Verb::Check(verb) => verb.run(&desk, format).await,
         Verb::Resolve(verb) => verb.run(&desk, format).await,
+        Verb::Learn(verb) => verb.run(&desk, format).await,
         Verb::Assess(verb) => verb.run(&desk, format).await,
         Verb::Redirect(verb) => verb.run(&desk, format).await,
         Verb::Answer(verb) => verb.run(&desk, format).await,
@@ -193,31 +195,42 @@ struct Acting {
 }
 
 impl Acting {
-    fn id(&self) -> anyhow::Result<StaffId> {
-        staff_id(&self.who)
+    async fn id(&self, desk: &Desk) -> anyhow::Result<StaffId> {
+        Ok(enrolled(desk, &self.who).await?.id)
     }
 
     /// As the event names them: counsel where that is their role.
     async fn actor(&self, desk: &Desk) -> anyhow::Result<Actor> {
-        let id = self.id()?;
-        let people = desk.cases().people().await?;
-        let counsel = people
-            .iter()
-            .any(|person| person.id == id && person.role == Role::Counsel.as_str());
-        Ok(if counsel {
-            Actor::Counsel(id)
+        let person = enrolled(desk, &self.who).await?;
+        Ok(if person.role == Role::Counsel.as_str() {
+            Actor::Counsel(person.id)
         } else {
-            Actor::Staff(id)
+            Actor::Staff(person.id)
         })
     }
 }
 
-/// A staff id from the command line.
+/// A person of the provider, named on the command line.
 ///
 /// # Errors
-/// When it is none.
-pub fn staff_id(text: &str) -> anyhow::Result<StaffId> {
-    Ok(StaffId::new(text)?)
+/// When nobody of that name is enrolled, or they left, or they are not the provider's.
+pub async fn enrolled(desk: &Desk, who: &str) -> anyhow::Result<PersonRow> {
+    let id = StaffId::new(who)?;
+    let person = desk.cases().person(&id).await?;
+    let person = person.with_context(|| {
+        format!("nobody is enrolled as `{id}`; `amparo staff list` shows who is, `amparo staff add` enrols")
+    })?;
+    ensure!(
+        person.disabled_at.is_none(),
+        "`{id}` no longer acts here; `amparo staff list` shows who does"
+    );
+    let outside = [Role::TenantAdmin, Role::Requester].map(Role::as_str);
+    ensure!(
+        !outside.contains(&person.role.as_str()),
+        "`{id}` is enrolled as `{}`, who does no work at the desk; name one of the provider's people",
+        person.role
+    );
+    Ok(person)
 }
 
 fn case_id(text: &str) -> Result<CaseId, String> {

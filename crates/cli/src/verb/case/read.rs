@@ -10,8 +10,8 @@ use serde_json::json;
 use service::app::{CaseView, Desk};
 use store::cases::{CaseFilter, PAGE_MAX};
 
-use super::{Format, case_id, explained};
-use crate::voice::{DIM, GOOD, STRONG, WARN, data, say};
+use super::{case_id, explained};
+use crate::voice::{DIM, Format, GOOD, STRONG, WARN, data, say};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct List {
@@ -181,7 +181,7 @@ impl Receipt {
             .await
             .map_err(explained)?;
         let receipt = receipt
-            .context("the event is not in the witnessed docket yet; ask again after its next batch")?;
+            .context("the event is not in the witnessed docket yet; ask again after its next batch (`amparo serve` makes them)")?;
         data!("{}", receipt.trim_end());
         Ok(())
     }

@@ -14,8 +14,8 @@ use jiff::SignedDuration;
 use serde_json::json;
 use service::app::Desk;
 
-use super::{Acting, Format, case_id, explained};
-use crate::voice::{GOOD, STRONG, data, say};
+use super::{Acting, case_id, explained};
+use crate::voice::{Format, GOOD, STRONG, data, say};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Propose {
@@ -124,7 +124,7 @@ impl Approve {
         let seed = service::deployment::read_key(&self.key)?;
         let signature = SigningKey::from_bytes(&seed).sign(&approval_message(&digest));
         let signature = STANDARD.encode(signature.to_bytes());
-        desk.approve(self.case, record, &self.acting.id()?, &signature)
+        desk.approve(self.case, record, &self.acting.id(desk).await?, &signature)
             .await
             .map_err(explained)?;
         if format == Format::Json {

@@ -1,0 +1,202 @@
+//! Who asks, whom they mean, and what the law says of it.
+
+use anyhow::bail;
+use casework::{
+    demand::CountryCode,
+    event::Body,
+    facts::{RequesterCheck, Resolution},
+    ids::{CaseId, RegionId},
+};
+use jiff::civil::Date;
+use serde_json::json;
+use service::app::{Choice, Desk, Learned};
+
+use super::{
+    Acting,
+    act::{account, record, word},
+    case_id, explained,
+};
+use crate::voice::{Format, GOOD, data, say};
+
+super::verbs! {
+    Check {
+        /// What came of it: `confirmed` or `refuted`.
+        #[arg(long, value_parser = word::<RequesterCheck>)]
+        outcome: RequesterCheck,
+        /// How: whom, on which number, from which source.
+        #[arg(long)]
+        how: String,
+    }
+    Resolve {
+        /// Where a subject matched several accounts, the one that is meant: `0=tenant/account@region`.
+        #[arg(long, value_parser = choice, value_name = "N=TENANT/ACCOUNT@REGION")]
+        choose: Vec<Choice>,
+    }
+    Learn {
+        /// The demand's subject whose account's person it is about, from 0.
+        #[arg(long, default_value_t = 0)]
+        subject: usize,
+        /// Where the person resides, as `DE`.
+        #[arg(long, value_parser = |text: &str| CountryCode::new(text))]
+        person_country: Option<CountryCode>,
+        /// Whether the person is a United States person (18 U.S.C. 2523(a)(2)).
+        #[arg(long, value_name = "BOOL")]
+        us_person: Option<bool>,
+        /// Whether the person is bound by professional privilege.
+        #[arg(long, value_name = "BOOL")]
+        privileged: Option<bool>,
+        /// Whether the controller consents, now that it was told.
+        #[arg(long, value_name = "BOOL")]
+        controller_consents: Option<bool>,
+    }
+    Assess {
+        /// The day whose law applies; today (UTC) unless said.
+        #[arg(long, value_name = "DATE")]
+        as_of: Option<Date>,
+    }
+}
+
+impl Check {
+    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+        let Self {
+            case,
+            acting,
+            outcome,
+            how,
+        } = self;
+        record(
+            desk,
+            format,
+            case,
+            &acting,
+            Body::RequesterChecked { outcome, how },
+        )
+        .await
+    }
+}
+
+impl Resolve {
+    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+        let actor = self.acting.actor(desk).await?;
+        let facts = desk
+            .resolve(self.case, actor, &self.choose)
+            .await
+            .map_err(explained)?;
+        if format == Format::Json {
+            data!(
+                "{}",
+                json!({"schema": "amparo.cli.facts/1", "case": self.case, "facts": facts})
+            );
+            return Ok(());
+        }
+        for (number, resolution) in facts.resolved.iter().enumerate() {
+            match resolution {
+                Resolution::One(found) => {
+                    data!(
+                        "subject {number}: {} of {} in {}",
+                        found.account,
+                        found.tenant,
+                        found.region
+                    );
+                }
+                Resolution::None => data!("subject {number}: no account"),
+                Resolution::Several { count } => {
+                    data!("subject {number}: {count} accounts; choose with --choose")
+                }
+                Resolution::Unspecific => data!("subject {number}: names no account (P6)"),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Learn {
+    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+        let actor = self.acting.actor(desk).await?;
+        let learned = Learned {
+            subject: self.subject,
+            person_country: self.person_country,
+            us_person: self.us_person,
+            privileged: self.privileged,
+        };
+        let of_person = learned
+            != Learned {
+                subject: self.subject,
+                ..Learned::default()
+            };
+        if !of_person && self.controller_consents.is_none() {
+            bail!(
+                "nothing to record; give --person-country, --us-person, --privileged or --controller-consents"
+            );
+        }
+        let learned = of_person.then_some(learned);
+        let facts = desk
+            .learn(self.case, actor, learned.as_slice(), self.controller_consents)
+            .await
+            .map_err(explained)?;
+        if format == Format::Json {
+            data!(
+                "{}",
+                json!({"schema": "amparo.cli.facts/1", "case": self.case, "facts": facts})
+            );
+        } else {
+            say!("{GOOD}recorded{GOOD:#}; assess again, for the rules may now find otherwise");
+        }
+        Ok(())
+    }
+}
+
+impl Assess {
+    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+        let actor = self.acting.actor(desk).await?;
+        let assessment = desk
+            .assess(self.case, actor, self.as_of)
+            .await
+            .map_err(explained)?;
+        if format == Format::Json {
+            data!(
+                "{}",
+                json!({"schema": "amparo.cli.assessment/1", "case": self.case, "assessment": assessment})
+            );
+            return Ok(());
+        }
+        for finding in &assessment.findings {
+            data!(
+                "{:?}  {:?}  {}\n    {}",
+                finding.effect,
+                finding.promise,
+                finding.rule,
+                finding.explanation
+            );
+        }
+        let releasable: Vec<_> = assessment
+            .releasable
+            .iter()
+            .map(|c| format!("{c:?}").to_lowercase())
+            .collect();
+        data!(
+            "releasable: {}",
+            if releasable.is_empty() {
+                "nothing".to_owned()
+            } else {
+                releasable.join(", ")
+            }
+        );
+        Ok(())
+    }
+}
+
+fn choice(text: &str) -> Result<Choice, String> {
+    const FORM: &str = "write `0=tenant/account@region`";
+    let (subject, rest) = text.split_once('=').ok_or(FORM)?;
+    let (place, region) = rest.rsplit_once('@').ok_or(FORM)?;
+    let (tenant, account) = account(place)?;
+    let region: RegionId = region.parse().map_err(|error| format!("{error}"))?;
+    let subject = subject.parse().map_err(|_| FORM)?;
+    Ok(Choice {
+        subject,
+        tenant,
+        account,
+        region,
+    })
+}

@@ -1,0 +1,71 @@
+//! Where the deployment is: the same option for every verb that opens one.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use casework::ids::TenantId;
+use service::{
+    deployment::{Deployment, read_credential},
+    vault::Principal,
+};
+
+/// Which deployment.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Place {
+    /// The deployment's folder.
+    #[arg(
+        long,
+        global = true,
+        env = "AMPARO_DATA",
+        default_value = "data",
+        value_name = "DIR"
+    )]
+    data: PathBuf,
+}
+
+impl Place {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// When the folder is no deployment, or something in it cannot be read.
+    pub async fn open(&self) -> anyhow::Result<Deployment> {
+        open(&self.data).await
+    }
+}
+
+/// As which customer. The provider has no other way into a customer's data (P4).
+#[derive(Debug, Clone, clap::Args)]
+pub struct Owner {
+    /// The customer.
+    #[arg(long)]
+    tenant: TenantId,
+    /// A file with one of the customer's access keys, as `amparo tenant key` writes it.
+    #[arg(long, value_name = "FILE")]
+    credential: PathBuf,
+}
+
+impl Owner {
+    /// Signs in, as an S3 client would.
+    ///
+    /// # Errors
+    /// When the file holds no access key, or one that is not this customer's.
+    pub async fn sign_in(&self, deployment: &Deployment) -> anyhow::Result<Principal> {
+        let credential = read_credential(&self.credential)?;
+        Ok(deployment
+            .sign_in(&self.tenant, &credential.id, &credential.secret)
+            .await?)
+    }
+}
+
+/// Opens the deployment in `dir`.
+///
+/// # Errors
+/// When the folder is no deployment, or something in it cannot be read.
+pub async fn open(dir: &Path) -> anyhow::Result<Deployment> {
+    Deployment::open(dir).await.with_context(|| {
+        format!(
+            "cannot open the deployment in `{}`; `amparo init` makes one",
+            dir.display()
+        )
+    })
+}

@@ -1,0 +1,178 @@
+//! Whom a demand means: its subjects looked up, and what is learned of the people behind them.
+
+use casework::{
+    demand::{CountryCode, Subject},
+    event::{Actor, Body},
+    facts::{AccountFacts, Facts, Resolution},
+    ids::{AccountId, CaseId, RegionId, TenantId},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Desk, DeskError, Result, course::Plan};
+
+/// A person's choice where a subject matched several accounts. It must be one of those found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Choice {
+    /// Which subject of the demand, from 0.
+    pub subject: usize,
+    /// The customer.
+    pub tenant: TenantId,
+    /// Its account.
+    pub account: AccountId,
+    /// Where its data lies.
+    pub region: RegionId,
+}
+
+/// What the provider learned of the person behind one account. What is absent stays as it was.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Learned {
+    /// Which subject of the demand, from 0. It must have resolved to one account.
+    pub subject: usize,
+    /// Where the person resides.
+    #[serde(default)]
+    pub person_country: Option<CountryCode>,
+    /// Whether they are a "United States person" (18 U.S.C. 2523(a)(2)).
+    #[serde(default)]
+    pub us_person: Option<bool>,
+    /// Whether they are bound by professional privilege.
+    #[serde(default)]
+    pub privileged: Option<bool>,
+}
+
+impl Desk {
+    /// Looks up each subject of the demand: one account, none, several, or no identifier at all (P6). Where several
+    /// match, a choice names one of them. What was learned of an account's person stays with it.
+    ///
+    /// # Errors
+    /// [`DeskError::Invalid`] for a choice that the look-up does not bear out; [`DeskError::NotNow`] without a demand.
+    pub async fn resolve(&self, case: CaseId, actor: Actor, choices: &[Choice]) -> Result<Facts> {
+        let chain = self.chain(case).await?;
+        let subjects = chain
+            .case()
+            .file()
+            .demand()
+            .map_or_else(Vec::new, |demand| demand.subjects.clone());
+        let mut resolved = Vec::with_capacity(subjects.len());
+        for (place, subject) in subjects.iter().enumerate() {
+            let choice = choices.iter().find(|choice| choice.subject == place);
+            resolved.push(self.look_up(subject, choice).await?);
+        }
+        if let Some(stray) = choices.iter().find(|choice| choice.subject >= subjects.len()) {
+            return Err(DeskError::Invalid {
+                what: "the choice",
+                reason: format!("the demand has no subject {}", stray.subject),
+            });
+        }
+        let mut found = Facts::default();
+        self.must(case, |chain| {
+            let file = chain.case().file();
+            let asked = file.demand().map(|demand| demand.subjects.as_slice());
+            if asked.is_some_and(|asked| asked != subjects) {
+                return Err(DeskError::Contended { case });
+            }
+            let mut resolved = resolved.clone();
+            if let Some(before) = file.facts() {
+                for (now, before) in resolved.iter_mut().zip(&before.resolved) {
+                    keep_learned(now, before);
+                }
+            }
+            found = Facts {
+                resolved,
+                requester: file.requester(),
+                controller_consents: file.facts().and_then(|facts| facts.controller_consents),
+            };
+            Ok(Plan::new(actor.clone(), Body::Resolved { facts: found.clone() }))
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// Records what was learned of the people behind the accounts, and what the controller said when told (GDPR Art.
+    /// 28(3)(a)). The look-up itself stays as it is: nothing learned can put another account in the place of one found.
+    ///
+    /// # Errors
+    /// [`DeskError::NotNow`] before the subjects are looked up; [`DeskError::Invalid`] where a subject is no account.
+    pub async fn learn(
+        &self,
+        case: CaseId,
+        actor: Actor,
+        learned: &[Learned],
+        controller_consents: Option<bool>,
+    ) -> Result<Facts> {
+        let mut found = Facts::default();
+        self.must(case, |chain| {
+            let Some(known) = chain.case().file().facts() else {
+                return Err(DeskError::NotNow {
+                    promise: casework::finding::Promise::P6,
+                    reason: "the subjects are not looked up".to_owned(),
+                    hint: "resolve them first",
+                });
+            };
+            let mut facts = known.clone();
+            for one in learned {
+                let Some(Resolution::One(account)) = facts.resolved.get_mut(one.subject) else {
+                    return Err(DeskError::Invalid {
+                        what: "what was learned",
+                        reason: format!("subject {} is not one account", one.subject),
+                    });
+                };
+                account.person_country = one.person_country.clone().or(account.person_country.take());
+                account.us_person = one.us_person.or(account.us_person);
+                account.privileged = one.privileged.or(account.privileged);
+            }
+            facts.controller_consents = controller_consents.or(facts.controller_consents);
+            facts.requester = chain.case().file().requester();
+            found = facts.clone();
+            Ok(Plan::new(actor.clone(), Body::Resolved { facts }))
+        })
+        .await?;
+        Ok(found)
+    }
+
+    async fn look_up(&self, subject: &Subject, choice: Option<&Choice>) -> Result<Resolution> {
+        let identifier = match subject {
+            Subject::Account { value } | Subject::Phone { value } => value,
+            Subject::Selector { .. } => return Ok(Resolution::Unspecific),
+            // An address at a moment names an account only through a log that the vault does not keep.
+            Subject::Ip { .. } => return Ok(Resolution::None),
+        };
+        let matches = self.parts.vault.accounts(identifier.trim()).await?;
+        if let Some(choice) = choice {
+            return matches
+                .into_iter()
+                .find(|found| is_chosen(found, choice))
+                .map(Resolution::One)
+                .ok_or_else(|| DeskError::Invalid {
+                    what: "the choice",
+                    reason: format!("subject {} does not match that account", choice.subject),
+                });
+        }
+        let count = u32::try_from(matches.len()).unwrap_or(u32::MAX);
+        let mut matches = matches.into_iter();
+        Ok(match (matches.next(), matches.next()) {
+            (None, _) => Resolution::None,
+            (Some(one), None) => Resolution::One(one),
+            (Some(_), Some(_)) => Resolution::Several { count },
+        })
+    }
+}
+
+fn keep_learned(now: &mut Resolution, before: &Resolution) {
+    let (Resolution::One(now), Resolution::One(before)) = (now, before) else {
+        return;
+    };
+    if (&now.tenant, &now.account, &now.region) == (&before.tenant, &before.account, &before.region) {
+        now.person_country = now
+            .person_country
+            .take()
+            .or_else(|| before.person_country.clone());
+        now.us_person = now.us_person.or(before.us_person);
+        now.privileged = now.privileged.or(before.privileged);
+    }
+}
+
+fn is_chosen(found: &AccountFacts, choice: &Choice) -> bool {
+    found.tenant == choice.tenant && found.account == choice.account && found.region == choice.region
+}
