@@ -368,7 +368,8 @@ pub fn approval_message(record: &Digest) -> Vec<u8> {
 }
 
 /// The bytes counsel signs to answer a duty or ground with a reason: the case, what it answers (a rule id, or
-/// `redirect`, or `gag`), and the reason.
-pub fn signed_reason(case: CaseId, answers: &str, reason: &str) -> Vec<u8> {
-    format!("amparo/reason/v1\n{case}\n{answers}\n{reason}").into_bytes()
+/// `redirect`, or `gag`), the matter as it then stood ([`crate::case::CaseFile::matter`]), and the reason. A signature on
+/// one gag or demand says nothing about the next.
+pub fn signed_reason(case: CaseId, answers: &str, matter: &Digest, reason: &str) -> Vec<u8> {
+    format!("amparo/reason/v2\n{case}\n{answers}\n{matter}\n{reason}").into_bytes()
 }

@@ -59,15 +59,27 @@ pub enum OpenError {
 /// A writer that encrypts to one recipient. Call [`Sealer::finish`], else the file is cut off and will not open.
 pub struct Sealer<W: Write>(StreamWriter<W>);
 
+/// Checks that a package could be encrypted to `recipient`, before anybody signs for it.
+///
+/// # Errors
+/// [`SealError::Recipient`] when it is none.
+pub fn check_recipient(recipient: &str) -> Result<(), SealError> {
+    parse(recipient).map(|_| ())
+}
+
+fn parse(recipient: &str) -> Result<x25519::Recipient, SealError> {
+    x25519::Recipient::from_str(recipient).map_err(|reason| SealError::Recipient {
+        input: recipient.chars().take(80).collect(),
+        reason,
+    })
+}
+
 /// Starts an encrypted file in `writer` for `recipient` (`age1...`).
 ///
 /// # Errors
 /// When the recipient is none, or writing the header fails.
 pub fn seal<W: Write>(recipient: &str, writer: W) -> Result<Sealer<W>, SealError> {
-    let recipient = x25519::Recipient::from_str(recipient).map_err(|reason| SealError::Recipient {
-        input: recipient.chars().take(80).collect(),
-        reason,
-    })?;
+    let recipient = parse(recipient)?;
     let encryptor = age::Encryptor::with_recipients(iter::once(&recipient as &dyn age::Recipient))?;
     Ok(Sealer(encryptor.wrap_output(writer)?))
 }

@@ -8,5 +8,6 @@ pub mod docket;
 pub mod gate;
 pub mod http;
 pub mod import;
+pub mod listener;
 pub mod s3;
 pub mod vault;

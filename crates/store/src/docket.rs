@@ -186,14 +186,20 @@ impl DocketStore {
         unsigned(row.try_get(0)?, "docket_entry")
     }
 
-    /// The entries that have waited longest, at most `limit`, with their commitments.
+    /// The entries whose turn it is, at most `limit`, with their commitments: those of kind `first` before all others, then
+    /// those that have waited longest. Many cheap entries cannot hold up the few that have a term.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn longest_waiting(&self, limit: u32) -> Result<Vec<(EntryId, [u8; ENTRY_BYTES])>> {
+    pub async fn next_waiting(&self, first: &str, limit: u32) -> Result<Vec<(EntryId, [u8; ENTRY_BYTES])>> {
         let rows = sqlx::query(
-            "SELECT id, commitment FROM docket_entry WHERE position IS NULL ORDER BY id LIMIT ?1",
+            "SELECT * FROM (SELECT id, commitment, 0 AS class FROM docket_entry \
+               WHERE position IS NULL AND kind = ?1 ORDER BY id LIMIT ?2) \
+             UNION ALL SELECT * FROM (SELECT id, commitment, 1 AS class FROM docket_entry \
+               WHERE position IS NULL AND kind <> ?1 ORDER BY id LIMIT ?2) \
+             ORDER BY class, id LIMIT ?2",
         )
+        .bind(first)
         .bind(limit)
         .fetch_all(&self.pool)
         .await?;
@@ -273,16 +279,15 @@ impl DocketStore {
         Ok((found.next().transpose()?, found.next().transpose()?))
     }
 
-    /// The smallest published checkpoint that has entry `position`.
+    /// The largest published checkpoint.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn published_over(&self, position: u64) -> Result<Option<Signed>> {
+    pub async fn newest_published(&self) -> Result<Option<Signed>> {
         let row = sqlx::query(
             "SELECT size, signed, witnessed, published FROM docket_checkpoint \
-             WHERE size > ?1 AND published = 1 ORDER BY size LIMIT 1",
+             WHERE published = 1 ORDER BY size DESC LIMIT 1",
         )
-        .bind(signed(position)?)
         .fetch_optional(&self.pool)
         .await?;
         row.map(|row| read_signed(&row)).transpose()

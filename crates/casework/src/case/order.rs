@@ -3,13 +3,14 @@
 //! This table is about order only. Whether a signature is good, whether the rulebook agrees, whether every duty was
 //! done is for the promises, which the gate checks on the whole chain.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use super::{Case, CaseFile};
 use crate::{
     event::{Actor, Body, Decision, Outcome, RedirectOutcome},
+    facts::Resolution,
     finding::{DutyKind, Promise},
-    ids::{RecordId, RuleId},
+    ids::{RecordId, RuleId, TenantId},
     record::ReleaseRecord,
 };
 
@@ -133,12 +134,7 @@ pub(super) fn may(case: &Case, at: Timestamp, actor: &Actor, body: &Body) -> Res
                 "there is no demand yet",
                 "parse the demand first",
             )?;
-            need(
-                counsel_signs(actor, body),
-                P8,
-                "a reason against redirecting is counsel's to sign",
-                HINT_COUNSEL,
-            )
+            counsel_reasons(actor, body, P8)
         }
         Body::RedirectAnswered { .. } => need(
             file.redirect().asked.is_some(),
@@ -166,18 +162,13 @@ pub(super) fn may(case: &Case, at: Timestamp, actor: &Actor, body: &Body) -> Res
         }
         Body::GroundAnswered { ground, .. } => {
             known_grounds(file, std::slice::from_ref(ground))?;
-            need(
-                counsel_signs(actor, body),
-                P11,
-                "a reason not to object is counsel's to sign",
-                HINT_COUNSEL,
-            )
+            counsel_reasons(actor, body, P11)
         }
         Body::GagRecorded { .. }
         | Body::GagObjected { .. }
         | Body::GagUnopposed { .. }
         | Body::GagDecided { .. }
-        | Body::GagEnded { .. } => gag_step(file, actor, body),
+        | Body::GagEnded { .. } => gag_step(file, at, actor, body),
         Body::Notified { .. } | Body::NoticeBarred { .. } => notice_step(file, at, body),
         Body::Proposed { record } => propose(case, record),
         Body::Approved { .. }
@@ -188,8 +179,6 @@ pub(super) fn may(case: &Case, at: Timestamp, actor: &Actor, body: &Body) -> Res
         Body::Closed { outcome } => close(case, *outcome),
     }
 }
-
-const HINT_COUNSEL: &str = "record it as counsel, with counsel's key";
 
 /// Not rejected and not withdrawn.
 fn open(case: &Case) -> Result<(), NotNow> {
@@ -210,13 +199,59 @@ fn undelivered(case: &Case) -> Result<(), NotNow> {
     )
 }
 
-fn counsel_signs(actor: &Actor, body: &Body) -> bool {
-    match body {
-        Body::RedirectBarred { .. } | Body::GagUnopposed { .. } | Body::GroundAnswered { .. } => {
-            matches!(actor, Actor::Counsel(_))
-        }
-        _ => true,
+/// A reason instead of a step is counsel's to give, and says something.
+fn counsel_reasons(actor: &Actor, body: &Body, promise: Promise) -> Result<(), NotNow> {
+    let (Body::RedirectBarred { reason, .. }
+    | Body::GagUnopposed { reason, .. }
+    | Body::GroundAnswered { reason, .. }) = body
+    else {
+        return Ok(());
+    };
+    need(
+        matches!(actor, Actor::Counsel(_)),
+        promise,
+        "a reason not to object or redirect is counsel's to sign",
+        "record it as counsel, with counsel's key",
+    )?;
+    need(
+        !reason.trim().is_empty(),
+        promise,
+        "the reason is empty",
+        "say why, in words that a court could read",
+    )
+}
+
+/// A decision that leaves the gag standing for a while gives it a nearer last day, and not one that is over: one mistyped
+/// year would tell somebody whom a court's order still protects from being told.
+fn new_end(file: &CaseFile, at: Timestamp, outcome: Decision, until: Date) -> Result<(), NotNow> {
+    let p10 = Promise::P10;
+    need(
+        outcome == Decision::Partly,
+        p10,
+        "a gag that was struck down or upheld gets no new last day",
+        "leave the day out, or record the decision as `partly`",
+    )?;
+    // A day's grace, for the court's day may be yesterday's here.
+    let today = at.to_zoned(TimeZone::UTC).date();
+    need(
+        until >= today.yesterday().unwrap_or(today),
+        p10,
+        &format!("the gag's new last day `{until}` is over"),
+        "check the year; a gag that has ended is recorded as ended, with the order that says so",
+    )?;
+    let standing = file
+        .gags()
+        .iter()
+        .filter(|gag| gag.objected.is_some() && !gag.is_lifted());
+    for gag in standing {
+        need(
+            until >= gag.gag.from && gag.until().is_none_or(|end| until <= end),
+            p10,
+            &format!("the new last day `{until}` does not lie within the gag as it stands"),
+            "a decision on an objection shortens a gag; a longer one is a new order",
+        )?;
     }
+    Ok(())
 }
 
 fn known_grounds(file: &CaseFile, rules: &[RuleId]) -> Result<(), NotNow> {
@@ -240,7 +275,7 @@ fn some_grounds(file: &CaseFile, rules: &[RuleId]) -> Result<(), NotNow> {
     known_grounds(file, rules)
 }
 
-fn gag_step(file: &CaseFile, actor: &Actor, body: &Body) -> Result<(), NotNow> {
+fn gag_step(file: &CaseFile, at: Timestamp, actor: &Actor, body: &Body) -> Result<(), NotNow> {
     let p10 = Promise::P10;
     if let Body::GagRecorded { .. } = body {
         return Ok(());
@@ -256,18 +291,19 @@ fn gag_step(file: &CaseFile, actor: &Actor, body: &Body) -> Result<(), NotNow> {
         "record the gag first",
     )?;
     match body {
-        Body::GagUnopposed { .. } => need(
-            counsel_signs(actor, body),
-            p10,
-            "a reason not to object is counsel's to sign",
-            HINT_COUNSEL,
-        ),
-        Body::GagDecided { .. } => need(
-            file.gags().iter().any(|gag| gag.objected.is_some()),
-            p10,
-            "no objection to a gag was filed",
-            "record its filing first",
-        ),
+        Body::GagUnopposed { .. } => counsel_reasons(actor, body, p10),
+        Body::GagDecided { outcome, until } => {
+            need(
+                file.gags().iter().any(|gag| gag.objected.is_some()),
+                p10,
+                "no objection to a gag was filed",
+                "record its filing first",
+            )?;
+            match until {
+                Some(until) => new_end(file, at, *outcome, *until),
+                None => Ok(()),
+            }
+        }
         Body::GagEnded { .. } => need(
             file.gags().iter().any(|gag| !gag.is_lifted()),
             p10,
@@ -281,12 +317,16 @@ fn gag_step(file: &CaseFile, actor: &Actor, body: &Body) -> Result<(), NotNow> {
 fn notice_step(file: &CaseFile, at: Timestamp, body: &Body) -> Result<(), NotNow> {
     let p9 = Promise::P9;
     let Body::Notified { to, tenant, late, .. } = body else {
-        return need(
+        need(
             file.demand().is_some(),
             p9,
             "there is no demand yet",
             "parse the demand first",
-        );
+        )?;
+        return match body {
+            Body::NoticeBarred { tenant, .. } => concerned(file, tenant),
+            _ => Ok(()),
+        };
     };
     need(
         file.demand().is_some(),
@@ -294,6 +334,7 @@ fn notice_step(file: &CaseFile, at: Timestamp, body: &Body) -> Result<(), NotNow
         "there is no demand to tell of",
         "parse the demand first",
     )?;
+    concerned(file, tenant)?;
     need(
         !file.notice_forbidden(*to, tenant, at),
         p9,
@@ -305,6 +346,22 @@ fn notice_step(file: &CaseFile, at: Timestamp, body: &Body) -> Result<(), NotNow
         p9,
         "a notice is late exactly when that customer's data was released before it",
         "set `late` to match",
+    )
+}
+
+/// A customer whom the demand does not concern must not learn of it.
+fn concerned(file: &CaseFile, tenant: &TenantId) -> Result<(), NotNow> {
+    let found = file.facts().is_some_and(|facts| {
+        facts
+            .resolved
+            .iter()
+            .any(|resolution| matches!(resolution, Resolution::One(one) if one.tenant == *tenant))
+    });
+    need(
+        found || file.tenants_released().contains(tenant),
+        Promise::P9,
+        &format!("the demand is not about a customer `{tenant}`"),
+        "look the subjects up, and name a customer whose account was found",
     )
 }
 
@@ -393,7 +450,13 @@ fn close(case: &Case, outcome: Outcome) -> Result<(), NotNow> {
         Outcome::Redirected => {
             matches!(file.redirect().answered, Some((_, RedirectOutcome::Accepted))) && !file.has_released()
         }
-        Outcome::NoData => file.facts().is_some() && !file.has_released(),
+        Outcome::NoData => {
+            let nothing = file
+                .drawn_up()
+                .iter()
+                .all(|drawn| drawn.record.objects.is_empty());
+            file.facts().is_some() && nothing
+        }
         Outcome::ObjectionUpheld => file
             .grounds()
             .values()

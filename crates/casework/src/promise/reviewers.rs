@@ -30,12 +30,16 @@ impl Reviewers {
             .is_some_and(|key| signed(key, message, signature))
     }
 
-    /// Whether counsel signed this reason for this case and matter (`redirect`, `gag` or a rule id).
+    /// Whether counsel signed this reason for this case and what it answers (`redirect`, `gag` or a rule id), as the
+    /// matter stood when it was recorded.
     pub fn counsel_signed(&self, case: CaseId, answers: &str, reasoned: &Reasoned) -> bool {
         let Actor::Counsel(counsel) = &reasoned.by else {
             return false;
         };
-        let message = signed_reason(case, answers, &reasoned.reason);
+        let Some(matter) = &reasoned.matter else {
+            return false;
+        };
+        let message = signed_reason(case, answers, matter, &reasoned.reason);
         self.counsel
             .get(counsel)
             .is_some_and(|key| signed(key, &message, &reasoned.signature))

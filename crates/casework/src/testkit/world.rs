@@ -109,10 +109,11 @@ impl World {
     }
 
     /// Counsel's signature over a reason, base64.
-    pub fn counsel_signs(&self, answers: &str, reason: &str) -> String {
+    pub fn counsel_signs(&self, steps: &[Step], answers: &str, reason: &str) -> String {
+        let matter = self.state(steps).file().matter(answers).expect("a demand");
         STANDARD.encode(
             key_of("carl")
-                .sign(&signed_reason(self.case, answers, reason))
+                .sign(&signed_reason(self.case, answers, &matter, reason))
                 .to_bytes(),
         )
     }
@@ -194,6 +195,8 @@ impl World {
         let file = case.file();
         let counsel = Actor::Counsel(staff("carl"));
         let system = Actor::System;
+        let before = steps.clone();
+        let sign = |answers: &str, reason: &str| self.counsel_signs(&before, answers, reason);
         let mut push = |actor: &Actor, body| {
             steps.push(Step {
                 actor: actor.clone(),
@@ -221,12 +224,12 @@ impl World {
         }
         if !file.gags().is_empty() {
             let reason = "the court made individual findings".to_owned();
-            let signature = self.counsel_signs("gag", &reason);
+            let signature = sign("gag", &reason);
             push(&counsel, Body::GagUnopposed { reason, signature });
         }
         for finding in findings.iter().filter(|finding| finding.effect == Effect::Ground) {
             let reason = format!("weighed and not pursued: {}", finding.rule);
-            let signature = self.counsel_signs(finding.rule.as_str(), &reason);
+            let signature = sign(finding.rule.as_str(), &reason);
             push(
                 &counsel,
                 Body::GroundAnswered {

@@ -96,10 +96,10 @@ fn p08_the_requester_was_redirected_before_the_record_was_drawn_up() {
         ));
         steps
     };
-    let signed = bar(world.counsel_signs("redirect", &reason));
+    let signed = bar(world.counsel_signs(&world.steps(), "redirect", &reason));
     present(&mut world, &signed).unwrap_or_else(|refusal| panic!("{refusal}"));
     for wrong in ["redirect, too", "gag"] {
-        let steps = bar(world.counsel_signs(wrong, &reason));
+        let steps = bar(world.counsel_signs(&world.steps(), wrong, &reason));
         refused(present(&mut world, &steps), p(Promise::P8), "counsel's signature");
     }
 }
@@ -265,7 +265,7 @@ fn p10_each_gag_is_objected_to_or_answered_by_counsel() {
     );
     let mut forged = silent.clone();
     let reason = "no ground".to_owned();
-    let signature = world.counsel_signs("gag", "another reason");
+    let signature = world.counsel_signs(&silent, "gag", "another reason");
     forged.push(step(counsel(), Body::GagUnopposed { reason, signature }));
     refused(
         present(&mut world, &forged),

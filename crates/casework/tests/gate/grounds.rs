@@ -59,7 +59,7 @@ fn p11_each_ground_ends_in_one_of_its_ways() {
 
     let steps = with_ground_ended(&world, |world, rule, steps| {
         let (ground, reason) = (rule.clone(), "not worth it".to_owned());
-        let signature = world.counsel_signs("another.rule", &reason);
+        let signature = world.counsel_signs(&steps, "another.rule", &reason);
         steps.push(step(
             counsel(),
             Body::GroundAnswered {
@@ -101,7 +101,7 @@ fn p11_each_ground_ends_in_one_of_its_ways() {
     let steps = with_ground_ended(&world, |world, rule, steps| {
         decided(Decision::Won)(world, rule, steps);
         let (ground, reason) = (rule.clone(), "release it anyway".to_owned());
-        let signature = world.counsel_signs(rule.as_str(), &reason);
+        let signature = world.counsel_signs(&steps, rule.as_str(), &reason);
         steps.push(step(
             counsel(),
             Body::GroundAnswered {
@@ -187,6 +187,13 @@ fn p11_a_ground_that_went_away_with_other_facts_must_still_end() {
             facts: world.facts.clone(),
         },
     ));
+    steps.push(step(
+        Actor::System,
+        Body::RequesterChecked {
+            outcome: RequesterCheck::Confirmed,
+            how: "switchboard".to_owned(),
+        },
+    ));
     world.assess(&mut steps);
     let last = world.state(&steps);
     assert!(
@@ -198,6 +205,7 @@ fn p11_a_ground_that_went_away_with_other_facts_must_still_end() {
             .iter()
             .all(|f| f.rule != rule)
     );
+    world.work_off(&mut steps);
     refused(
         present(&mut world, &steps),
         p(Promise::P11),

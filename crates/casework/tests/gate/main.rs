@@ -20,6 +20,7 @@ use casework::{
 };
 use jiff::SignedDuration;
 
+mod anew;
 mod duties;
 mod grounds;
 mod law;

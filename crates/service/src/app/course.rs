@@ -16,7 +16,7 @@ use super::{APPEND_ATTEMPTS_MAX, Desk, DeskError, Result, letters::Letter};
 /// What the docket calls an event's header.
 pub(super) const EVENT_KIND: &str = "event";
 /// What the docket calls a release record.
-pub(super) const RELEASE_KIND: &str = "release";
+pub(crate) const RELEASE_KIND: &str = "release";
 
 /// One step as planned: a value, executed with nothing left to decide.
 pub(super) struct Plan {

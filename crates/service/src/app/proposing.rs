@@ -239,13 +239,13 @@ fn check_recipient(recipient: &Recipient) -> Result<()> {
             reason: format!("give a name of at most {NAME_BYTES_MAX} bytes"),
         });
     }
-    if recipient.age.starts_with("age1") {
-        return Ok(());
+    match evidence::seal::check_recipient(&recipient.age) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(DeskError::Invalid {
+            what: "the recipient",
+            reason: error.to_string(),
+        }),
     }
-    Err(DeskError::Invalid {
-        what: "the recipient",
-        reason: "give its age recipient, which begins with `age1`".to_owned(),
-    })
 }
 
 /// Accounts in the scope, each where its data lies.

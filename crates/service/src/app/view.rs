@@ -111,6 +111,20 @@ impl Desk {
         })
     }
 
+    /// What a reason that counsel signs now would be about: [`casework::case::CaseFile::matter`].
+    ///
+    /// # Errors
+    /// [`DeskError::NotNow`] before there is a demand.
+    pub async fn matter(&self, case: CaseId, answers: &str) -> Result<Digest> {
+        let chain = self.chain(case).await?;
+        let matter = chain.case().file().matter(answers);
+        matter.ok_or_else(|| DeskError::NotNow {
+            promise: casework::finding::Promise::P14,
+            reason: "there is no demand yet".to_owned(),
+            hint: "parse the demand first",
+        })
+    }
+
     /// An open case whose demand is about this account, as it was looked up or as it is named. Reads every open case.
     ///
     /// # Errors

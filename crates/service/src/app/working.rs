@@ -1,6 +1,7 @@
 //! Working a case: subjects looked up, the rulebook applied, letters sent, and whatever people did recorded.
 
 use casework::{
+    case::Reasoned,
     demand::NoticeTo,
     event::{Actor, Body, Event},
     ids::{CaseId, Digest, RuleId, TenantId},
@@ -32,6 +33,7 @@ impl Desk {
         }
         let now = self.now();
         self.must(case, |chain| {
+            self.signed_by_counsel(chain, &actor, &body)?;
             let plan = Plan::new(actor.clone(), body.clone());
             Ok(match &body {
                 Body::Rejected { rules, explanation } => plan.with_letter(
@@ -150,6 +152,42 @@ impl Desk {
             promise: casework::finding::Promise::P14,
             reason: "there is no demand yet".to_owned(),
             hint: "parse the demand first",
+        })
+    }
+
+    /// A reason that bears no signature of counsel's would only be refused later, by the gate.
+    fn signed_by_counsel(&self, chain: &casework::chain::Chain, actor: &Actor, body: &Body) -> Result<()> {
+        let (answers, reason, signature) = match body {
+            Body::RedirectBarred { reason, signature } => ("redirect", reason, signature),
+            Body::GagUnopposed { reason, signature } => ("gag", reason, signature),
+            Body::GroundAnswered {
+                ground,
+                reason,
+                signature,
+            } => (ground.as_str(), reason, signature),
+            _ => return Ok(()),
+        };
+        let file = chain.case().file();
+        let reasoned = Reasoned {
+            seq: file.length(),
+            by: actor.clone(),
+            matter: file.matter(answers),
+            reason: reason.clone(),
+            signature: signature.clone(),
+        };
+        if self
+            .parts
+            .reviewers
+            .counsel_signed(chain.case_id(), answers, &reasoned)
+        {
+            return Ok(());
+        }
+        Err(DeskError::Invalid {
+            what: "the reason",
+            reason: format!(
+                "it does not bear the signature of {actor:?} over the matter of `{answers}` as it now stands, or their \
+                 key is not in the trust policy"
+            ),
         })
     }
 

@@ -135,12 +135,19 @@ impl AskWitness for OwnWitness {
             .map_err(unreachable)?;
         match reply.status {
             200 => Ok(Answer::Cosigned(reply.body.into_bytes())),
-            409 => reply
-                .body
-                .trim_end()
-                .parse()
-                .map(Answer::Conflict)
-                .map_err(unreachable),
+            409 => {
+                let known: u64 = reply.body.trim_end().parse().map_err(unreachable)?;
+                // It cosigns before anything is published, so it never knows less than this docket; unless its memory was
+                // lost, and then it must not cosign a second history.
+                if known < request.old {
+                    return Err(Unreachable(format!(
+                        "it remembers size {known} and has cosigned {}; restore `witness/` from the newest backup, or \
+                         go on with another witness in trust.toml",
+                        request.old
+                    )));
+                }
+                Ok(Answer::Conflict(known))
+            }
             status => Ok(Answer::Refused(status)),
         }
     }

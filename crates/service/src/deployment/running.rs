@@ -2,6 +2,7 @@
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
+use hyper_util::service::TowerToHyperService;
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -14,6 +15,7 @@ use crate::{
     app::clock::Clock,
     auth::Permissions,
     http::{Api, router},
+    listener,
     s3::{S3Config, serve},
 };
 
@@ -128,9 +130,7 @@ impl Deployment {
         let app = router(state, Some(self.docket.router()));
         let told = stopped(&stop);
         tasks.push(tokio::spawn(async move {
-            if let Err(error) = axum::serve(api_listener, app).with_graceful_shutdown(told).await {
-                tracing::error!(%error, "the API is no longer served");
-            }
+            listener::serve(api_listener, TowerToHyperService::new(app), told).await;
         }));
 
         let (desk, clock, told) = (self.desk.clone(), self.clock.clone(), stopped(&stop));

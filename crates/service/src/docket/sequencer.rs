@@ -49,7 +49,10 @@ impl Docket {
     async fn stage(&self, start: u64) -> Result<()> {
         self.point(Step::Stage, Moment::Before).await?;
         let inner = &self.inner;
-        let waiting = inner.store.longest_waiting(inner.config.batch).await?;
+        let waiting = inner
+            .store
+            .next_waiting(crate::app::RELEASE_KIND, inner.config.batch)
+            .await?;
         let (entries, places) = mix(start, inner.config.batch, &waiting)?;
         inner.store.stage(&Batch { start, entries }, &places).await?;
         self.point(Step::Stage, Moment::After).await

@@ -20,6 +20,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use hyper_util::service::TowerToHyperService;
 use translog::{
     Checkpoint, cosignature,
     note::{KeyKind, NOTE_BYTES_MAX, Note, SignerKey, VerifierKey},
@@ -218,9 +219,8 @@ pub async fn serve(
     witness: Arc<Witness>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    axum::serve(listener, router(witness))
-        .with_graceful_shutdown(stop)
-        .await
+    crate::listener::serve(listener, TowerToHyperService::new(router(witness)), stop).await;
+    Ok(())
 }
 
 async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: Bytes) -> Response {

@@ -34,11 +34,10 @@ mod object;
 mod operations;
 mod rechunk;
 mod refuse;
-mod serve;
 mod settings;
 mod upload;
 
-use std::{io, sync::Arc};
+use std::{future::Future, io, sync::Arc};
 
 use casework::ids::RegionId;
 use s3s::{
@@ -47,11 +46,11 @@ use s3s::{
     host::MultiDomain,
     service::S3ServiceBuilder,
 };
+use tokio::net::TcpListener;
 
 pub use self::{
     door::{Answer, S3Face},
     fault::BodyFault,
-    serve::serve,
 };
 use crate::vault::{Principal, Vault};
 
@@ -78,6 +77,20 @@ impl S3Config {
             domains: Vec::new(),
         }
     }
+}
+
+/// Serves S3 on `listener` until `shutdown` completes; see [`crate::listener::serve`].
+///
+/// # Errors
+/// As [`service`].
+pub async fn serve(
+    listener: TcpListener,
+    vault: Vault,
+    config: S3Config,
+    shutdown: impl Future<Output = ()> + Send,
+) -> io::Result<()> {
+    crate::listener::serve(listener, service(vault, config)?, shutdown).await;
+    Ok(())
 }
 
 /// The S3 face over `vault`, as a hyper service; [`S3Face::answer`] calls it in-process.

@@ -9,9 +9,9 @@ use crate::{
     case::NotNow,
     demand::Gag,
     event::{Actor, Body, Event, Scope},
-    facts::RequesterCheck,
+    facts::{Facts, RequesterCheck, Resolution},
     finding::{Assessment, Effect, Promise},
-    ids::{Digest, RecordId, RuleId},
+    ids::{Digest, RecordId, RuleId, TenantId},
 };
 
 impl CaseFile {
@@ -72,14 +72,22 @@ impl CaseFile {
         match &event.body {
             Body::Parsed { demand } => {
                 self.entered(&event.header.actor);
+                self.begin_anew();
                 if let Some(gag) = &demand.gag {
                     self.enter_gag(seq, gag);
                 }
                 self.demand = Some(demand.as_ref().clone());
-                self.facts = None;
                 self.changed()
             }
             Body::Resolved { facts } => {
+                // The requester was asked to go to these customers, not to others.
+                if self
+                    .facts
+                    .as_ref()
+                    .is_some_and(|before| tenants(before) != tenants(facts))
+                {
+                    self.redirect = RedirectCourse::default();
+                }
                 self.facts = Some(facts.clone());
                 self.changed()
             }
@@ -109,7 +117,7 @@ impl CaseFile {
                 reason,
                 signature,
             } => {
-                let answer = reasoned(event, reason, signature);
+                let answer = reasoned(event, self.matter(ground.as_str()), reason, signature);
                 if let Some(course) = self.grounds.get_mut(ground) {
                     course.answers.push(answer);
                 }
@@ -125,7 +133,8 @@ impl CaseFile {
                 true
             }
             Body::RedirectBarred { reason, signature } => {
-                self.redirect.barred.push(reasoned(event, reason, signature));
+                let barred = reasoned(event, self.matter("redirect"), reason, signature);
+                self.redirect.barred.push(barred);
                 false
             }
             Body::Withdrawn { .. } | Body::Rejected { .. } => {
@@ -152,7 +161,7 @@ impl CaseFile {
                     .for_each(|g| g.objected = Some(seq));
             }
             Body::GagUnopposed { reason, signature } => {
-                let answer = reasoned(event, reason, signature);
+                let answer = reasoned(event, self.matter("gag"), reason, signature);
                 self.gags_unopposed.push(answer.clone());
                 self.gags
                     .iter_mut()
@@ -228,6 +237,30 @@ impl CaseFile {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A demand read anew is another demand: who was called back, asked, told and answered was so about the one before.
+    /// Gags and grounds stay, for they may bind and must end all the same; what was done about them counts no more.
+    fn begin_anew(&mut self) {
+        self.facts = None;
+        self.requester = RequesterCheck::Unchecked;
+        self.narrowed_to = None;
+        self.redirect = RedirectCourse::default();
+        self.notices.clear();
+        self.notice_bars.clear();
+        self.gags_objected = None;
+        self.gags_unopposed.clear();
+        for entry in &mut self.gags {
+            entry.objected = None;
+            entry.unopposed.clear();
+        }
+        for course in self.grounds.values_mut() {
+            course.filed = None;
+            course.decided = None;
+            course.settled = None;
+            course.narrowed = None;
+            course.answers.clear();
         }
     }
 
@@ -308,10 +341,19 @@ impl CaseFile {
     }
 }
 
-fn reasoned(event: &Event, reason: &str, signature: &str) -> Reasoned {
+fn tenants(facts: &Facts) -> BTreeSet<&TenantId> {
+    let ones = facts.resolved.iter().filter_map(|resolution| match resolution {
+        Resolution::One(one) => Some(&one.tenant),
+        _ => None,
+    });
+    ones.collect()
+}
+
+fn reasoned(event: &Event, matter: Option<Digest>, reason: &str, signature: &str) -> Reasoned {
     Reasoned {
         seq: event.header.seq,
         by: event.header.actor.clone(),
+        matter,
         reason: reason.to_owned(),
         signature: signature.to_owned(),
     }

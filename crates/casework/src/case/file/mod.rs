@@ -9,6 +9,7 @@ use jiff::civil::Date;
 
 use super::scope;
 use crate::{
+    canonical,
     demand::{Category, Demand, Gag, NoticeTo},
     event::{Actor, Decision, RedirectOutcome, Scope},
     facts::{Facts, RequesterCheck},
@@ -83,6 +84,8 @@ pub struct Reasoned {
     pub seq: u64,
     /// Who recorded it: the signature must be this counsel's.
     pub by: Actor,
+    /// What it was about when it was recorded: [`CaseFile::matter`].
+    pub matter: Option<Digest>,
     /// The reason.
     pub reason: String,
     /// Base64.
@@ -274,6 +277,18 @@ impl CaseFile {
         self.has_duty(DutyKind::NotifyTenant)
             || self.has_duty(DutyKind::NotifyTenantAfterwards)
             || (self.has_duty(DutyKind::DoNotTellTenant) && !self.gags.is_empty())
+    }
+    /// What a signed reason of counsel is about, as it stands now: every gag of the ledger for `gag`, the demand as parsed
+    /// for a ground or the redirect. None before there is a demand.
+    pub fn matter(&self, answers: &str) -> Option<Digest> {
+        let demand = self.demand.as_ref()?;
+        let digest = if answers == "gag" {
+            let gags: Vec<&Gag> = self.gags.iter().map(|entry| &entry.gag).collect();
+            canonical::digest("amparo/matter/gags/v1", &gags)
+        } else {
+            canonical::digest("amparo/matter/demand/v1", demand)
+        };
+        digest.ok()
     }
     /// Event of the last objection to a prohibition of notice, and counsel's reasons against objecting, whether or not
     /// the prohibition is in the ledger of gags: some instruments impose one by themselves.

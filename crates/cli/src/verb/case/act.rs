@@ -156,7 +156,8 @@ impl Answer {
             key,
         } = self;
         let seed = service::deployment::read_key(&key)?;
-        let signature = SigningKey::from_bytes(&seed).sign(&signed_reason(case, &to, &reason));
+        let matter = desk.matter(case, &to).await.map_err(explained)?;
+        let signature = SigningKey::from_bytes(&seed).sign(&signed_reason(case, &to, &matter, &reason));
         let signature = STANDARD.encode(signature.to_bytes());
         let body = match to.as_str() {
             "redirect" => Body::RedirectBarred { reason, signature },

@@ -249,13 +249,12 @@ impl<'a> Work<'a> {
         let against_gag =
             |finding: &&Finding| finding.effect == Effect::Ground && finding.promise == Promise::P10;
         for finding in assessment.findings.iter().filter(against_gag) {
+            let rule = finding.rule.as_str();
+            let matter = self.desk.matter(self.case, rule).await?;
             let body = Body::GroundAnswered {
                 ground: finding.rule.clone(),
                 reason: reason.to_owned(),
-                signature: self
-                    .team
-                    .counsel
-                    .sign_reason(self.case, finding.rule.as_str(), reason),
+                signature: self.team.counsel.sign_reason(self.case, rule, &matter, reason),
             };
             self.record(self.team.counsel.counsel(), body).await?;
             story::step(&format!("P10 counsel signs: {reason}"));

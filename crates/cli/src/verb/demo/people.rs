@@ -54,7 +54,11 @@ impl Person {
     }
 
     /// The signature under a reason.
-    pub fn sign_reason(&self, case: CaseId, answers: &str, reason: &str) -> String {
-        STANDARD.encode(self.key.sign(&signed_reason(case, answers, reason)).to_bytes())
+    pub fn sign_reason(&self, case: CaseId, answers: &str, matter: &Digest, reason: &str) -> String {
+        STANDARD.encode(
+            self.key
+                .sign(&signed_reason(case, answers, matter, reason))
+                .to_bytes(),
+        )
     }
 }

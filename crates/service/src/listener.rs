@@ -1,4 +1,4 @@
-//! The listener: connections, their limits, and an orderly end.
+//! A listener: connections, their limits, and an orderly end. S3, the HTTP API and a witness are served alike.
 
 use std::{
     future::Future,
@@ -9,6 +9,11 @@ use std::{
     time::Duration,
 };
 
+use hyper::{
+    Request, Response,
+    body::{Body, Incoming},
+    service::Service,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
@@ -20,29 +25,26 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-use super::{
-    S3Config,
-    limits::{
-        CONNECTIONS_MAX, DRAIN_TIMEOUT, HEAD_READ_TIMEOUT, HEADER_BYTES_MAX, HEADERS_MAX, READ_BUFFER_BYTES,
-        STREAMS_MAX, WINDOW_BYTES, WRITE_STALL_TIMEOUT,
-    },
+use crate::s3::limits::{
+    CONNECTIONS_MAX, DRAIN_TIMEOUT, HEAD_READ_TIMEOUT, HEADER_BYTES_MAX, HEADERS_MAX, READ_BUFFER_BYTES,
+    STREAMS_MAX, WINDOW_BYTES, WRITE_STALL_TIMEOUT,
 };
-use crate::vault::Vault;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Pause after a failed accept: it fails when file descriptors are exhausted, and at once again without a pause.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// Serves S3 on `listener` until `shutdown` completes; then lets running requests end for [`DRAIN_TIMEOUT`].
-///
-/// # Errors
-/// When the operating system gives no randomness to start with.
-pub async fn serve(
-    listener: TcpListener,
-    vault: Vault,
-    config: S3Config,
-    shutdown: impl Future<Output = ()> + Send,
-) -> io::Result<()> {
-    let face = super::service(vault, config)?;
+/// Serves `face` on `listener` until `shutdown` completes; then lets running requests end for [`DRAIN_TIMEOUT`].
+pub async fn serve<S, B>(listener: TcpListener, face: S, shutdown: impl Future<Output = ()> + Send)
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<Failure>,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Failure>,
+{
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let graceful = GracefulShutdown::new();
     let builder = builder();
@@ -88,7 +90,6 @@ pub async fn serve(
             "requests were cut off at shutdown"
         );
     }
-    Ok(())
 }
 
 fn builder() -> auto::Builder<TokioExecutor> {
