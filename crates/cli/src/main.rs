@@ -9,6 +9,7 @@ mod voice;
 use std::process::ExitCode;
 
 use clap::Parser;
+use service::app::DeskError;
 
 fn main() -> ExitCode {
     let program = verb::Program::parse();
@@ -24,7 +25,11 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             voice::error(&error);
-            ExitCode::from(2)
+            let Some(desk) = error.downcast_ref::<DeskError>() else {
+                return ExitCode::from(2);
+            };
+            voice::say!("hint: {}", desk.hint());
+            ExitCode::from(if desk.is_refusal() { 1 } else { 2 })
         }
     }
 }

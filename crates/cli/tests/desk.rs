@@ -393,7 +393,7 @@ fn staff_sign_in_with_their_token_until_it_is_withdrawn() {
 fn a_server_that_is_killed_leaves_a_case_that_goes_on() {
     let provider = provider();
     std::fs::write(provider.path("warrant.json"), warrant().to_string()).unwrap();
-    let case = provider.run(&["demand", "submit", "warrant.json"]);
+    let case = provider.run(&["demand", "submit", "warrant.json", "--as", "tom"]);
     // Nothing sequences the docket now, so there is no receipt yet, and that is said.
     let said = provider.fails(2, &["case", "receipt", &case, "0"]);
     assert!(said.contains("amparo serve"), "{said}");
@@ -408,4 +408,52 @@ fn a_server_that_is_killed_leaves_a_case_that_goes_on() {
         assert!(Instant::now() < until, "the docket never published the demand");
         std::thread::sleep(Duration::from_millis(200));
     }
+}
+
+#[test]
+fn no_log_filter_shows_what_a_request_says() {
+    let provider = provider();
+    let mut process = Command::new(env!("CARGO_BIN_EXE_amparo"))
+        .args(["serve", provider.path("data").to_str().unwrap()])
+        .env("AMPARO_LOG", "trace,s3s=trace,s3s::ops=trace,s3s::service=trace")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let s3 = lines
+        .map(Result::unwrap)
+        .find_map(|line| line.strip_prefix("s3      http://").map(str::to_owned))
+        .unwrap();
+    let mut stream = TcpStream::connect(&s3).unwrap();
+    write!(
+        stream,
+        "PUT /mail/a-very-telling-name HTTP/1.1\r\nHost: {s3}\r\nx-amz-meta-note: a-very-telling-note\r\n\
+         Content-Length: 19\r\nConnection: close\r\n\r\na-very-telling-body"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    process.kill().unwrap();
+    let mut log = String::new();
+    process.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    process.wait().unwrap();
+    assert!(log.contains("DEBUG"), "nothing was logged at all");
+    assert!(!log.contains("a-very-telling"), "the log shows a request");
+}
+
+#[test]
+fn the_examples_in_the_documents_are_what_they_are_said_to_be() {
+    let provider = Provider {
+        dir: tempfile::tempdir().unwrap(),
+    };
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/examples");
+    let subpoena = docs.join("subpoena.json");
+    let judged = provider.run(&["assess", subpoena.to_str().unwrap(), "--as-of", "2026-11-21"]);
+    assert!(judged.contains("us.subpoena.content (P5): content"), "{judged}");
+    assert!(judged.contains("Releasable: subscriber"), "{judged}");
+    let warrant = docs.join("warrant.json");
+    let judged = provider.run(&["assess", warrant.to_str().unwrap(), "--as-of", "2026-11-21"]);
+    assert!(judged.contains("Releasable: content"), "{judged}");
 }

@@ -87,6 +87,18 @@ impl Database {
         self.pool.begin_with("BEGIN IMMEDIATE").await
     }
 
+    /// Brings what the write-ahead log holds into the database's own file, empties the log, and closes the pool. What
+    /// another connection is just writing stays in the log; nothing is lost either way.
+    pub async fn close(&self) {
+        let moved = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(&self.pool)
+            .await;
+        if let Err(error) = moved {
+            tracing::warn!(%error, "the write-ahead log stays beside the database");
+        }
+        self.pool.close().await;
+    }
+
     /// Runs one statement that gives no rows.
     ///
     /// # Errors

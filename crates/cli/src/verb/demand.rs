@@ -32,9 +32,9 @@ enum Verb {
         /// How it arrived.
         #[arg(long, value_enum, default_value_t = Road::CommandLine)]
         channel: Road,
-        /// Who enters it, by staff id: never one of its reviewers.
+        /// Who enters it, by staff id: never one of its reviewers (P7).
         #[arg(long = "as", value_name = "STAFF")]
-        who: Option<String>,
+        who: String,
     },
 }
 
@@ -77,15 +77,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let bytes = std::fs::read(&file).with_context(name)?;
     let desk = args.place.desk().await?;
-    let who = match who {
-        Some(who) => Some(enrolled(&desk, &who).await?.id),
-        None => None,
-    };
-    let intake = desk
-        .intake(&bytes, channel.into(), who)
-        .await
-        .map_err(super::case::explained)?;
-    let view = desk.case(intake.case).await.map_err(super::case::explained)?;
+    let who = Some(enrolled(&desk, &who).await?.id);
+    let intake = desk.intake(&bytes, channel.into(), who).await?;
+    let view = desk.case(intake.case).await?;
     if args.place.format == Format::Json {
         data!(
             "{}",

@@ -1,6 +1,6 @@
 //! `amparo doctor`: what is wrong, or weaker than it could be, with a deployment.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{os::unix::fs::PermissionsExt as _, path::PathBuf, process::ExitCode};
 
 use service::deployment::{Deployment, Layout, read_key};
 
@@ -27,6 +27,20 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut report = Report::default();
     report.good("configuration reads");
 
+    match std::fs::metadata(&args.dir) {
+        Ok(meta) if meta.permissions().mode() & 0o077 == 0 => report.good("the folder is its owner's alone"),
+        Ok(_) => report.bad("others may look into the folder, where names of objects and the docket's salts lie: `chmod 700` it"),
+        Err(error) => report.bad(&error.to_string()),
+    }
+    for folder in [layout.blobs(), layout.docket(), layout.packages()] {
+        if !folder.is_dir() {
+            report.bad(&format!(
+                "`{}` is missing; restore it from the backup",
+                folder.display()
+            ));
+        }
+    }
+
     let mut secrets = vec![layout.case_root(), layout.credential_key(), layout.docket_key()];
     secrets.extend(config.regions.iter().map(|region| layout.root_key(&region.id)));
     for path in secrets {
@@ -45,6 +59,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             let trust = deployment.trust();
             if trust.reviewers().keys.len() < 2 {
                 report.warn("trust.toml names fewer than two reviewers: nothing can be released");
+            }
+            if trust.reviewers().senior.is_empty() {
+                report.warn(
+                    "trust.toml names no senior reviewer: what the rulebook wants a senior to sign is stuck",
+                );
             }
             if trust.reviewers().counsel.is_empty() {
                 report.warn("trust.toml names no counsel: no ground can be answered by a signed reason");

@@ -2,9 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::Context as _;
-
-use super::place;
+use super::{place, stop};
 use crate::voice::{WARN, data, say};
 
 /// Serve a deployment: S3, the HTTP API, the docket.
@@ -32,18 +30,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             "{WARN}note:{WARN:#} the only witness is this deployment's own; `amparo doctor` says why that matters"
         );
     }
-    stopped().await?;
+    stop::asked().await?;
     say!("stopping");
     running.stop().await;
+    deployment.close().await;
     Ok(ExitCode::SUCCESS)
-}
-
-async fn stopped() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    tokio::select! {
-        done = tokio::signal::ctrl_c() => done.context("cannot wait for Ctrl-C")?,
-        _ = terminate.recv() => {}
-    }
-    Ok(())
 }

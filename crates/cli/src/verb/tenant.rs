@@ -87,7 +87,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         Verb::List => {
             for row in vault.tenants().await? {
-                data!("{}\t{:?}\t{}", row.id, row.kind, row.country.as_str());
+                let kind = match row.kind {
+                    TenantKind::Enterprise => "enterprise",
+                    TenantKind::PublicBody => "public-body",
+                    TenantKind::Consumer => "consumer",
+                };
+                data!("{}\t{kind}\t{}", row.id, row.country.as_str());
             }
         }
         Verb::Key { tenant, out } => {

@@ -19,7 +19,8 @@ use crate::voice::{data, say};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  amparo witness --create-key --key w.key --name w.example/1 --log 'docket.example+1a2b3c4d+AQ...' --state w/
+  amparo witness --create-key --key w.key --name w.example/1 --show
+  amparo witness --key w.key --name w.example/1 --log 'docket.example+1a2b3c4d+AQ...' --state w/
   curl http://127.0.0.1:7380/$(printf docket.example | sha256sum | cut -d' ' -f1)/checkpoint
 
 Exit codes: 0 stopped, 2 could not start.")]
@@ -34,14 +35,17 @@ pub struct Args {
     #[arg(long, value_name = "NAME", default_value = "witness.localhost")]
     name: String,
     /// A log's verifier key, as its policy's `log` line has it. May be given several times.
-    #[arg(long = "log", value_name = "VKEY", required = true)]
+    #[arg(long = "log", value_name = "VKEY", required_unless_present = "show")]
     logs: Vec<String>,
     /// The address to listen on.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7380")]
     listen: SocketAddr,
     /// The folder that remembers what was cosigned.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", default_value = "witness")]
     state: PathBuf,
+    /// Print the witness's verifier key and stop: what a provider names in `amparo init --witness VKEY=URL`.
+    #[arg(long)]
+    show: bool,
 }
 
 /// Runs the verb.
@@ -61,6 +65,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         read_key(&args.key)?
     };
     let key = SignerKey::from_seed(&args.name, KeyKind::Witness, &seed)?;
+    if args.show {
+        data!("{}", key.verifier());
+        return Ok(ExitCode::SUCCESS);
+    }
     let logs: Vec<VerifierKey> = args
         .logs
         .iter()
@@ -82,7 +90,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         );
     }
     let stop = async {
-        let _ = tokio::signal::ctrl_c().await;
+        let _ = super::stop::asked().await;
     };
     serve(listener, Arc::new(witness), stop)
         .await

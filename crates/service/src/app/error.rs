@@ -161,14 +161,18 @@ impl DeskError {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::NotFound { .. } => "check the id; `amparo case list` shows the open cases",
+            Self::NotFound { .. } => {
+                "check the id; `amparo case list` shows cases, `amparo case show` what is in one"
+            }
             Self::NotNow { hint, .. } => hint,
             Self::GateRefused { refusal, .. } => refusal.hint,
             Self::NoData => "close the case with the outcome `no_data`, or narrow nothing and resolve again",
             Self::TooLarge { .. } => "send less; a larger release is several records",
             Self::Invalid { .. } => "correct it and send it again",
             Self::Reserved { .. } => "use the step that does it: resolve, assess, propose, approve, release",
-            Self::NotLogged { .. } => "ask again after the docket's next batch",
+            Self::NotLogged { .. } => {
+                "ask again after the docket's next batch; only a running `amparo serve` makes one, at the configured interval"
+            }
             Self::Releasing { .. } => "wait for it to finish",
             Self::UsedUp { .. } => "draw up a new record and have it approved",
             Self::Contended { .. } => "read the case again and retry",
@@ -181,6 +185,14 @@ impl DeskError {
             Self::Port(_) => "try again; `amparo doctor` says what is down",
             _ => "the service's log names the cause under this request's id",
         }
+    }
+
+    /// Whether this is an answer, and not a failure: the case, the gate or the record does not allow it.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::NotNow { .. } | Self::GateRefused { .. } | Self::NoData | Self::UsedUp { .. }
+        )
     }
 
     /// The promise that stands against the step, where one does.

@@ -60,6 +60,8 @@ pub struct RecordView {
     pub approved_by: Vec<StaffId>,
     /// Its index in the docket.
     pub logged: Option<u64>,
+    /// It may still become a release: nothing changed in the case since it was drawn up.
+    pub on_its_way: bool,
     /// Released.
     pub released: bool,
     /// Handed over.
@@ -94,7 +96,11 @@ impl Desk {
             .headers()
             .next()
             .map_or_else(|| chain.last_at(), |header| header.at);
-        let records: Result<Vec<RecordView>> = file.drawn_up().iter().map(record_view).collect();
+        let records: Result<Vec<RecordView>> = file
+            .drawn_up()
+            .iter()
+            .map(|drawn| record_view(drawn, file.pending()))
+            .collect();
         Ok(CaseView {
             case,
             opened_at,
@@ -247,6 +253,22 @@ impl Desk {
             .map(|issued| issued.receipt.to_string()))
     }
 
+    /// Letters of any case that are not sent yet, oldest first, at most [`PAGE_MAX`].
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn outbox(&self) -> Result<Vec<StoredLetter>> {
+        Ok(self.parts.cases.outbox().await?)
+    }
+
+    /// Marks a letter as sent. Sending is the provider's: by its portal, its mail or the post.
+    ///
+    /// # Errors
+    /// [`DeskError::NotFound`] when the case has no such letter.
+    pub async fn letter_sent(&self, case: CaseId, letter: Digest) -> Result<()> {
+        Ok(self.parts.cases.letter_sent(case, letter, self.now()).await?)
+    }
+
     /// The letters of a case, oldest first.
     ///
     /// # Errors
@@ -265,9 +287,10 @@ impl Desk {
     }
 }
 
-fn record_view(drawn: &casework::case::Drawn) -> Result<RecordView> {
+fn record_view(drawn: &casework::case::Drawn, pending: Option<RecordId>) -> Result<RecordView> {
     let record = &drawn.record;
     Ok(RecordView {
+        on_its_way: pending == Some(record.id),
         record: record.id,
         digest: record.digest()?,
         objects: record.objects.len(),

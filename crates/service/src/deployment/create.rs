@@ -88,18 +88,24 @@ pub fn create(dir: &Path, new: NewDeployment) -> Result<(), CreateError> {
         let path = path.display().to_string();
         move |source| CreateError::Write { path, source }
     };
-    std::fs::create_dir_all(dir).map_err(fail(dir))?;
+    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(fail(dir))?;
     if std::fs::read_dir(dir).map_err(fail(dir))?.next().is_some() {
         return Err(CreateError::NotEmpty {
             path: dir.display().to_string(),
         });
     }
+    // Names of objects and the docket's salts lie in the databases: the folder is its owner's alone.
+    std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700)).map_err(fail(dir))?;
     let mut config = new.config;
     config.docket.own_witness = new.witnesses.is_empty();
     config.check()?;
     let text = toml::to_string(&config)?;
 
-    use std::os::unix::fs::DirBuilderExt as _;
     for folder in [layout.keys(), layout.blobs(), layout.docket(), layout.packages()] {
         std::fs::DirBuilder::new()
             .mode(0o700)

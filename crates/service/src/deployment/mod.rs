@@ -125,6 +125,7 @@ pub struct Deployment {
     docket: Docket,
     desk: Desk,
     tokens: Tokens,
+    databases: [Database; 2],
 }
 
 impl Deployment {
@@ -206,7 +207,15 @@ impl Deployment {
             docket,
             desk,
             tokens,
+            databases: [database, memory],
         })
+    }
+
+    /// Closes the databases, so that everything is in their own files. Nothing may be using the deployment any more.
+    pub async fn close(&self) {
+        for database in &self.databases {
+            database.close().await;
+        }
     }
 
     /// Where its files are.

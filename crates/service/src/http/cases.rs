@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use store::cases::{CaseFilter, CaseRow, PAGE_MAX, StoredLetter};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Api, ApiError, Caller, ErrorBody, error};
+use super::{Api, ApiError, Caller, ErrorBody};
 use crate::{
     app::{CaseView, EventView},
     auth::Action,
@@ -286,6 +286,27 @@ pub(super) async fn letter(
     Ok(text(api.desk(&permit).letter(case, letter).await?))
 }
 
+/// Marks a letter as sent. Sending it is the provider's: by its portal, its mail or the post.
+#[utoipa::path(
+    post, path = "/cases/{case}/letters/{letter}/sent", tag = "letters",
+    params(("case" = String, Path), ("letter" = String, Path, description = "SHA-256 of its text")),
+    security(("token" = [])),
+    responses(
+        (status = 204, description = "it is marked"), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+        (status = 404, body = ErrorBody)
+    ),
+    extensions(("x-amparo-action" = json!("case_work")))
+)]
+pub(super) async fn letter_sent(
+    State(api): State<Api>,
+    caller: Caller,
+    Path((case, letter)): Path<(CaseId, Digest)>,
+) -> Result<StatusCode, ApiError> {
+    let permit = api.permit_case(&caller, Action::CaseWork, case).await?;
+    api.desk(&permit).letter_sent(case, letter).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// Letters not yet sent, oldest first, at most 200.
 #[utoipa::path(
     get, path = "/outbox", tag = "letters", security(("token" = [])),
@@ -297,7 +318,7 @@ pub(super) async fn outbox(
     caller: Caller,
 ) -> Result<Json<Vec<LetterLine>>, ApiError> {
     let permit = api.permit(&caller, Action::OutboxRead)?;
-    let letters = api.desk(&permit).cases().outbox().await.map_err(error::store)?;
+    let letters = api.desk(&permit).outbox().await?;
     Ok(Json(letters.into_iter().map(LetterLine::from).collect()))
 }
 

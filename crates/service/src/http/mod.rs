@@ -149,6 +149,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(cases::owed))
         .routes(routes!(cases::letters))
         .routes(routes!(cases::letter))
+        .routes(routes!(cases::letter_sent))
         .routes(routes!(cases::event_receipt))
         .routes(routes!(cases::outbox))
         .routes(routes!(cases::events, steps::record))

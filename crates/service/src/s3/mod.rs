@@ -17,7 +17,7 @@
 //! - **Host names**: buckets are addressed by path; by host name (`bucket.s3.example.com`) too where a domain is
 //!   configured.
 //!
-//! s3s writes request headers and XML bodies to its `debug` log. Keep `s3s=off` in the log filter; [`LOG_FILTER`] has it.
+//! s3s writes request headers and XML bodies to its log. Drop whatever comes from [`SILENT_TARGET`].
 
 mod auth;
 mod bucket;
@@ -55,7 +55,7 @@ pub use self::{
 use crate::vault::{Principal, Vault};
 
 /// The log filter directive without which s3s writes customers' metadata to the log.
-pub const LOG_FILTER: &str = "s3s=off";
+pub const SILENT_TARGET: &str = "s3s";
 
 /// How the S3 face is set up.
 #[derive(Debug, Clone)]

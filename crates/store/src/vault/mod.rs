@@ -42,6 +42,9 @@ pub enum StoreError {
     /// No such account.
     #[error("no such account")]
     NoSuchAccount,
+    /// No such access key.
+    #[error("no such access key; check the id, for a key that is not disabled goes on working")]
+    NoSuchAccessKey,
     /// No such bucket.
     #[error("no such bucket")]
     NoSuchBucket,

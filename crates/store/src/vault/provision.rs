@@ -322,13 +322,17 @@ struct DisableAccess {
 impl Change for DisableAccess {
     type Output = ();
     async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE access_key SET disabled_at = ?, sealed_secret = x'' WHERE id = ? AND disabled_at IS NULL",
+        let done = sqlx::query(
+            "UPDATE access_key SET disabled_at = coalesce(disabled_at, ?), sealed_secret = x'' WHERE id = ?",
         )
         .bind(self.now.as_microsecond())
         .bind(self.id.as_str())
         .execute(db)
         .await?;
-        Ok(())
+        if done.rows_affected() == 1 {
+            Ok(())
+        } else {
+            Err(StoreError::NoSuchAccessKey)
+        }
     }
 }

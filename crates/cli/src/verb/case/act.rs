@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use service::app::{Desk, Filing};
 
-use super::{Acting, case_id, explained};
+use super::{Acting, case_id};
 use crate::voice::{Format, GOOD, data, say};
 
 /// Largest file read for an event or a filing, in bytes.
@@ -141,7 +141,7 @@ impl Redirect {
         }
         let actor = self.acting.actor(desk).await?;
         let how = self.how.unwrap_or_default();
-        let event = desk.redirect(self.case, actor, &how).await.map_err(explained)?;
+        let event = desk.redirect(self.case, actor, &how).await?;
         said(format, &event)
     }
 }
@@ -156,7 +156,7 @@ impl Answer {
             key,
         } = self;
         let seed = service::deployment::read_key(&key)?;
-        let matter = desk.matter(case, &to).await.map_err(explained)?;
+        let matter = desk.matter(case, &to).await?;
         let signature = SigningKey::from_bytes(&seed).sign(&signed_reason(case, &to, &matter, &reason));
         let signature = STANDARD.encode(signature.to_bytes());
         let body = match to.as_str() {
@@ -170,7 +170,7 @@ impl Answer {
         };
         // The key makes it counsel's, and the gate checks whose key it is.
         let actor = Actor::Counsel(acting.id(desk).await?);
-        let event = desk.record(case, actor, body).await.map_err(explained)?;
+        let event = desk.record(case, actor, body).await?;
         said(format, &event)
     }
 }
@@ -190,8 +190,7 @@ impl Object {
         let actor = self.acting.actor(desk).await?;
         let event = desk
             .object(self.case, actor, &self.ground, &self.forum, &filing)
-            .await
-            .map_err(explained)?;
+            .await?;
         said(format, &event)
     }
 }
@@ -223,10 +222,7 @@ impl Decide {
 impl Notify {
     pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
         let actor = self.acting.actor(desk).await?;
-        let event = desk
-            .notify(self.case, actor, &self.tenant, &self.how)
-            .await
-            .map_err(explained)?;
+        let event = desk.notify(self.case, actor, &self.tenant, &self.how).await?;
         said(format, &event)
     }
 }
@@ -244,7 +240,7 @@ impl BarNotice {
 
 impl Narrow {
     pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
-        let now = desk.case(self.case).await.map_err(explained)?.scope;
+        let now = desk.case(self.case).await?.scope;
         let window = match (self.from, self.until) {
             (Some(from), Some(until)) => Some(Window::new(from, until)?),
             _ => now.window,
@@ -312,7 +308,7 @@ pub(super) async fn record(
     body: Body,
 ) -> anyhow::Result<()> {
     let actor = acting.actor(desk).await?;
-    let event = desk.record(case, actor, body).await.map_err(explained)?;
+    let event = desk.record(case, actor, body).await?;
     said(format, &event)
 }
 

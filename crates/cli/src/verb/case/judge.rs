@@ -14,7 +14,7 @@ use service::app::{Choice, Desk, Learned};
 use super::{
     Acting,
     act::{account, record, word},
-    case_id, explained,
+    case_id,
 };
 use crate::voice::{Format, GOOD, data, say};
 
@@ -78,10 +78,7 @@ impl Check {
 impl Resolve {
     pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
         let actor = self.acting.actor(desk).await?;
-        let facts = desk
-            .resolve(self.case, actor, &self.choose)
-            .await
-            .map_err(explained)?;
+        let facts = desk.resolve(self.case, actor, &self.choose).await?;
         if format == Format::Json {
             data!(
                 "{}",
@@ -132,8 +129,7 @@ impl Learn {
         let learned = of_person.then_some(learned);
         let facts = desk
             .learn(self.case, actor, learned.as_slice(), self.controller_consents)
-            .await
-            .map_err(explained)?;
+            .await?;
         if format == Format::Json {
             data!(
                 "{}",
@@ -149,10 +145,7 @@ impl Learn {
 impl Assess {
     pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
         let actor = self.acting.actor(desk).await?;
-        let assessment = desk
-            .assess(self.case, actor, self.as_of)
-            .await
-            .map_err(explained)?;
+        let assessment = desk.assess(self.case, actor, self.as_of).await?;
         if format == Format::Json {
             data!(
                 "{}",
@@ -168,6 +161,9 @@ impl Assess {
                 finding.rule,
                 finding.explanation
             );
+            if let Some(clock) = &finding.clock {
+                data!("    {}: {}", clock.on, clock.counted);
+            }
         }
         let releasable: Vec<_> = assessment
             .releasable

@@ -13,10 +13,7 @@ use casework::{
     ids::{CaseId, StaffId},
 };
 use clap::Subcommand;
-use service::{
-    app::{Desk, DeskError},
-    auth::Role,
-};
+use service::{app::Desk, auth::Role};
 use store::cases::PersonRow;
 
 use super::place::Place;
@@ -83,6 +80,12 @@ enum Verb {
     Owed(read::One),
     /// Print a letter; without its digest, list them.
     Letter(read::Letter),
+    /// List what a release record names, object by object: what a reviewer signs.
+    Objects(read::Objects),
+    /// List the letters of every case that are not sent yet.
+    Outbox,
+    /// Record that a letter was sent.
+    Sent(read::Sent),
     /// Print the docket's receipt for an event, for `amparo verify receipt`.
     Receipt(read::Receipt),
     /// Record that the requester was called back.
@@ -126,7 +129,7 @@ enum Verb {
 /// Runs the verb.
 ///
 /// # Errors
-/// When it could not be done. A refusal is exit code 1 and says which promise stands against the step.
+/// When it could not be done, or the case does not allow it.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let desk = args.place.desk().await?;
     let format = args.place.format;
@@ -136,6 +139,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Log(verb) => verb.log(&desk, format).await,
         Verb::Owed(verb) => verb.owed(&desk, format).await,
         Verb::Letter(verb) => verb.run(&desk, format).await,
+        Verb::Objects(verb) => verb.run(&desk, format).await,
+        Verb::Outbox => read::outbox(&desk, format).await,
+        Verb::Sent(verb) => verb.run(&desk).await,
         Verb::Receipt(verb) => verb.run(&desk).await,
         Verb::Check(verb) => verb.run(&desk, format).await,
         Verb::Resolve(verb) => verb.run(&desk, format).await,
@@ -156,34 +162,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Deliver(verb) => verb.run(&desk, format).await,
         Verb::Close(verb) => verb.run(&desk, format).await,
     };
-    match done {
-        Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(error) => match error.downcast_ref::<DeskError>() {
-            Some(
-                refused @ (DeskError::NotNow { .. }
-                | DeskError::GateRefused { .. }
-                | DeskError::NoData
-                | DeskError::UsedUp { .. }),
-            ) => {
-                crate::voice::error(&anyhow::anyhow!("{refused}"));
-                crate::voice::say!("hint: {}", refused.hint());
-                Ok(ExitCode::from(1))
-            }
-            _ => Err(error),
-        },
-    }
-}
-
-/// An error of the desk with its hint.
-pub fn explained(error: DeskError) -> anyhow::Error {
-    let hint = format!("hint: {}", error.hint());
-    match &error {
-        DeskError::NotNow { .. }
-        | DeskError::GateRefused { .. }
-        | DeskError::NoData
-        | DeskError::UsedUp { .. } => anyhow::Error::new(error),
-        _ => anyhow::Error::new(error).context(hint),
-    }
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// Who does it.

@@ -4,13 +4,13 @@ use anyhow::Context as _;
 use casework::{
     case::Owed,
     finding::Effect,
-    ids::{CaseId, Digest},
+    ids::{CaseId, Digest, RecordId, StaffId},
 };
 use serde_json::json;
 use service::app::{CaseView, Desk};
-use store::cases::{CaseFilter, PAGE_MAX};
+use store::cases::{CaseFilter, PAGE_MAX, StoredLetter};
 
-use super::{case_id, explained};
+use super::case_id;
 use crate::voice::{DIM, Format, GOOD, STRONG, WARN, data, say};
 
 #[derive(Debug, clap::Args)]
@@ -51,6 +51,25 @@ pub(super) struct Receipt {
     event: u64,
 }
 
+#[derive(Debug, clap::Args)]
+pub(super) struct Objects {
+    /// The case.
+    #[arg(value_parser = case_id)]
+    case: CaseId,
+    /// The record; the last one drawn up unless given.
+    #[arg(long)]
+    record: Option<RecordId>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Sent {
+    /// The case.
+    #[arg(value_parser = case_id)]
+    case: CaseId,
+    /// SHA-256 of the letter.
+    letter: Digest,
+}
+
 impl List {
     pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
         let filter = CaseFilter {
@@ -59,7 +78,7 @@ impl List {
             before: self.before,
             limit: PAGE_MAX,
         };
-        let rows = desk.list(&filter).await.map_err(explained)?;
+        let rows = desk.list(&filter).await?;
         if format == Format::Json {
             let cases: Vec<_> = rows
                 .iter()
@@ -84,7 +103,7 @@ impl List {
 
 impl One {
     pub(super) async fn show(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
-        let view = desk.case(self.case).await.map_err(explained)?;
+        let view = desk.case(self.case).await?;
         if format == Format::Json {
             data!("{}", json!({"schema": "amparo.cli.case/1", "case": view}));
         } else {
@@ -94,7 +113,7 @@ impl One {
     }
 
     pub(super) async fn log(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
-        let events = desk.events(self.case).await.map_err(explained)?;
+        let events = desk.events(self.case).await?;
         if format == Format::Json {
             data!(
                 "{}",
@@ -125,7 +144,7 @@ impl One {
     }
 
     pub(super) async fn owed(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
-        let list = desk.owed(self.case).await.map_err(explained)?;
+        let list = desk.owed(self.case).await?;
         if format == Format::Json {
             data!(
                 "{}",
@@ -142,44 +161,94 @@ impl Letter {
     pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
         if let Some(letter) = self.letter {
             let digest: Digest = letter.parse()?;
-            data!(
-                "{}",
-                desk.letter(self.case, digest)
-                    .await
-                    .map_err(explained)?
-                    .trim_end()
-            );
+            data!("{}", desk.letter(self.case, digest).await?.trim_end());
             return Ok(());
         }
-        let letters = desk.letters(self.case).await.map_err(explained)?;
-        for letter in letters {
-            if format == Format::Json {
-                data!(
-                    "{}",
-                    json!({
-                        "schema": "amparo.cli.letter/1", "case": letter.case, "letter": letter.digest,
-                        "kind": letter.kind, "made_at": letter.made_at, "sent_at": letter.sent_at,
-                    })
-                );
-            } else {
-                let sent = if letter.sent_at.is_some() {
-                    "sent"
-                } else {
-                    "in the outbox"
-                };
-                data!("{}  {}  {DIM}{sent}{DIM:#}", letter.digest, letter.kind);
-            }
+        let letters = desk.letters(self.case).await?;
+        for letter in &letters {
+            print(letter, format);
         }
         Ok(())
     }
 }
 
+impl Objects {
+    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+        let last = desk
+            .case(self.case)
+            .await?
+            .records
+            .last()
+            .map(|record| record.record);
+        let record = self
+            .record
+            .or(last)
+            .context("no record was drawn up in this case; `amparo case propose` does")?;
+        let record = desk.release_record(self.case, record).await?;
+        if format == Format::Json {
+            data!(
+                "{}",
+                json!({"schema": "amparo.cli.record/1", "digest": record.digest()?, "record": record})
+            );
+            return Ok(());
+        }
+        for object in &record.objects {
+            data!("{}", json!(object));
+        }
+        say!(
+            "{} object(s) of record {}, to {}; reviewers sign {}",
+            record.objects.len(),
+            record.id,
+            record.recipient.name,
+            record.digest()?
+        );
+        Ok(())
+    }
+}
+
+impl Sent {
+    pub(super) async fn run(self, desk: &Desk) -> anyhow::Result<()> {
+        desk.letter_sent(self.case, self.letter).await?;
+        say!("{GOOD}recorded{GOOD:#} as sent");
+        Ok(())
+    }
+}
+
+/// Lists what waits to be sent.
+pub(super) async fn outbox(desk: &Desk, format: Format) -> anyhow::Result<()> {
+    for letter in desk.outbox().await? {
+        print(&letter, format);
+    }
+    Ok(())
+}
+
+fn print(letter: &StoredLetter, format: Format) {
+    if format == Format::Json {
+        data!(
+            "{}",
+            json!({
+                "schema": "amparo.cli.letter/1", "case": letter.case, "letter": letter.digest,
+                "kind": letter.kind, "made_at": letter.made_at, "sent_at": letter.sent_at,
+            })
+        );
+        return;
+    }
+    let sent = if letter.sent_at.is_some() {
+        "sent"
+    } else {
+        "in the outbox"
+    };
+    data!(
+        "{}  {}  {}  {DIM}{sent}{DIM:#}",
+        letter.case,
+        letter.digest,
+        letter.kind
+    );
+}
+
 impl Receipt {
     pub(super) async fn run(self, desk: &Desk) -> anyhow::Result<()> {
-        let receipt = desk
-            .event_receipt(self.case, self.event)
-            .await
-            .map_err(explained)?;
+        let receipt = desk.event_receipt(self.case, self.event).await?;
         let receipt = receipt
             .context("the event is not in the witnessed docket yet; ask again after its next batch (`amparo serve` makes them)")?;
         data!("{}", receipt.trim_end());
@@ -240,13 +309,23 @@ fn show(view: &CaseView) {
                 finding.rule,
                 finding.citation
             );
+            if let Some(clock) = &finding.clock {
+                data!("         {}: {}", clock.on, clock.counted);
+            }
         }
     }
     for record in &view.records {
-        let state = match (record.released, record.logged, record.approved_by.len()) {
-            (true, ..) => "released".to_owned(),
-            (_, Some(index), _) => format!("in the docket at {index}"),
-            (_, _, approvals) => format!("{approvals} approval(s)"),
+        let state = match (
+            record.delivered,
+            record.released,
+            record.on_its_way,
+            record.logged,
+        ) {
+            (true, ..) => "delivered".to_owned(),
+            (_, true, ..) => "released".to_owned(),
+            (_, _, false, _) => "lapsed: the case changed after it was drawn up".to_owned(),
+            (.., Some(index)) => format!("in the docket at {index}"),
+            _ => format!("signed by {}", names(&record.approved_by)),
         };
         data!("\nrecord {}  {GOOD}{state}{GOOD:#}", record.record);
         data!("  digest  {}", record.digest);
@@ -272,6 +351,14 @@ fn owed(list: &[Owed]) {
             .map_or_else(String::new, |rule| format!(" ({rule})"));
         data!("{WARN}owed{WARN:#} {:?}  {}{rule}{by}", item.promise, item.text);
     }
+}
+
+fn names(people: &[StaffId]) -> String {
+    if people.is_empty() {
+        return "nobody yet".to_owned();
+    }
+    let names: Vec<&str> = people.iter().map(StaffId::as_str).collect();
+    names.join(", ")
 }
 
 fn short(digest: &Digest) -> String {

@@ -14,7 +14,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use service::app::Desk;
 
-use super::{Acting, case_id, explained};
+use super::{Acting, case_id};
 use crate::voice::{Format, GOOD, STRONG, data, say};
 
 #[derive(Debug, clap::Args)]
@@ -86,10 +86,7 @@ impl Propose {
             age: self.age,
         };
         let life = SignedDuration::from_hours(i64::from(self.hours));
-        let record = desk
-            .propose(self.case, actor, recipient, life)
-            .await
-            .map_err(explained)?;
+        let record = desk.propose(self.case, actor, recipient, life).await?;
         let digest = record.digest()?;
         if format == Format::Json {
             data!(
@@ -116,17 +113,12 @@ impl Propose {
 impl Approve {
     pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
         let record = pending(desk, self.case, self.record).await?;
-        let digest = desk
-            .release_record(self.case, record)
-            .await
-            .map_err(explained)?
-            .digest()?;
+        let digest = desk.release_record(self.case, record).await?.digest()?;
         let seed = service::deployment::read_key(&self.key)?;
         let signature = SigningKey::from_bytes(&seed).sign(&approval_message(&digest));
         let signature = STANDARD.encode(signature.to_bytes());
         desk.approve(self.case, record, &self.acting.id(desk).await?, &signature)
-            .await
-            .map_err(explained)?;
+            .await?;
         if format == Format::Json {
             data!(
                 "{}",
@@ -142,7 +134,7 @@ impl Approve {
 impl Release {
     pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
         let record = pending(desk, self.case, self.record).await?;
-        let package = desk.release(self.case, record).await.map_err(explained)?;
+        let package = desk.release(self.case, record).await?;
         if let Some(out) = &self.out {
             std::fs::copy(&package.path, out).with_context(|| format!("cannot write `{}`", out.display()))?;
         }
@@ -169,9 +161,7 @@ impl Release {
 impl Deliver {
     pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
         let actor = self.acting.actor(desk).await?;
-        desk.deliver(self.case, actor, self.record, &self.how)
-            .await
-            .map_err(explained)?;
+        desk.deliver(self.case, actor, self.record, &self.how).await?;
         if format == Format::Json {
             data!(
                 "{}",
@@ -185,12 +175,16 @@ impl Deliver {
 }
 
 async fn pending(desk: &Desk, case: CaseId, given: Option<RecordId>) -> anyhow::Result<RecordId> {
-    match given {
-        Some(record) => Ok(record),
-        None => desk
-            .pending_record(case)
-            .await
-            .map_err(explained)?
-            .context("no record is on its way in this case; `amparo case propose` draws one up"),
+    if let Some(record) = given {
+        return Ok(record);
     }
+    if let Some(pending) = desk.pending_record(case).await? {
+        return Ok(pending);
+    }
+    // Done already: asking for the package again is no mistake.
+    let view = desk.case(case).await?;
+    let released = view.records.iter().rfind(|record| record.released);
+    released
+        .map(|record| record.record)
+        .context("no record is on its way in this case; `amparo case propose` draws one up")
 }

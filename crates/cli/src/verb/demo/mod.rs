@@ -13,7 +13,7 @@ mod story;
 
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
 use self::provider::Provider;
 use crate::voice::{STRONG, data, say};
@@ -66,7 +66,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     provider.tell_addresses();
     say!("Press Ctrl-C to stop.");
-    tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")?;
+    super::stop::asked().await?;
     provider.stop().await;
     Ok(ExitCode::SUCCESS)
 }
