@@ -457,3 +457,76 @@ fn the_examples_in_the_documents_are_what_they_are_said_to_be() {
     let judged = provider.run(&["assess", warrant.to_str().unwrap(), "--as-of", "2026-11-21"]);
     assert!(judged.contains("Releasable: content"), "{judged}");
 }
+
+/// Takes back a case's last event, as somebody might who writes the database.
+const CUT: &str = r#"
+import json, sqlite3, sys, uuid
+db = sqlite3.connect(sys.argv[1])
+case = uuid.UUID(sys.argv[2]).bytes
+db.execute("DROP TRIGGER events_are_never_removed")
+(seq, header) = db.execute(
+    "SELECT seq, header FROM events WHERE case_id = ? ORDER BY seq DESC LIMIT 1", (case,)).fetchone()
+db.execute("DELETE FROM events WHERE case_id = ? AND seq = ?", (case, seq))
+db.execute("UPDATE cases SET length = ?, head = ? WHERE id = ?", (seq, bytes.fromhex(json.loads(header)["prev"]), case))
+db.commit()
+"#;
+
+#[test]
+fn a_case_whose_last_events_were_cut_off_is_not_worked_on() {
+    let provider = provider();
+    std::fs::write(provider.path("warrant.json"), warrant().to_string()).unwrap();
+    let case = provider.run(&["demand", "submit", "warrant.json", "--as", "tom"]);
+    let why = [
+        "--rule",
+        "us.warrant.sca",
+        "--explanation",
+        "withdrawn by the court",
+    ];
+    let mut reject = vec!["case", "reject", case.as_str(), "--as", "amara"];
+    reject.extend(why);
+    provider.run(&reject);
+    let check = [
+        "case",
+        "check",
+        &case,
+        "--outcome",
+        "confirmed",
+        "--how",
+        "by phone",
+        "--as",
+        "amara",
+    ];
+    let cut = Command::new("python3")
+        .args([
+            "-c",
+            CUT,
+            provider.path("data/amparo.db").to_str().unwrap(),
+            &case,
+        ])
+        .output()
+        .unwrap();
+    assert!(cut.status.success(), "{}", text(&cut.stderr));
+    let said = provider.fails(2, &check);
+    assert!(said.contains("does not go on from them"), "{said}");
+    let said = provider.try_run(&["doctor", provider.path("data").to_str().unwrap()]);
+    assert_eq!(said.status.code(), Some(1), "{}", text(&said.stdout));
+    assert!(text(&said.stdout).contains(&case), "{}", text(&said.stdout));
+}
+
+#[test]
+fn a_changed_trust_policy_is_said_and_put_into_the_docket() {
+    let provider = provider();
+    let trust = provider.path("data/trust.toml");
+    append(&trust, "\n# one more line\n");
+    let output = provider.try_run(&["doctor", provider.path("data").to_str().unwrap()]);
+    let said = text(&output.stdout);
+    assert!(
+        said.contains("trust.toml is not the one in force before"),
+        "{said}"
+    );
+    let again = provider.try_run(&["doctor", provider.path("data").to_str().unwrap()]);
+    assert!(
+        !text(&again.stdout).contains("not the one in force"),
+        "known by now"
+    );
+}

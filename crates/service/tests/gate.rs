@@ -62,6 +62,9 @@ impl Remembers for Faulty {
         }
         self.inner.recall(record, case).await
     }
+    async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), MemoryError> {
+        self.inner.observe(case, length, head).await
+    }
     async fn remember(&self, decision: &Remember) -> Result<(), MemoryError> {
         self.writes.fetch_add(1, Ordering::SeqCst);
         match self.fault {

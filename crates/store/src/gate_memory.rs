@@ -1,4 +1,5 @@
-//! What the gate remembers from one release to the next: used records, and the last checkpoint of each log.
+//! What the gate remembers from one release to the next: used records, the last checkpoint of each log, how far each case
+//! had come, and which trust policies were in force.
 //!
 //! Trust: whoever controls this database alone opens nothing. Rolling it back lets a record, which two reviewers signed
 //! and witnesses saw, be used a second time until it expires, and hides a fork of the log from the gate though not from
@@ -11,6 +12,7 @@ use casework::{
     gate::{Memory, Remember},
     ids::{CaseId, Digest, RecordId},
 };
+use jiff::Timestamp;
 use sqlx::{Row as _, SqliteConnection, SqlitePool};
 use translog::{Checkpoint, Hash};
 
@@ -47,6 +49,12 @@ pub trait Remembers: Send + Sync {
     /// When it cannot be read; then nothing is released.
     async fn recall(&self, record: RecordId, case: CaseId) -> Result<Memory, MemoryError>;
 
+    /// How far a case has come. What is known already, or is shorter, changes nothing.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), MemoryError>;
+
     /// Makes a decision durable: returns only once it is, and all of it or nothing.
     ///
     /// # Errors
@@ -65,6 +73,50 @@ impl GateMemory {
     pub fn new(pool: SqlitePool) -> Self {
         Self { pool }
     }
+
+    /// Notes the trust policy that the gate is opened with; says what was known.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn policy(&self, digest: Digest, now: Timestamp) -> Result<PolicySeen, MemoryError> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let last: Option<(i64, Vec<u8>)> =
+            sqlx::query_as("SELECT number, digest FROM gate_policies ORDER BY number DESC LIMIT 1")
+                .fetch_optional(&mut *tx)
+                .await?;
+        let before = match last {
+            Some((_, known)) if known == digest.0 => return Ok(PolicySeen::InForce),
+            Some((number, _)) => number,
+            None => 0,
+        };
+        sqlx::query("INSERT INTO gate_policies (number, digest, seen_at) VALUES (?, ?, ?)")
+            .bind(before.saturating_add(1))
+            .bind(digest.0.as_slice())
+            .bind(now.as_microsecond())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        let before = u64::try_from(before).map_err(|_| MemoryError::Corrupt("number"))?;
+        Ok(if before == 0 {
+            PolicySeen::First
+        } else {
+            PolicySeen::New { before }
+        })
+    }
+}
+
+/// What the gate knew of a trust policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicySeen {
+    /// It is the first.
+    First,
+    /// It is the one that was in force.
+    InForce,
+    /// It is another than the one that was in force.
+    New {
+        /// How many changes there were before, the first policy among them.
+        before: u64,
+    },
 }
 
 #[async_trait]
@@ -83,6 +135,19 @@ impl Remembers for GateMemory {
         };
         tx.rollback().await?;
         Ok(memory)
+    }
+
+    async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), MemoryError> {
+        sqlx::query(
+            "INSERT INTO gate_case_heads (case_id, length, head) VALUES (?1, ?2, ?3) \
+             ON CONFLICT (case_id) DO UPDATE SET length = ?2, head = ?3 WHERE ?2 > gate_case_heads.length",
+        )
+        .bind(case.0.as_bytes().as_slice())
+        .bind(integer(length)?)
+        .bind(head.0.as_slice())
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 
     async fn remember(&self, decision: &Remember) -> Result<(), MemoryError> {
@@ -133,7 +198,8 @@ async fn checkpoints(tx: &mut SqliteConnection) -> Result<BTreeMap<String, Check
 
 async fn seen(tx: &mut SqliteConnection, case: CaseId) -> Result<Option<(u64, Digest)>, MemoryError> {
     let row = sqlx::query(
-        "SELECT length, head FROM gate_used_records WHERE case_id = ? ORDER BY length DESC LIMIT 1",
+        "SELECT length, head FROM gate_used_records WHERE case_id = ?1 \
+         UNION ALL SELECT length, head FROM gate_case_heads WHERE case_id = ?1 ORDER BY length DESC LIMIT 1",
     )
     .bind(case.0.as_bytes().as_slice())
     .fetch_optional(tx)
@@ -187,23 +253,9 @@ fn integer(number: u64) -> Result<i64, MemoryError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 
     async fn memory(path: &std::path::Path) -> GateMemory {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .synchronous(SqliteSynchronous::Full);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(2)
-            .connect_with(options)
-            .await
-            .unwrap();
-        sqlx::raw_sql(include_str!("../migrations/0004_gate.sql"))
-            .execute(&pool)
-            .await
-            .ok();
-        GateMemory::new(pool)
+        GateMemory::new(crate::database::Database::open(path).await.unwrap().pool)
     }
 
     fn checkpoint(size: u64) -> Checkpoint {
@@ -289,6 +341,49 @@ mod tests {
                 .execute(&memory.pool)
                 .await
                 .is_err()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_case_once_seen_is_never_shorter() {
+        let dir = tempfile::tempdir().unwrap();
+        let memory = memory(&dir.path().join("gate.db")).await;
+        let case = CaseId(uuid::Uuid::from_u128(7));
+        let nobody = RecordId(uuid::Uuid::nil());
+        assert_eq!(memory.recall(nobody, case).await.unwrap().seen, None);
+        memory.observe(case, 5, Digest([5; 32])).await.unwrap();
+        memory.observe(case, 3, Digest([3; 32])).await.unwrap();
+        memory.observe(case, 5, Digest([9; 32])).await.unwrap();
+        assert_eq!(
+            memory.recall(nobody, case).await.unwrap().seen,
+            Some((5, Digest([5; 32])))
+        );
+        memory.observe(case, 6, Digest([6; 32])).await.unwrap();
+        assert_eq!(
+            memory.recall(nobody, case).await.unwrap().seen,
+            Some((6, Digest([6; 32])))
+        );
+    }
+
+    #[tokio::test]
+    async fn policies_in_force_are_remembered() {
+        let dir = tempfile::tempdir().unwrap();
+        let memory = memory(&dir.path().join("gate.db")).await;
+        let now = Timestamp::UNIX_EPOCH;
+        let mut seen = Vec::new();
+        for digest in [1, 1, 2, 1, 2] {
+            seen.push(memory.policy(Digest([digest; 32]), now).await.unwrap());
+        }
+        use PolicySeen::{First, InForce, New};
+        assert_eq!(
+            seen,
+            [
+                First,
+                InForce,
+                New { before: 1 },
+                New { before: 2 },
+                New { before: 3 }
+            ]
         );
     }
 }

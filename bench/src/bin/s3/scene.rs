@@ -8,7 +8,11 @@ use casework::{
     ids::{AccountId, RegionId, TenantId},
 };
 use envelope::{keys::RegionRoot, secrets::DeploymentKey};
-use service::{gate::owner::OwnerKeys, s3::S3Config, vault::Vault};
+use service::{
+    gate::{RegionRoots, owner::OwnerKeys},
+    s3::S3Config,
+    vault::Vault,
+};
 use store::{blobs::DiskBlobs, database::Database, vault::VaultStore};
 
 use super::{load, plain};
@@ -23,7 +27,10 @@ pub async fn serve(sealed: bool, directory: &Path) -> anyhow::Result<()> {
     let blobs = Arc::new(DiskBlobs::open(&directory.join("blobs")).await?);
     let mut root = [0; 32];
     getrandom::fill(&mut root)?;
-    let gate = OwnerKeys::new([(region.clone(), RegionRoot::from_random(root))]);
+    let gate = OwnerKeys::new(Arc::new(RegionRoots::new([(
+        region.clone(),
+        RegionRoot::from_random(root),
+    )])));
     let vault = Vault::new(
         store.clone(),
         blobs.clone(),

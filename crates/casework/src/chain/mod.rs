@@ -222,6 +222,14 @@ impl Chain {
     pub fn head(&self) -> Digest {
         self.case.file().head()
     }
+    /// Whether this chain is the one that had `length` events and ended in `head`, or goes on from it.
+    pub fn continues(&self, length: u64, head: &Digest) -> bool {
+        let next = usize::try_from(length).ok().and_then(|at| self.events.get(at));
+        match next {
+            Some(event) => event.header.prev == *head,
+            None => self.length() == length && self.head() == *head,
+        }
+    }
     /// Number of events.
     pub fn length(&self) -> u64 {
         self.case.file().length()

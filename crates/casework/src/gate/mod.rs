@@ -212,12 +212,7 @@ fn not_rolled_back(chain: &Chain, memory: &Memory) -> Result<(), Refusal> {
     let Some((length, head)) = memory.seen else {
         return Ok(());
     };
-    let next = usize::try_from(length).ok().and_then(|at| chain.events().get(at));
-    let head_then = next.map_or_else(
-        || (chain.length() == length).then(|| chain.head()),
-        |e| Some(e.header.prev),
-    );
-    if head_then == Some(head) {
+    if chain.continues(length, &head) {
         return Ok(());
     }
     Err(Refusal::promise(

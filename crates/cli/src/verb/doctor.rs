@@ -3,6 +3,7 @@
 use std::{os::unix::fs::PermissionsExt as _, path::PathBuf, process::ExitCode};
 
 use service::deployment::{Deployment, Layout, read_key};
+use store::gate_memory::PolicySeen;
 
 use crate::voice::{BAD, GOOD, WARN, data};
 
@@ -56,6 +57,21 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Err(error) => report.bad(&error.to_string()),
         Ok(deployment) => {
             report.good("databases, blobs and the docket's files open and agree");
+            let (cases, wrong) = deployment.desk().check_all().await?;
+            if wrong.is_empty() {
+                report.good(&format!(
+                    "{cases} case(s): each chain holds, and goes on from what the gate remembers"
+                ));
+            }
+            for (_, error) in wrong {
+                report.bad(&error.to_string());
+            }
+            if let PolicySeen::New { before } = deployment.policy_seen() {
+                report.warn(&format!(
+                    "trust.toml is not the one in force before ({before} earlier): whoever writes it decides who reviews and \
+                     who witnesses"
+                ));
+            }
             let trust = deployment.trust();
             if trust.reviewers().keys.len() < 2 {
                 report.warn("trust.toml names fewer than two reviewers: nothing can be released");

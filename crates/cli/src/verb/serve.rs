@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
+use store::gate_memory::PolicySeen;
+
 use super::{place, stop};
 use crate::voice::{WARN, data, say};
 
@@ -25,6 +27,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     data!("s3      http://{}", running.s3());
     data!("api     http://{}", running.api());
     data!("docket  http://{}/docket", running.api());
+    if let PolicySeen::New { before } = deployment.policy_seen() {
+        say!(
+            "{WARN}note:{WARN:#} trust.toml is not the one in force before ({before} earlier); the docket will hold that it \
+             changed. If you did not change it, stop now"
+        );
+    }
     if deployment.config().docket.own_witness {
         say!(
             "{WARN}note:{WARN:#} the only witness is this deployment's own; `amparo doctor` says why that matters"

@@ -81,6 +81,7 @@ impl Desk {
     ) -> Result<Option<Event>> {
         for _ in 0..APPEND_ATTEMPTS_MAX {
             let mut chain = self.chain(case).await?;
+            self.not_cut(&chain).await?;
             let Some(plan) = plan(&chain)? else {
                 return Ok(None);
             };
@@ -92,6 +93,7 @@ impl Desk {
             {
                 Ok(()) => {
                     tx.commit().await.map_err(CaseStoreError::from)?;
+                    self.tell_gate(&chain).await;
                     return Ok(Some(event));
                 }
                 // Dropping the transaction rolls it back; the next attempt sees the other's event.
@@ -100,6 +102,28 @@ impl Desk {
             }
         }
         Err(DeskError::Contended { case })
+    }
+
+    /// The gate remembers how far each case had come, in a database of its own: one whose last events were cut off, and
+    /// with them a gag, an objection or its rejection, is not worked on.
+    pub(super) async fn not_cut(&self, chain: &Chain) -> Result<()> {
+        let case = chain.case_id();
+        match self.parts.gate.known(case).await? {
+            Some((length, head)) if !chain.continues(length, &head) => Err(DeskError::Cut { case, length }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The event is durable whether or not the gate hears of it; the next one tells it of both.
+    pub(super) async fn tell_gate(&self, chain: &Chain) {
+        let told = self
+            .parts
+            .gate
+            .observe(chain.case_id(), chain.length(), chain.head())
+            .await;
+        if let Err(error) = told {
+            tracing::warn!(%error, case = %chain.case_id(), "the gate was not told how far a case has come");
+        }
     }
 
     async fn write(

@@ -101,6 +101,14 @@ pub enum DeskError {
         #[source]
         source: BrokenChain,
     },
+    /// The stored chain is not, or does not go on from, the one that the gate remembers.
+    #[error("case `{case}` had {length} events or more, and its stored chain does not go on from them")]
+    Cut {
+        /// The case.
+        case: CaseId,
+        /// How many events the gate remembers.
+        length: u64,
+    },
     /// The rulebook could not be applied.
     #[error(transparent)]
     Rulebook(#[from] casework::rulebook::AssessError),
@@ -149,6 +157,7 @@ impl DeskError {
             Self::Store(CaseStoreError::Full { .. }) => "case_full",
             Self::Port(_) => "unavailable",
             Self::Broken { .. }
+            | Self::Cut { .. }
             | Self::Rulebook(_)
             | Self::Store(_)
             | Self::PackageFile { .. }
@@ -176,7 +185,7 @@ impl DeskError {
             Self::Releasing { .. } => "wait for it to finish",
             Self::UsedUp { .. } => "draw up a new record and have it approved",
             Self::Contended { .. } => "read the case again and retry",
-            Self::Broken { .. } => {
+            Self::Broken { .. } | Self::Cut { .. } => {
                 "stop work on this case and compare the database with its backup and the docket"
             }
             Self::Rulebook(_) => "run `amparo rulebook check`",

@@ -114,6 +114,7 @@ impl Desk {
         self.keep_letters(&mut tx, case, now, std::slice::from_ref(&receipt))
             .await?;
         tx.commit().await.map_err(CaseStoreError::from)?;
+        self.tell_gate(&chain).await;
         Ok((case, false))
     }
 

@@ -9,7 +9,7 @@ use casework::{
     demand::{Category, Window},
     facts::AccountFacts,
     gate::Refusal,
-    ids::{Digest, ObjectId},
+    ids::{CaseId, Digest, ObjectId},
     record::{AccountRef, ReleaseRecord, ReleasedObject},
 };
 use envelope::keys::{ObjectKey, WrappedChain};
@@ -148,6 +148,19 @@ pub trait GatePort: Send + Sync {
     /// # Errors
     /// When the gate does not answer; whether the record was used is then unknown.
     async fn release(&self, request: GateRequest) -> Result<GateAnswer, PortError>;
+
+    /// Tells the gate how far a case has come, after the event is durable: it then refuses the case with its last events
+    /// cut off.
+    ///
+    /// # Errors
+    /// When the gate does not answer.
+    async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), PortError>;
+
+    /// How far the gate knows a case to have come: its length and last hash then.
+    ///
+    /// # Errors
+    /// When the gate does not answer.
+    async fn known(&self, case: CaseId) -> Result<Option<(u64, Digest)>, PortError>;
 }
 
 /// A customer, as the register shows it.

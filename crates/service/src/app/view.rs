@@ -117,6 +117,40 @@ impl Desk {
         })
     }
 
+    /// Goes over every case: each chain must verify, and go on from what the gate remembers of it. Gives the number of
+    /// cases, and those that are not in order with the reason.
+    ///
+    /// # Errors
+    /// When the list of cases cannot be read.
+    pub async fn check_all(&self) -> Result<(u64, Vec<(CaseId, DeskError)>)> {
+        let mut filter = CaseFilter {
+            open: None,
+            told: None,
+            before: None,
+            limit: PAGE_MAX,
+        };
+        let (mut count, mut wrong) = (0, Vec::new());
+        loop {
+            let rows = self.list(&filter).await?;
+            for row in rows.iter().filter(|row| !row.erased) {
+                count += 1;
+                let checked = match self.chain(row.id).await {
+                    Ok(chain) => self.not_cut(&chain).await,
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = checked {
+                    wrong.push((row.id, error));
+                }
+            }
+            match rows.last() {
+                Some(last) if rows.len() >= usize::try_from(PAGE_MAX).unwrap_or(usize::MAX) => {
+                    filter.before = Some(last.id);
+                }
+                _ => return Ok((count, wrong)),
+            }
+        }
+    }
+
     /// What a reason that counsel signs now would be about: [`casework::case::CaseFile::matter`].
     ///
     /// # Errors

@@ -235,7 +235,7 @@ impl Tokens {
     /// When nobody of that id is enrolled or they were disabled, there is no randomness, or the database fails.
     pub async fn issue(&self, person: &StaffId, life: SignedDuration) -> Result<IssuedToken, IssueError> {
         let enrolled = self.store.person(person).await?;
-        if !enrolled.is_some_and(|found| found.disabled_at.is_none()) {
+        if enrolled.is_none_or(|found| found.disabled_at.is_some()) {
             return Err(IssueError::NotEnrolled(person.clone()));
         }
         let mut id = [0; 8];

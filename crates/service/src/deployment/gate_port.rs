@@ -1,6 +1,7 @@
 //! The gate, as the desk uses it.
 
 use async_trait::async_trait;
+use casework::ids::{CaseId, Digest};
 
 use crate::{
     app::ports::{GateAnswer, GatePort, GateRequest, PortError},
@@ -62,5 +63,13 @@ impl GatePort for GateDoor {
             Ok(opened) => Ok(GateAnswer::Opened(opened.keys)),
             Err(refusal) => Ok(GateAnswer::Refused(refusal)),
         }
+    }
+
+    async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), PortError> {
+        self.gate.observe(case, length, head).await.map_err(failed)
+    }
+
+    async fn known(&self, case: CaseId) -> Result<Option<(u64, Digest)>, PortError> {
+        self.gate.known(case).await.map_err(failed)
     }
 }

@@ -12,7 +12,7 @@ use std::{path::Path, sync::Arc};
 
 use casework::{
     gate::{PolicyError, TrustPolicy},
-    ids::{RegionId, TenantId},
+    ids::{Digest, RegionId, TenantId},
     rulebook::Rulebook,
 };
 use envelope::{case_file::CaseRoot, keys::RegionRoot, secrets::DeploymentKey};
@@ -21,7 +21,7 @@ use store::{
     cases::CaseStore,
     database::{Database, DatabaseError},
     docket::{DocketStore, DocketStoreError},
-    gate_memory::GateMemory,
+    gate_memory::{GateMemory, MemoryError, PolicySeen},
     vault::{StoreError, VaultStore},
 };
 use subtle::ConstantTimeEq as _;
@@ -47,6 +47,9 @@ use crate::{
     gate::{EmbeddedGate, RegionRoots, owner::OwnerKeys},
     vault::{Principal, ProvisionError, Vault, VaultError},
 };
+
+/// What the docket calls a change of the trust policy: an entry that commits to the SHA-256 of the new file.
+pub const POLICY_KIND: &str = "policy";
 
 /// Longest trust policy file read, in bytes.
 const TRUST_BYTES_MAX: u64 = 256 * 1024;
@@ -96,6 +99,9 @@ pub enum OpenError {
     /// Witnesses that cannot be asked.
     #[error("the witnesses cannot be asked")]
     Witnesses(#[from] witnesses::Unreachable),
+    /// The gate's memory.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
     /// A region could not be set up.
     #[error(transparent)]
     Provision(#[from] ProvisionError),
@@ -126,6 +132,7 @@ pub struct Deployment {
     desk: Desk,
     tokens: Tokens,
     databases: [Database; 2],
+    policy: PolicySeen,
 }
 
 impl Deployment {
@@ -144,19 +151,18 @@ impl Deployment {
     pub async fn open_at(dir: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let layout = Layout::at(dir);
         let config = Config::read(&layout.config())?;
-        let trust = read_trust(&layout.trust())?;
+        let (trust, trust_digest) = read_trust(&layout.trust())?;
         let database = Database::open(&layout.database()).await?;
-        let roots = |config: &Config| {
-            let read = |region: &crate::config::Region| {
-                let root = RegionRoot::from_random(*read_key(&layout.root_key(&region.id))?);
-                Ok::<(RegionId, RegionRoot), SecretError>((region.id.clone(), root))
-            };
-            config.regions.iter().map(read).collect::<Result<Vec<_>, _>>()
+        let read = |region: &crate::config::Region| {
+            let root = RegionRoot::from_random(*read_key(&layout.root_key(&region.id))?);
+            Ok::<(RegionId, RegionRoot), SecretError>((region.id.clone(), root))
         };
+        let roots: Vec<_> = config.regions.iter().map(read).collect::<Result<_, _>>()?;
+        let roots = Arc::new(RegionRoots::new(roots));
 
         let store = VaultStore::new(database.clone()).await?;
         let blobs = Arc::new(DiskBlobs::open(&layout.blobs()).await?);
-        let owners = Arc::new(OwnerKeys::new(roots(&config)?));
+        let owners = Arc::new(OwnerKeys::new(Arc::clone(&roots)));
         let sealing = DeploymentKey::from_random(*read_key(&layout.credential_key())?);
         let vault = Vault::new(store, blobs, owners, sealing);
         let known = vault.regions().await?;
@@ -170,9 +176,16 @@ impl Deployment {
 
         let docket = open_docket(&layout, &config, &trust, &database).await?;
         let memory = Database::open(&layout.gate_memory()).await?;
+        let policy = GateMemory::new(memory.pool.clone())
+            .policy(trust_digest, clock.now())
+            .await?;
+        if let PolicySeen::New { before } = policy {
+            tracing::warn!(before, "trust.toml is not the one that was in force before");
+            docket.enqueue(POLICY_KIND, trust_digest.0).await?;
+        }
         let reads = clock.clone();
         let gate = EmbeddedGate::new(
-            Arc::new(RegionRoots::new(roots(&config)?)),
+            roots,
             Arc::new(GateMemory::new(memory.pool.clone())),
             trust.clone(),
             Vec::new(),
@@ -208,6 +221,7 @@ impl Deployment {
             desk,
             tokens,
             databases: [database, memory],
+            policy,
         })
     }
 
@@ -229,6 +243,10 @@ impl Deployment {
     /// Whom its gate trusts.
     pub fn trust(&self) -> &TrustPolicy {
         &self.trust
+    }
+    /// Whether the trust policy was in force before this deployment was opened. A new one is committed to in the docket.
+    pub fn policy_seen(&self) -> PolicySeen {
+        self.policy
     }
     /// The vault.
     pub fn vault(&self) -> &Vault {
@@ -268,7 +286,7 @@ impl Deployment {
     }
 }
 
-fn read_trust(path: &Path) -> Result<TrustPolicy, OpenError> {
+fn read_trust(path: &Path) -> Result<(TrustPolicy, Digest), OpenError> {
     use std::io::Read as _;
     let fail = |source| OpenError::Trust {
         path: path.display().to_string(),
@@ -280,7 +298,7 @@ fn read_trust(path: &Path) -> Result<TrustPolicy, OpenError> {
         .take(TRUST_BYTES_MAX + 1)
         .read_to_string(&mut text)
         .map_err(fail)?;
-    Ok(TrustPolicy::parse(&text)?)
+    Ok((TrustPolicy::parse(&text)?, Digest::of(&[text.as_bytes()])))
 }
 
 /// Opens the docket. The deployment's own witness is added when it is served: only one process may run it.

@@ -11,12 +11,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use casework::{
     gate::{Refusal, TrustPolicy},
-    ids::RegionId,
+    ids::{CaseId, Digest, RegionId},
     rulebook::Rulebook,
 };
 use envelope::keys::RegionRoot;
 use jiff::Timestamp;
-use store::gate_memory::Remembers;
+use store::gate_memory::{MemoryError, Remembers};
 use tokio::sync::Mutex;
 use translog::Checkpoint;
 
@@ -54,6 +54,18 @@ pub trait ReleaseGate: Send + Sync {
     /// # Errors
     /// [`Refusal`], naming the promise or invariant. No key opened; where the reason says so, the record is used up.
     async fn release(&self, request: ReleaseRequest) -> Result<Opened, Refusal>;
+
+    /// Notes how far a case has come. What is known already, or is shorter, changes nothing.
+    ///
+    /// # Errors
+    /// When the memory cannot be written.
+    async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), MemoryError>;
+
+    /// How far the gate knows a case to have come.
+    ///
+    /// # Errors
+    /// When the memory cannot be read.
+    async fn known(&self, case: CaseId) -> Result<Option<(u64, Digest)>, MemoryError>;
 
     /// The checkpoint of a log that the gate remembers: prove the receipt's consistent with this one.
     ///

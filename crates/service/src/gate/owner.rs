@@ -1,7 +1,7 @@
 //! The owner's door: keys for a tenant's own authenticated requests.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -14,6 +14,8 @@ use envelope::{
     opening_reason::OwnerRequest,
 };
 use zeroize::Zeroizing;
+
+use super::RegionRoots;
 
 /// How long an account key stays open in memory after it was used first. What another process destroys, this one
 /// forgets at the latest then; what goes through [`OwnerGate::forget_account`], at once.
@@ -95,7 +97,7 @@ pub trait OwnerGate: Send + Sync + 'static {
 
 /// The owner's door in this process.
 pub struct OwnerKeys {
-    roots: BTreeMap<RegionId, RegionRoot>,
+    roots: Arc<RegionRoots>,
     memory: Mutex<Memory>,
 }
 
@@ -107,16 +109,15 @@ struct Memory {
 
 impl OwnerKeys {
     /// A door for these regions.
-    pub fn new(roots: impl IntoIterator<Item = (RegionId, RegionRoot)>) -> Self {
+    pub fn new(roots: Arc<RegionRoots>) -> Self {
         Self {
-            roots: roots.into_iter().collect(),
+            roots,
             memory: Mutex::default(),
         }
     }
 
     fn root(&self, region: &str) -> Result<&RegionRoot, GateError> {
-        let found = self.roots.iter().find(|(id, _)| id.as_str() == region);
-        found.map(|(_, root)| root).ok_or_else(|| GateError::NoRoot {
+        self.roots.get(region).ok_or_else(|| GateError::NoRoot {
             region: region.to_owned(),
         })
     }

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use casework::{
     event::Event,
     gate::{Admitted, Refusal, Shown, decide},
-    ids::{Digest, ObjectId},
+    ids::{CaseId, Digest, ObjectId},
     record::{ReleaseRecord, ReleasedObject},
     rulebook::Rulebook,
 };
@@ -105,6 +105,15 @@ impl ReleaseGate for EmbeddedGate {
             .await
             .map_err(not_remembered)?;
         self.open(admitted, &chains)
+    }
+
+    async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), MemoryError> {
+        self.memory.observe(case, length, head).await
+    }
+
+    async fn known(&self, case: CaseId) -> Result<Option<(u64, Digest)>, MemoryError> {
+        let nobody = casework::ids::RecordId(uuid::Uuid::nil());
+        Ok(self.memory.recall(nobody, case).await?.seen)
     }
 
     async fn remembered(&self, origin: &str) -> Result<Option<Checkpoint>, Refusal> {

@@ -13,7 +13,7 @@ use store::{blobs::DiskBlobs, database::Database, vault::VaultStore};
 
 use super::{Progress, Source, date::UNDATED_AT, import_files, import_mail, mail_key, messages};
 use crate::{
-    gate::owner::OwnerKeys,
+    gate::{RegionRoots, owner::OwnerKeys},
     vault::{Conditions, Mapping, NewBucket, ObjectInfo, Principal, Vault},
 };
 
@@ -21,10 +21,8 @@ async fn vault(folder: &Path) -> (Vault, Principal) {
     let region = RegionId::new("eu-de").unwrap();
     let database = Database::open(&folder.join("vault.db")).await.unwrap();
     let blobs = Arc::new(DiskBlobs::open(&folder.join("blobs")).await.unwrap());
-    let gate = Arc::new(OwnerKeys::new([(
-        region.clone(),
-        RegionRoot::from_random([1; 32]),
-    )]));
+    let roots = RegionRoots::new([(region.clone(), RegionRoot::from_random([1; 32]))]);
+    let gate = Arc::new(OwnerKeys::new(Arc::new(roots)));
     let store = VaultStore::new(database).await.unwrap();
     let vault = Vault::new(store, blobs, gate, DeploymentKey::from_random([3; 32]));
     let country = CountryCode::new("DE").unwrap();

@@ -8,7 +8,10 @@ use casework::{
     ids::{RegionId, TenantId},
 };
 use envelope::{keys::RegionRoot, secrets::DeploymentKey};
-use service::{gate::owner::OwnerKeys, vault::Vault};
+use service::{
+    gate::{RegionRoots, owner::OwnerKeys},
+    vault::Vault,
+};
 use store::{blobs::DiskBlobs, database::Database, vault::VaultStore};
 
 /// The tenants; each has one access key, named after it.
@@ -20,7 +23,10 @@ pub async fn open(directory: &Path) -> (Vault, RegionId, Vec<(String, String)>) 
     let country = CountryCode::new("DE").unwrap();
     let database = Database::open(&directory.join("amparo.db")).await.unwrap();
     let blobs = DiskBlobs::open(&directory.join("blobs")).await.unwrap();
-    let gate = OwnerKeys::new([(region.clone(), RegionRoot::from_random([7; 32]))]);
+    let gate = OwnerKeys::new(Arc::new(RegionRoots::new([(
+        region.clone(),
+        RegionRoot::from_random([7; 32]),
+    )])));
     let vault = Vault::new(
         VaultStore::new(database).await.unwrap(),
         Arc::new(blobs),

@@ -392,6 +392,7 @@ impl VaultPort for TestVault {
 pub(crate) struct TestGate {
     pub(crate) used: Mutex<BTreeSet<RecordId>>,
     pub(crate) refuses: Mutex<Option<&'static str>>,
+    pub(crate) observed: Mutex<BTreeMap<CaseId, (u64, Digest)>>,
 }
 
 #[async_trait]
@@ -423,6 +424,13 @@ impl GatePort for TestGate {
             .iter()
             .map(|object| (object.object, object_key()));
         Ok(GateAnswer::Opened(keys.collect()))
+    }
+    async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), PortError> {
+        self.observed.lock().unwrap().insert(case, (length, head));
+        Ok(())
+    }
+    async fn known(&self, case: CaseId) -> Result<Option<(u64, Digest)>, PortError> {
+        Ok(self.observed.lock().unwrap().get(&case).copied())
     }
 }
 

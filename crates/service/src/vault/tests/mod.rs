@@ -25,7 +25,7 @@ use store::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::gate::owner::OwnerKeys;
+use crate::gate::{RegionRoots, owner::OwnerKeys};
 
 pub(super) const EU: &str = "eu-de";
 pub(super) const US: &str = "us-east";
@@ -53,7 +53,7 @@ pub(super) fn principal(tenant: &str) -> Principal {
 pub(super) async fn open(folder: &Path, blobs: Arc<dyn BlobStore>) -> Vault {
     let database = Database::open(&folder.join("vault.db")).await.unwrap();
     let roots = [(EU, 1), (US, 2)].map(|(id, byte)| (region(id), RegionRoot::from_random([byte; 32])));
-    let gate = Arc::new(OwnerKeys::new(roots));
+    let gate = Arc::new(OwnerKeys::new(Arc::new(RegionRoots::new(roots))));
     let store = VaultStore::new(database).await.unwrap();
     Vault::new(store, blobs, gate, DeploymentKey::from_random([3; 32]))
 }
