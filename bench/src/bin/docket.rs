@@ -4,9 +4,11 @@ use std::{io::Write as _, time::Instant};
 
 use casework::{demand::CountryCode, ids::RegionId, promise::Reviewers};
 use service::{
-    config::{BATCH_MAX, Config, Docket, Listen, Region, Schema},
+    config::{Config, Docket, Listen, Region, Schema},
     deployment::{Deployment, NewDeployment, create},
 };
+
+use store::docket::BATCH_MAX;
 
 const GOAL_PER_SECOND: f64 = 10_000.0;
 const BATCHES: u32 = 10;

@@ -1,15 +1,15 @@
 //! `amparo.toml`: the one configuration file. Unknown keys are refused; secrets are never in it, only paths.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{io::Read as _, net::SocketAddr, path::Path, time::Duration};
 
 use casework::{demand::CountryCode, ids::RegionId};
 use serde::{Deserialize, Serialize};
+use store::docket::BATCH_MAX;
+
+use crate::docket::INTERVAL_MIN;
 
 /// Largest configuration file read, in bytes.
 pub const BYTES_MAX: u64 = 256 * 1024;
-
-/// Most docket entries a batch may hold: more than this and one interval cannot be hashed, written and witnessed.
-pub const BATCH_MAX: u32 = 4096;
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,13 +119,15 @@ impl Config {
             path: path.display().to_string(),
             source,
         };
-        if std::fs::metadata(path).map_err(read)?.len() > BYTES_MAX {
+        let mut text = String::new();
+        let file = std::fs::File::open(path).map_err(read)?;
+        file.take(BYTES_MAX + 1).read_to_string(&mut text).map_err(read)?;
+        if u64::try_from(text.len()).unwrap_or(u64::MAX) > BYTES_MAX {
             return Err(ConfigError::Parse {
                 path: path.display().to_string(),
                 reason: format!("it is larger than {BYTES_MAX} bytes"),
             });
         }
-        let text = std::fs::read_to_string(path).map_err(read)?;
         let config: Self = toml::from_str(&text).map_err(|error| ConfigError::Parse {
             path: path.display().to_string(),
             reason: error.to_string(),
@@ -148,6 +150,9 @@ impl Config {
         if ids.windows(2).any(|pair| pair.first() == pair.last()) {
             return fail("region", "two regions have the same id");
         }
+        if self.s3.listen.port() != 0 && self.s3.listen == self.api.listen {
+            return fail("api.listen", "S3 and the API need an address each");
+        }
         if !self.s3.listen.ip().is_loopback() {
             return fail(
                 "s3.listen",
@@ -163,7 +168,7 @@ impl Config {
         if self.docket.batch == 0 || self.docket.batch > BATCH_MAX {
             return fail("docket.batch", "use 1 to 4096 entries");
         }
-        if self.docket.interval_ms < 100 {
+        if self.docket.interval() < INTERVAL_MIN {
             return fail(
                 "docket.interval_ms",
                 "use at least 100 ms: a batch must be written and witnessed in it",

@@ -17,7 +17,7 @@ pub use directory::{FileError, LogDirectory};
 pub use sqlx::SqliteConnection;
 
 /// Most entries of one batch.
-pub const BATCH_MAX: u32 = 65_536;
+pub const BATCH_MAX: u32 = 4096;
 /// Most entries that one call enqueues.
 pub const ENQUEUE_MAX: usize = 4096;
 /// Most entries that wait. More would be logged so late that failing is the honest answer.

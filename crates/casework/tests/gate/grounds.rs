@@ -59,7 +59,7 @@ fn p11_each_ground_ends_in_one_of_its_ways() {
 
     let steps = with_ground_ended(&world, |world, rule, steps| {
         let (ground, reason) = (rule.clone(), "not worth it".to_owned());
-        let signature = world.counsel_signs(&steps, "another.rule", &reason);
+        let signature = world.counsel_signs(steps, "another.rule", &reason);
         steps.push(step(
             counsel(),
             Body::GroundAnswered {
@@ -101,7 +101,7 @@ fn p11_each_ground_ends_in_one_of_its_ways() {
     let steps = with_ground_ended(&world, |world, rule, steps| {
         decided(Decision::Won)(world, rule, steps);
         let (ground, reason) = (rule.clone(), "release it anyway".to_owned());
-        let signature = world.counsel_signs(&steps, rule.as_str(), &reason);
+        let signature = world.counsel_signs(steps, rule.as_str(), &reason);
         steps.push(step(
             counsel(),
             Body::GroundAnswered {

@@ -2,13 +2,15 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::Context as _;
 use casework::event::Channel;
 use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 use service::app::DEMAND_BYTES_MAX;
 
-use super::case::{Where, enrolled};
+use super::{
+    bounded,
+    case::{Where, enrolled},
+};
 use crate::voice::{Format, STRONG, data, say};
 
 /// Hand in a demand.
@@ -67,15 +69,7 @@ impl From<Road> for Channel {
 /// When the file cannot be read or the case cannot be opened.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Verb::Submit { file, channel, who } = args.verb;
-    let name = || format!("cannot read `{}`", file.display());
-    let size = std::fs::metadata(&file).with_context(name)?.len();
-    if size > u64::try_from(DEMAND_BYTES_MAX)? {
-        anyhow::bail!(
-            "`{}` is larger than {DEMAND_BYTES_MAX} bytes, the most a demand may have",
-            file.display()
-        );
-    }
-    let bytes = std::fs::read(&file).with_context(name)?;
+    let bytes = bounded::read(&file, u64::try_from(DEMAND_BYTES_MAX)?)?;
     let desk = args.place.desk().await?;
     let who = Some(enrolled(&desk, &who).await?.id);
     let intake = desk.intake(&bytes, channel.into(), who).await?;

@@ -12,6 +12,7 @@ use tracing_subscriber::{
 
 mod account;
 mod assess;
+mod bounded;
 mod bucket;
 mod case;
 mod completions;

@@ -88,11 +88,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             if tenant.is_some() && role != Role::TenantAdmin {
                 bail!("`--tenant` goes with `--role tenant_admin` alone, not with `{role}`");
             }
-            if let Some(tenant) = &tenant {
-                let known = deployment.vault().tenants().await?;
-                if !known.iter().any(|row| row.id == *tenant) {
-                    bail!("there is no customer `{tenant}`; `amparo tenant list` shows them");
-                }
+            if let Some(tenant) = &tenant
+                && deployment.vault().tenant(tenant).await?.is_none()
+            {
+                bail!("there is no customer `{tenant}`; `amparo tenant list` shows them");
             }
             tokens.enrol(person.clone(), role, tenant).await?;
             say!("enrolled `{person}` as {role}");

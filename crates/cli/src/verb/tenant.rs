@@ -5,9 +5,13 @@ use std::{path::PathBuf, process::ExitCode};
 use casework::{demand::CountryCode, facts::TenantKind, ids::TenantId};
 use clap::{Subcommand, ValueEnum};
 use service::deployment::write_credential;
+use store::vault::TenantRow;
 
 use super::place::Place;
 use crate::voice::{data, say};
+
+/// Customers read from the database at a time.
+const PAGE: u32 = 200;
 
 /// Add customers, list them, and make access keys for them.
 #[derive(Debug, clap::Args)]
@@ -86,13 +90,14 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             say!("added `{tenant}`; give it an access key with `amparo tenant key {tenant} --out FILE`");
         }
         Verb::List => {
-            for row in vault.tenants().await? {
-                let kind = match row.kind {
-                    TenantKind::Enterprise => "enterprise",
-                    TenantKind::PublicBody => "public-body",
-                    TenantKind::Consumer => "consumer",
-                };
-                data!("{}\t{kind}\t{}", row.id, row.country.as_str());
+            let mut after = None;
+            loop {
+                let rows = vault.tenants(after.as_ref(), PAGE).await?;
+                rows.iter().for_each(print);
+                match rows.last() {
+                    Some(last) => after = Some(last.id.clone()),
+                    None => break,
+                }
             }
         }
         Verb::Key { tenant, out } => {
@@ -110,4 +115,13 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn print(row: &TenantRow) {
+    let kind = match row.kind {
+        TenantKind::Enterprise => "enterprise",
+        TenantKind::PublicBody => "public-body",
+        TenantKind::Consumer => "consumer",
+    };
+    data!("{}\t{kind}\t{}", row.id, row.country.as_str());
 }

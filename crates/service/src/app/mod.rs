@@ -54,7 +54,7 @@ pub const DEMAND_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub const APPEND_ATTEMPTS_MAX: u32 = 8;
 
 /// Most accounts looked at for one identifier: beyond it, it is no identifier.
-pub const ACCOUNTS_MAX: usize = 100;
+pub const ACCOUNTS_MAX: u32 = 100;
 
 /// Longest time for which a release record may be approved and used.
 pub const EXPIRY_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);

@@ -123,7 +123,7 @@ impl Desk {
                 case,
                 Actor::System,
                 &tenant,
-                "letter, sent when the gag had ended",
+                "letter, written when the gag had ended",
             )
             .await?;
             done.notices.push((case, tenant));

@@ -21,6 +21,8 @@ use crate::{
 
 /// Time between looks at what has fallen due: gags that end, late notices.
 const TICK: Duration = Duration::from_secs(30);
+/// A package that was last written to this long ago is not being written any more.
+const UNFINISHED_PACKAGE_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Longest wait for requests under way when stopping.
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
 
@@ -103,6 +105,7 @@ impl Deployment {
             .ok_or(StartError::NoRegion)?
             .id
             .clone();
+        sweep_packages(&self.layout.packages());
         let permissions = Arc::new(Permissions::load()?);
         let stop = watch::Sender::new(false);
         let mut tasks = Vec::new();
@@ -136,6 +139,23 @@ impl Deployment {
         let (desk, clock, told) = (self.desk.clone(), self.clock.clone(), stopped(&stop));
         tasks.push(tokio::spawn(keep_ticking(desk, clock, told)));
         Ok(Running { s3, api, stop, tasks })
+    }
+}
+
+/// Removes packages that were begun and never finished: their records are used up, and nobody can fetch them.
+fn sweep_packages(folder: &std::path::Path) {
+    let old = |meta: std::fs::Metadata| {
+        meta.modified()
+            .is_ok_and(|at| at.elapsed().is_ok_and(|age| age > UNFINISHED_PACKAGE_AGE))
+    };
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let unfinished = entry.path().extension().is_some_and(|end| end == "part");
+        if unfinished && entry.metadata().is_ok_and(old) {
+            match std::fs::remove_file(entry.path()) {
+                Ok(()) => tracing::info!("a package that was never finished was removed"),
+                Err(error) => tracing::warn!(%error, "a package that was never finished stays"),
+            }
+        }
     }
 }
 

@@ -19,8 +19,8 @@ fn failed(error: &ProvisionError) -> PortError {
 impl TenantsPort for Vault {
     async fn add(&self, tenant: &TenantEntry) -> Result<Added, PortError> {
         // The vault takes a customer made twice alike as one; the register tells the second from the first.
-        let known = self.tenants().await.map_err(|error| failed(&error))?;
-        if known.iter().any(|row| row.id == tenant.id) {
+        let known = self.tenant(&tenant.id).await.map_err(|error| failed(&error))?;
+        if known.is_some() {
             return Ok(Added::Taken);
         }
         match self.create_tenant(&tenant.id, tenant.kind, &tenant.country).await {
@@ -30,17 +30,12 @@ impl TenantsPort for Vault {
     }
 
     async fn list(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<TenantEntry>, PortError> {
-        let mut rows = self.tenants().await.map_err(|error| failed(&error))?;
-        rows.sort_by(|a, b| a.id.cmp(&b.id));
-        let entries = rows
-            .into_iter()
-            .filter(|row| after.is_none_or(|after| row.id > *after))
-            .take(usize::try_from(limit).unwrap_or(usize::MAX))
-            .map(|row| TenantEntry {
-                id: row.id,
-                kind: row.kind,
-                country: row.country,
-            });
+        let rows = self.tenants(after, limit).await.map_err(|error| failed(&error))?;
+        let entries = rows.into_iter().map(|row| TenantEntry {
+            id: row.id,
+            kind: row.kind,
+            country: row.country,
+        });
         Ok(entries.collect())
     }
 }

@@ -31,7 +31,7 @@ use fault::{Faults, Step};
 use witnesses::AskWitness;
 
 /// Shortest interval between batches.
-pub const INTERVAL_MIN: Duration = Duration::from_millis(50);
+pub const INTERVAL_MIN: Duration = Duration::from_millis(100);
 /// Most entries that wait in memory to be committed together; more wait for room.
 const COMMIT_QUEUE_MAX: usize = 8192;
 
@@ -392,7 +392,7 @@ fn check_config(config: &DocketConfig) -> Result<()> {
         return Err(DocketError::Config("a batch has 1 to 65,536 entries"));
     }
     if config.interval < INTERVAL_MIN {
-        return Err(DocketError::Config("the interval is at least 50 milliseconds"));
+        return Err(DocketError::Config("the interval is at least 100 milliseconds"));
     }
     let key = config.key.verifier();
     if key.kind() != KeyKind::Log || !config.policy.logs().iter().any(|log| log.key == *key) {

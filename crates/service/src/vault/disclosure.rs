@@ -52,7 +52,9 @@ impl Vault {
 #[async_trait]
 impl VaultPort for Vault {
     async fn accounts(&self, identifier: &str) -> Result<Vec<AccountFacts>, PortError> {
-        self.find_accounts(identifier).await.map_err(failed)
+        self.find_accounts(identifier, crate::app::ACCOUNTS_MAX)
+            .await
+            .map_err(failed)
     }
 
     async fn scope(

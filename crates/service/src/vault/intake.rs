@@ -21,8 +21,9 @@ use super::{
     error::store_failed, random,
 };
 
-/// Sealed bodies up to this size are committed with their row.
-pub const INLINE_MAX: usize = 64 * 1024;
+/// Sealed bodies up to this size are committed with their row: 64 KiB of plaintext, which many clients choose as a size,
+/// and what sealing adds to it.
+pub const INLINE_MAX: usize = 65 * 1024;
 /// Sealed bytes gathered before they are written.
 const WRITE_BYTES: usize = 16 * SEALED_CHUNK_BYTES;
 /// Most plaintext encrypted at a stretch, however large the pieces in which it arrives.

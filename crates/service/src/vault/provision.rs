@@ -102,12 +102,20 @@ impl Vault {
         Ok(self.inner.store.create_tenant(tenant, Timestamp::now()).await?)
     }
 
-    /// The tenants, by id.
+    /// The tenants whose ids come after `after`, by id, at most `limit`.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn tenants(&self) -> Result<Vec<TenantRow>> {
-        Ok(self.inner.store.tenants().await?)
+    pub async fn tenants(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<TenantRow>> {
+        Ok(self.inner.store.tenants(after, limit).await?)
+    }
+
+    /// A tenant, if there is one of this id.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn tenant(&self, id: &TenantId) -> Result<Option<TenantRow>> {
+        Ok(self.inner.store.tenant(id).await?)
     }
 
     /// Makes an access key for a tenant.
@@ -232,20 +240,12 @@ impl Vault {
     }
 
     /// The accounts of every tenant that `identifier` names exactly, by id or alias: one entry for each region in which
-    /// the account has a key.
+    /// the account has a key, at most `limit`.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn find_accounts(&self, identifier: &str) -> Result<Vec<AccountFacts>> {
-        Ok(self.inner.store.find_accounts(identifier).await?)
-    }
-
-    /// What is known of one account: one entry for each region in which it has a key.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn account_facts(&self, tenant: &TenantId, account: &AccountId) -> Result<Vec<AccountFacts>> {
-        Ok(self.inner.store.account_facts(tenant, account).await?)
+    pub async fn find_accounts(&self, identifier: &str, limit: u32) -> Result<Vec<AccountFacts>> {
+        Ok(self.inner.store.find_accounts(identifier, limit).await?)
     }
 
     /// Destroys an account's keys. All its objects are unreadable from then on, for everybody and for good; later writes

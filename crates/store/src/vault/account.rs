@@ -144,36 +144,23 @@ impl VaultStore {
     }
 
     /// The accounts of every tenant that `identifier` names exactly, by id or alias: one entry for each region in which
-    /// one has a key. Accounts whose keys were destroyed are not among them.
+    /// one has a key, at most `limit`. Accounts whose keys were destroyed are not among them.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn find_accounts(&self, identifier: &str) -> Result<Vec<AccountFacts>, StoreError> {
+    pub async fn find_accounts(&self, identifier: &str, limit: u32) -> Result<Vec<AccountFacts>, StoreError> {
         let rows = sqlx::query(
             "SELECT a.tenant, a.id, t.kind, t.country, r.id, r.country, a.person_country, a.us_person, a.privileged \
              FROM account a JOIN tenant t ON t.id = a.tenant JOIN account_key ak ON ak.account = a.seq \
              JOIN region r ON r.id = ak.region WHERE a.destroyed_at IS NULL AND a.seq IN \
              (SELECT seq FROM account WHERE id = ?1 UNION SELECT account FROM alias WHERE alias = ?1) \
-             ORDER BY a.tenant, a.id, r.id",
+             ORDER BY a.tenant, a.id, r.id LIMIT ?2",
         )
         .bind(identifier.trim().to_lowercase())
+        .bind(limit)
         .fetch_all(&self.database.pool)
         .await?;
         rows.iter().map(facts).collect()
-    }
-
-    /// Facts about one account, one entry for each region in which it has a key.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn account_facts(
-        &self,
-        tenant: &TenantId,
-        account: &AccountId,
-    ) -> Result<Vec<AccountFacts>, StoreError> {
-        let mut found = self.find_accounts(account.as_str()).await?;
-        found.retain(|facts| facts.tenant == *tenant && facts.account == *account);
-        Ok(found)
     }
 }
 

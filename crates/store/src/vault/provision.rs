@@ -83,14 +83,30 @@ impl VaultStore {
         self.writer.change(CreateTenant { tenant, now }).await
     }
 
-    /// The tenants, by id.
+    /// The tenants whose ids come after `after`, by id, at most `limit`.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn tenants(&self) -> Result<Vec<TenantRow>, StoreError> {
-        let sql = "SELECT id, kind, country FROM tenant ORDER BY id";
-        let rows = sqlx::query(sql).fetch_all(&self.database.pool).await?;
+    pub async fn tenants(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<TenantRow>, StoreError> {
+        let sql = "SELECT id, kind, country FROM tenant WHERE id > ? ORDER BY id LIMIT ?";
+        let rows = sqlx::query(sql)
+            .bind(after.map_or("", TenantId::as_str))
+            .bind(limit)
+            .fetch_all(&self.database.pool)
+            .await?;
         rows.iter().map(tenant_row).collect()
+    }
+
+    /// A tenant, if there is one of this id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tenant(&self, id: &TenantId) -> Result<Option<TenantRow>, StoreError> {
+        let row = sqlx::query("SELECT id, kind, country FROM tenant WHERE id = ?")
+            .bind(id.as_str())
+            .fetch_optional(&self.database.pool)
+            .await?;
+        row.as_ref().map(tenant_row).transpose()
     }
 
     /// The tenant's wrapped key in a region.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use casework::{
     demand::{Category, NoticeTo, Window},
@@ -16,7 +16,10 @@ use serde_json::json;
 use service::app::{Desk, Filing};
 
 use super::{Acting, case_id};
-use crate::voice::{Format, GOOD, data, say};
+use crate::{
+    verb::bounded,
+    voice::{Format, GOOD, data, say},
+};
 
 /// Largest file read for an event or a filing, in bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -279,7 +282,7 @@ impl Reject {
 
 impl Record {
     pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
-        let bytes = read(&self.file)?;
+        let bytes = bounded::read(&self.file, FILE_BYTES_MAX)?;
         let body = serde_json::from_slice(&bytes).context("the file holds no event body")?;
         record(desk, format, self.case, &self.acting, body).await
     }
@@ -327,16 +330,8 @@ pub(super) fn said(format: Format, event: &Event) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn read(file: &std::path::Path) -> anyhow::Result<Vec<u8>> {
-    let name = || format!("cannot read `{}`", file.display());
-    if std::fs::metadata(file).with_context(name)?.len() > FILE_BYTES_MAX {
-        bail!("`{}` is larger than {FILE_BYTES_MAX} bytes", file.display());
-    }
-    std::fs::read(file).with_context(name)
-}
-
 fn digest_of(file: &std::path::Path) -> anyhow::Result<Digest> {
-    Ok(Digest::of(&[&read(file)?]))
+    Ok(Digest::of(&[&bounded::read(file, FILE_BYTES_MAX)?]))
 }
 
 /// A word as the JSON formats write it: `refused`, `partly_disclosed`.

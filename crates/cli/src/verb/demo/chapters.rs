@@ -222,11 +222,11 @@ impl<'a> Chapters<'a> {
         }
         for (case, tenant) in &ticked.notices {
             story::good(&format!(
-                "P9 late notice sent to {tenant} in case {case}, by itself"
+                "P9 late notice to {tenant} written in case {case}, by itself"
             ));
         }
         let sent = ticked.notices.iter().any(|(case, _)| *case == gagged.case);
-        ensure!(sent, "the late notice was not sent");
+        ensure!(sent, "the late notice was not written");
         gagged.close(Outcome::Disclosed).await
     }
 }

@@ -138,7 +138,7 @@ async fn a_destroyed_account_is_gone_for_good() {
         .await;
     assert!(matches!(part, Err(VaultError::AccountDestroyed)));
     assert_eq!(scene.get("mail/ben/1").await.unwrap(), b"stays");
-    assert!(scene.vault.find_accounts("ann").await.unwrap().is_empty());
+    assert!(scene.vault.find_accounts("ann", 10).await.unwrap().is_empty());
     // Names can still be listed and deleted.
     scene
         .vault

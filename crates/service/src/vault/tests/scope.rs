@@ -164,16 +164,24 @@ async fn accounts_are_found_across_tenants() {
         .describe_account(tenant, &account("ann@x.example"), details)
         .await
         .unwrap();
-    assert_eq!(scene.vault.find_accounts("Ann@X.example").await.unwrap().len(), 2);
+    assert_eq!(
+        scene
+            .vault
+            .find_accounts("Ann@X.example", 10)
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
     assert!(
         scene
             .vault
-            .find_accounts("ann@x.exampl")
+            .find_accounts("ann@x.exampl", 10)
             .await
             .unwrap()
             .is_empty()
     );
-    let found = scene.vault.find_accounts("+49 170 1").await.unwrap();
+    let found = scene.vault.find_accounts("+49 170 1", 10).await.unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].us_person, found[0].region.as_str()), (Some(false), EU));
     assert_eq!(found[0].region_country, country("DE"));
