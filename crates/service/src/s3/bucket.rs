@@ -82,7 +82,7 @@ impl Face {
         let named = asked
             .filter(|r| !r.is_empty())
             .or(signed)
-            .filter(|r| !self.config.region_aliases.iter().any(|alias| alias == r));
+            .filter(|region| *region != super::REGION_ALIAS);
         match named {
             None => Ok(self.config.default_region.clone()),
             Some(name) => RegionId::new(name).map_err(|_| {

@@ -43,7 +43,6 @@ use casework::ids::RegionId;
 use s3s::{
     S3Error, S3ErrorCode, S3Request, S3Result,
     config::{S3Config as ProtocolConfig, StaticConfigProvider},
-    host::MultiDomain,
     service::S3ServiceBuilder,
 };
 use tokio::net::TcpListener;
@@ -62,20 +61,15 @@ pub const SILENT_TARGET: &str = "s3s";
 pub struct S3Config {
     /// Where a bucket goes whose creator names no region.
     pub default_region: RegionId,
-    /// Regions besides the bucket's own that a signature may name.
-    pub region_aliases: Vec<String>,
-    /// Domains under which buckets are host names; without a port.
-    pub domains: Vec<String>,
 }
 
+/// The region that a signature may name besides the bucket's own: clients without a configured region sign for it.
+pub(crate) const REGION_ALIAS: &str = "us-east-1";
+
 impl S3Config {
-    /// The usual one: path addressing, and `us-east-1` as alias.
+    /// Path addressing, and new buckets in this region unless their creator names one.
     pub fn new(default_region: RegionId) -> Self {
-        Self {
-            default_region,
-            region_aliases: vec!["us-east-1".to_owned()],
-            domains: Vec::new(),
-        }
+        Self { default_region }
     }
 }
 
@@ -106,9 +100,6 @@ pub fn service(vault: Vault, config: S3Config) -> io::Result<S3Face> {
     });
     builder.set_auth(auth::Keys::new(vault, decoy));
     builder.set_access(auth::Access);
-    if !config.domains.is_empty() {
-        builder.set_host(MultiDomain::new(&config.domains).map_err(io::Error::other)?);
-    }
     let mut protocol = ProtocolConfig::default();
     protocol.xml_max_body_size = limits::XML_BYTES_MAX;
     protocol.presigned_url_max_skew_time_secs =
@@ -144,7 +135,7 @@ impl Face {
     async fn caller_at<T>(&self, request: &S3Request<T>, bucket: &str) -> S3Result<Principal> {
         let who = self.caller(request)?;
         let signed = request.region.as_ref().map(|r| r.as_str()).unwrap_or_default();
-        if self.config.region_aliases.iter().any(|alias| alias == signed) {
+        if signed == REGION_ALIAS {
             return Ok(who);
         }
         let bucket = self.vault.bucket(&who, bucket).await.map_err(error::of)?;
