@@ -1,6 +1,7 @@
 //! The release record: exactly what is released, to whom, until when. Two reviewers sign it; the docket holds it; the
 //! gate opens what it names and nothing else.
 
+use envelope::keys::Label;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -97,6 +98,14 @@ pub struct Recipient {
     pub name: String,
     /// Its age recipient, `age1...`.
     pub age: String,
+}
+
+/// What an object's key is wrapped for: its category, and the time it concerns cut to the microsecond, as it is kept.
+pub fn label(category: Category, concerns_at: Timestamp) -> Label {
+    Label {
+        category: category.name().to_owned(),
+        concerns_at: concerns_at.as_microsecond(),
+    }
 }
 
 impl ReleaseRecord {

@@ -2,7 +2,8 @@
 //!
 //! Region root > tenant key > account key > object key, 32 random bytes each. A wrap is AES-256-GCM under a random
 //! nonce, and its associated data names the level, region, tenant, account and object, so that a wrapped key copied to
-//! another place does not open there. Random nonces bound the keys wrapped under one key to 2^32 (NIST SP 800-38D
+//! another place does not open there. An object key's names the object's [`Label`] too: an object whose category or date
+//! was changed in the database does not open at all. Random nonces bound the keys wrapped under one key to 2^32 (NIST SP 800-38D
 //! section 8.3): objects of one account, accounts of one tenant.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
@@ -83,6 +84,16 @@ pub struct Place<'a> {
     pub tenant: &'a str,
 }
 
+/// What an object is recorded as: what decides which demand may reach it. Bound into the wrap of its key, so that only who
+/// holds the account's key can change it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Label {
+    /// Its category, by the name that demands use.
+    pub category: String,
+    /// The time it concerns, in microseconds since 1970.
+    pub concerns_at: i64,
+}
+
 /// A wrapped key: nonce, ciphertext, tag. No secret; written as base64.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -127,6 +138,8 @@ pub struct WrappedChain {
     pub account: WrappedAccount,
     /// The object's id.
     pub object: [u8; 16],
+    /// What the object is recorded as.
+    pub label: Label,
     /// The object key, under the account key.
     pub object_key: Wrapped,
 }
@@ -163,19 +176,14 @@ impl TenantKey {
         place: Place<'_>,
         nonce: [u8; NONCE_BYTES],
     ) -> Result<Wrapped, KeyError> {
-        wrap(
-            root.bytes(),
-            self.bytes(),
-            &associated_data(1, place, "", None),
-            nonce,
-        )
+        wrap(root.bytes(), self.bytes(), &associated_data(1, place, ""), nonce)
     }
     /// Unwraps a tenant key.
     ///
     /// # Errors
     /// When root or place are others, or the bytes were altered.
     pub fn unwrap(root: &RegionRoot, place: Place<'_>, wrapped: &Wrapped) -> Result<Self, KeyError> {
-        unwrap(root.bytes(), wrapped, &associated_data(1, place, "", None)).map(|key| Self(*key))
+        unwrap(root.bytes(), wrapped, &associated_data(1, place, "")).map(|key| Self(*key))
     }
 }
 
@@ -194,7 +202,7 @@ impl AccountKey {
         wrap(
             tenant.bytes(),
             self.bytes(),
-            &associated_data(2, place, account, None),
+            &associated_data(2, place, account),
             nonce,
         )
     }
@@ -205,7 +213,7 @@ impl AccountKey {
     pub(crate) fn unwrap(root: &RegionRoot, chain: &WrappedAccount) -> Result<Self, KeyError> {
         let place = chain.place();
         let tenant = TenantKey::unwrap(root, place, &chain.tenant_key)?;
-        let data = associated_data(2, place, &chain.account, None);
+        let data = associated_data(2, place, &chain.account);
         unwrap(tenant.bytes(), &chain.account_key, &data).map(|key| Self(*key))
     }
 }
@@ -221,19 +229,20 @@ impl ObjectKey {
         place: Place<'_>,
         account: &str,
         object: &[u8; 16],
+        label: &Label,
         nonce: [u8; NONCE_BYTES],
     ) -> Result<Wrapped, KeyError> {
         wrap(
             above.bytes(),
             self.bytes(),
-            &associated_data(3, place, account, Some(object)),
+            &object_data(place, account, object, label),
             nonce,
         )
     }
     /// Unwraps an object key. The doors to it are in [`crate::opening`].
     pub(crate) fn unwrap(above: &AccountKey, chain: &WrappedChain) -> Result<Self, KeyError> {
         let account = &chain.account;
-        let data = associated_data(3, account.place(), &account.account, Some(&chain.object));
+        let data = object_data(account.place(), &account.account, &chain.object, &chain.label);
         unwrap(above.bytes(), &chain.object_key, &data).map(|key| Self(*key))
     }
 }
@@ -248,18 +257,28 @@ impl WrappedAccount {
 }
 
 /// A label, the level, then each name with its length before it, so that no two places read alike.
-fn associated_data(level: u8, place: Place<'_>, account: &str, object: Option<&[u8; 16]>) -> Vec<u8> {
-    let mut data = Vec::with_capacity(96 + account.len());
-    data.extend_from_slice(b"amparo/wrap/v1\n");
+fn associated_data(level: u8, place: Place<'_>, account: &str) -> Vec<u8> {
+    let mut data = Vec::with_capacity(160 + account.len());
+    data.extend_from_slice(b"amparo/wrap/v2\n");
     data.push(level);
     for name in [place.region, place.tenant, account] {
-        data.extend_from_slice(&(name.len() as u64).to_be_bytes());
-        data.extend_from_slice(name.as_bytes());
-    }
-    if let Some(object) = object {
-        data.extend_from_slice(object);
+        put_name(&mut data, name);
     }
     data
+}
+
+/// An object key's place goes on with the object's id, its category and its time.
+fn object_data(place: Place<'_>, account: &str, object: &[u8; 16], label: &Label) -> Vec<u8> {
+    let mut data = associated_data(3, place, account);
+    data.extend_from_slice(object);
+    put_name(&mut data, &label.category);
+    data.extend_from_slice(&label.concerns_at.to_be_bytes());
+    data
+}
+
+fn put_name(data: &mut Vec<u8>, name: &str) {
+    data.extend_from_slice(&(name.len() as u64).to_be_bytes());
+    data.extend_from_slice(name.as_bytes());
 }
 
 fn cipher(key: &[u8; KEY_BYTES]) -> Option<LessSafeKey> {

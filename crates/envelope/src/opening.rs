@@ -3,7 +3,7 @@
 use translog::{entry::Committed, included::Included};
 
 use crate::{
-    keys::{AccountKey, KeyError, ObjectKey, RegionRoot, WrappedAccount, WrappedChain},
+    keys::{AccountKey, KeyError, Label, ObjectKey, RegionRoot, WrappedAccount, WrappedChain},
     opening_reason::OwnerRequest,
 };
 
@@ -19,6 +19,9 @@ pub enum NotOpened {
     /// What was logged is no release record.
     #[error("what was logged is no release record")]
     NoRelease,
+    /// The account's key opens and the object's does not: it was wrapped for another object, category or date.
+    #[error("its category, its date or its key is not as it was when it was stored")]
+    Altered,
     /// The wrapped key does not open.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -52,7 +55,7 @@ impl OwnerAccount {
         &self.chain
     }
 
-    /// Wraps a new object's key.
+    /// Wraps a new object's key, for what it is recorded as.
     ///
     /// # Errors
     /// When the request is another tenant's, or the cipher refuses.
@@ -61,35 +64,26 @@ impl OwnerAccount {
         request: &OwnerRequest,
         key: &ObjectKey,
         object: &[u8; 16],
+        label: &Label,
         nonce: [u8; crate::keys::NONCE_BYTES],
     ) -> Result<crate::keys::Wrapped, NotOpened> {
         own(request, &self.chain)?;
-        Ok(key.wrap(&self.key, self.chain.place(), &self.chain.account, object, nonce)?)
+        let place = self.chain.place();
+        Ok(key.wrap(&self.key, place, &self.chain.account, object, label, nonce)?)
     }
 
     /// Opens an object's key for a request of its own tenant.
     ///
     /// # Errors
-    /// When the request is another tenant's, the chain another account's, or the wrapped key altered.
+    /// When the request is another tenant's or the chain another account's; [`NotOpened::Altered`] when what is recorded of
+    /// the object is not what its key was wrapped for.
     pub fn unwrap(&self, request: &OwnerRequest, chain: &WrappedChain) -> Result<ObjectKey, NotOpened> {
         own(request, &self.chain)?;
         if chain.account != self.chain {
             return Err(KeyError::Unwrap.into());
         }
-        Ok(ObjectKey::unwrap(&self.key, chain)?)
+        ObjectKey::unwrap(&self.key, chain).map_err(|_| NotOpened::Altered)
     }
-}
-
-/// Opens an object's key for a request of its own tenant.
-///
-/// # Errors
-/// When the request is another tenant's, or the chain does not open under this root.
-pub fn unwrap_for_owner(
-    root: &RegionRoot,
-    request: &OwnerRequest,
-    chain: &WrappedChain,
-) -> Result<ObjectKey, NotOpened> {
-    OwnerAccount::open(root, request, &chain.account)?.unwrap(request, chain)
 }
 
 /// What a release record says about keys.
@@ -107,7 +101,8 @@ pub const RELEASE_KIND: &str = "release";
 /// cannot do without.
 ///
 /// # Errors
-/// When the record does not name the key, or the chain does not open under this root.
+/// When the record does not name the key, or the chain does not open under this root; [`NotOpened::Altered`] when what is
+/// recorded of the object is not what its key was wrapped for.
 pub fn unwrap_for_release<R: Committed + NamesKeys>(
     root: &RegionRoot,
     admitted: &Included<R>,
@@ -120,7 +115,7 @@ pub fn unwrap_for_release<R: Committed + NamesKeys>(
         return Err(NotOpened::NotNamed);
     }
     let account = AccountKey::unwrap(root, &chain.account)?;
-    Ok(ObjectKey::unwrap(&account, chain)?)
+    ObjectKey::unwrap(&account, chain).map_err(|_| NotOpened::Altered)
 }
 
 fn own(request: &OwnerRequest, chain: &WrappedAccount) -> Result<(), NotOpened> {

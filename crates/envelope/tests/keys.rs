@@ -9,9 +9,10 @@
 use envelope::{
     content::{ContentDigest, Opening, verify_commitment},
     keys::{
-        AccountKey, KeyError, ObjectKey, Place, RegionRoot, TenantKey, Wrapped, WrappedAccount, WrappedChain,
+        AccountKey, KeyError, Label, ObjectKey, Place, RegionRoot, TenantKey, Wrapped, WrappedAccount,
+        WrappedChain,
     },
-    opening::{NotOpened, OwnerAccount, unwrap_for_owner},
+    opening::{NotOpened, OwnerAccount},
     opening_reason::OwnerRequest,
 };
 use hmac::{Hmac, Mac};
@@ -21,6 +22,22 @@ const OBJECT: [u8; 16] = [4; 16];
 
 fn root() -> RegionRoot {
     RegionRoot::from_random([1; 32])
+}
+
+fn label() -> Label {
+    Label {
+        category: "content".into(),
+        concerns_at: 1_000_000,
+    }
+}
+
+/// The owner's door: the account's key, then the object's.
+fn unwrap_for_owner(
+    root: &RegionRoot,
+    request: &OwnerRequest,
+    chain: &WrappedChain,
+) -> Result<ObjectKey, NotOpened> {
+    OwnerAccount::open(root, request, &chain.account)?.unwrap(request, chain)
 }
 
 fn chain() -> WrappedChain {
@@ -40,7 +57,10 @@ fn chain() -> WrappedChain {
             account_key: account.wrap(&tenant, place, "alice", [2; 12]).unwrap(),
         },
         object: OBJECT,
-        object_key: object.wrap(&account, place, "alice", &OBJECT, [3; 12]).unwrap(),
+        label: label(),
+        object_key: object
+            .wrap(&account, place, "alice", &OBJECT, &label(), [3; 12])
+            .unwrap(),
     }
 }
 
@@ -68,21 +88,46 @@ fn another_tenant_opens_nothing() {
 
 #[test]
 fn a_key_opens_only_in_its_place() {
-    let changes: [fn(&mut WrappedChain); 5] = [
+    let above: [fn(&mut WrappedChain); 3] = [
         |c| c.account.region = "us-east".into(),
         |c| c.account.account = "bob".into(),
-        |c| c.object = [5; 16],
-        |c| c.object_key = c.account.account_key.clone(),
         |c| c.account.account_key = c.account.tenant_key.clone(),
     ];
-    for change in changes {
+    let own: [fn(&mut WrappedChain); 2] = [
+        |c| c.object = [5; 16],
+        |c| c.object_key = c.account.account_key.clone(),
+    ];
+    let refused = |change: fn(&mut WrappedChain)| {
         let mut moved = chain();
         change(&mut moved);
-        let refused = unwrap_for_owner(&root(), &owner("contoso"), &moved);
-        assert!(matches!(refused, Err(NotOpened::Key(KeyError::Unwrap))));
+        unwrap_for_owner(&root(), &owner("contoso"), &moved).err()
+    };
+    for change in above {
+        assert_eq!(refused(change), Some(NotOpened::Key(KeyError::Unwrap)));
+    }
+    for change in own {
+        assert_eq!(refused(change), Some(NotOpened::Altered));
     }
     let other = RegionRoot::from_random([9; 32]);
     assert!(unwrap_for_owner(&other, &owner("contoso"), &chain()).is_err());
+}
+
+/// P13: category and date decide which demand may reach an object, so a changed one must not open.
+#[test]
+fn p13_a_key_opens_only_for_the_category_and_date_it_was_wrapped_for() {
+    let changes: [fn(&mut Label); 5] = [
+        |l| l.category = "subscriber".into(),
+        |l| l.category = String::new(),
+        |l| l.concerns_at += 1,
+        |l| l.concerns_at = -l.concerns_at,
+        |l| l.category.push('\0'),
+    ];
+    for change in changes {
+        let mut altered = chain();
+        change(&mut altered.label);
+        let refused = unwrap_for_owner(&root(), &owner("contoso"), &altered);
+        assert!(matches!(refused, Err(NotOpened::Altered)), "{:?}", altered.label);
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use casework::{
     gate::{Breach, Memory, Remember},
     ids::{CaseId, Digest, RecordId},
+    record::label,
     rulebook::Rulebook,
     testkit::World,
 };
@@ -105,7 +106,10 @@ impl Deployment {
             let (tenant, account) = (TenantKey::from_random([1; 32]), AccountKey::from_random([2; 32]));
             let id = *object.object.0.as_bytes();
             let key = ObjectKey::from_random([u8::try_from(number).unwrap(); 32]);
-            let object_key = key.wrap(&account, place, account_name, &id, [3; 12]).unwrap();
+            let label = label(object.category, object.concerns_at);
+            let object_key = key
+                .wrap(&account, place, account_name, &id, &label, [3; 12])
+                .unwrap();
             let chain = WrappedChain {
                 account: WrappedAccount {
                     region: place.region.to_owned(),
@@ -117,6 +121,7 @@ impl Deployment {
                     account_key: account.wrap(&tenant, place, account_name, [5; 12]).unwrap(),
                 },
                 object: id,
+                label,
                 object_key,
             };
             object.key = Digest(chain.object_key.digest());

@@ -95,6 +95,32 @@ pub enum Category {
     NonPersonal,
 }
 
+impl Category {
+    /// Every category.
+    pub const ALL: [Self; 7] = [
+        Self::Subscriber,
+        Self::Identification,
+        Self::Traffic,
+        Self::Content,
+        Self::Realtime,
+        Self::Assistance,
+        Self::NonPersonal,
+    ];
+
+    /// Its name, as the demand's own format writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Subscriber => "subscriber",
+            Self::Identification => "identification",
+            Self::Traffic => "traffic",
+            Self::Content => "content",
+            Self::Realtime => "realtime",
+            Self::Assistance => "assistance",
+            Self::NonPersonal => "non_personal",
+        }
+    }
+}
+
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::{ToSpan as _, civil::Date};
 
-use super::{BrokenPromise, Hearing, InPlay, p13};
+use super::{BrokenPromise, Hearing, InPlay};
 use crate::{
     canonical::to_canonical_json,
     demand::{Category, Demand},
@@ -126,7 +126,7 @@ fn barred(in_play: &InPlay, category: Category) -> BrokenPromise {
     };
     BrokenPromise::new(
         bars.first().map_or(P5, |finding| finding.promise),
-        format!("category {} is {by}", p13::category_name(category)),
+        format!("category `{}` is {by}", category.name()),
         "leave that category out, or reject the demand",
     )
 }

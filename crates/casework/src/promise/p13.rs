@@ -31,19 +31,6 @@ impl fmt::Display for WithinScope {
     }
 }
 
-/// A category as the demand's own format writes it.
-pub fn category_name(category: Category) -> &'static str {
-    match category {
-        Category::Subscriber => "`subscriber`",
-        Category::Identification => "`identification`",
-        Category::Traffic => "`traffic`",
-        Category::Content => "`content`",
-        Category::Realtime => "`realtime`",
-        Category::Assistance => "`assistance`",
-        Category::NonPersonal => "`non_personal`",
-    }
-}
-
 /// Compares record, scope and demand.
 ///
 /// # Errors

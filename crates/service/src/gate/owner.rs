@@ -7,9 +7,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use casework::ids::{AccountId, RegionId, TenantId};
+use casework::ids::{AccountId, ObjectId, RegionId, TenantId};
 use envelope::{
-    keys::{AccountKey, ObjectKey, Place, RegionRoot, TenantKey, Wrapped, WrappedAccount, WrappedChain},
+    keys::{
+        AccountKey, Label, ObjectKey, Place, RegionRoot, TenantKey, Wrapped, WrappedAccount, WrappedChain,
+    },
     opening::{NotOpened, OwnerAccount},
     opening_reason::OwnerRequest,
 };
@@ -38,6 +40,16 @@ pub enum GateError {
     /// The request is another tenant's, or the wrapped key is not what it claims to be.
     #[error("the key does not open for this request")]
     Refused,
+    /// The object is not recorded as it was stored, so its key does not open: which demand may reach it would be decided by
+    /// what somebody wrote into the database (P13).
+    #[error(
+        "object `{object}` is not recorded as it was stored: its category, its date or its key was altered (P13)\n\
+         hint: restore its row from a backup"
+    )]
+    Altered {
+        /// The object.
+        object: ObjectId,
+    },
     /// The account's key was destroyed.
     #[error("the account's key was destroyed")]
     AccountDestroyed,
@@ -70,7 +82,7 @@ pub trait OwnerGate: Send + Sync + 'static {
         tenant_key: &Wrapped,
     ) -> Result<Wrapped, GateError>;
 
-    /// Makes an object's key, wrapped under its account's.
+    /// Makes an object's key, wrapped under its account's for what the object is recorded as.
     ///
     /// # Errors
     /// When the request is another tenant's, or the account's key does not open.
@@ -79,12 +91,14 @@ pub trait OwnerGate: Send + Sync + 'static {
         owner: &OwnerRequest,
         account: &WrappedAccount,
         object: &[u8; 16],
+        label: &Label,
     ) -> Result<(ObjectKey, Wrapped), GateError>;
 
     /// Opens an object's key.
     ///
     /// # Errors
-    /// When the request is another tenant's, or the chain does not open.
+    /// When the request is another tenant's, or the chain does not open; [`GateError::Altered`] when category or date are not
+    /// those that the object was stored with.
     async fn open_object_key(
         &self,
         owner: &OwnerRequest,
@@ -131,7 +145,8 @@ impl OwnerKeys {
         if let Some(open) = self.memory().find(chain, now)? {
             return Ok(open);
         }
-        let opened = OwnerAccount::open(self.root(&chain.region)?, owner, chain).map_err(refused)?;
+        let opened =
+            OwnerAccount::open(self.root(&chain.region)?, owner, chain).map_err(|_| GateError::Refused)?;
         let opened = Arc::new(opened);
         self.memory().keep(chain, &opened, now)?;
         Ok(opened)
@@ -176,8 +191,14 @@ impl Memory {
     }
 }
 
-fn refused(_: NotOpened) -> GateError {
-    GateError::Refused
+/// What the caller hears of a key of this object that did not open.
+fn refused(error: NotOpened, object: &[u8; 16]) -> GateError {
+    match error {
+        NotOpened::Altered => GateError::Altered {
+            object: ObjectId(uuid::Uuid::from_bytes(*object)),
+        },
+        _ => GateError::Refused,
+    }
 }
 
 /// Fresh random bytes of the operating system.
@@ -222,10 +243,12 @@ impl OwnerGate for OwnerKeys {
         owner: &OwnerRequest,
         account: &WrappedAccount,
         object: &[u8; 16],
+        label: &Label,
     ) -> Result<(ObjectKey, Wrapped), GateError> {
         let above = self.account(owner, account)?;
         let key = ObjectKey::from_random(*random()?);
-        let wrapped = above.wrap(owner, &key, object, *random()?).map_err(refused)?;
+        let wrapped = above.wrap(owner, &key, object, label, *random()?);
+        let wrapped = wrapped.map_err(|error| refused(error, object))?;
         Ok((key, wrapped))
     }
 
@@ -236,7 +259,7 @@ impl OwnerGate for OwnerKeys {
     ) -> Result<ObjectKey, GateError> {
         self.account(owner, &chain.account)?
             .unwrap(owner, chain)
-            .map_err(refused)
+            .map_err(|error| refused(error, &chain.object))
     }
 
     fn forget_account(&self, tenant: &TenantId, account: &AccountId) {

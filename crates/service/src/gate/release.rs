@@ -14,6 +14,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use casework::{
     event::Event,
+    finding::Promise,
     gate::{Admitted, Refusal, Shown, decide},
     ids::{CaseId, Digest, ObjectId},
     record::{ReleaseRecord, ReleasedObject},
@@ -21,8 +22,9 @@ use casework::{
 };
 use envelope::{
     keys::{ObjectKey, WrappedChain},
-    opening::unwrap_for_release,
+    opening::{NotOpened, unwrap_for_release},
 };
+use jiff::Timestamp;
 use store::gate_memory::MemoryError;
 use translog::{Checkpoint, Hash, entry::Salt, proof::Receipt};
 
@@ -138,8 +140,13 @@ impl EmbeddedGate {
                 .roots()
                 .get(&chain.account.region)
                 .ok_or_else(|| Refusal::invariant(2, "this gate holds no root for the region", HINT))?;
-            let key = unwrap_for_release(root, admitted.included(), chain)
-                .map_err(|error| Refusal::invariant(2, format!("object `{object}`: {error}"), HINT))?;
+            let key = unwrap_for_release(root, admitted.included(), chain).map_err(|error| {
+                let reason = format!("object `{object}`: {error}");
+                match error {
+                    NotOpened::Altered => Refusal::promise(Promise::P13, reason, HINT),
+                    _ => Refusal::invariant(2, reason, HINT),
+                }
+            })?;
             keys.push((object, key));
         }
         Ok(Opened {
@@ -172,6 +179,16 @@ fn one_to_one(record: &ReleaseRecord, keys: Vec<WrappedChain>) -> Result<Vec<Wra
                 named.object
             )));
         }
+        if !is_labelled_as(&chain, named) {
+            return Err(Refusal::promise(
+                Promise::P13,
+                format!(
+                    "object `{}` is of another category or date than the record says",
+                    named.object
+                ),
+                "draw up a new record from what is stored",
+            ));
+        }
         chains.push(chain);
     }
     match given.into_keys().next() {
@@ -188,6 +205,13 @@ fn is_the_key_of(chain: &WrappedChain, named: &ReleasedObject) -> bool {
         && chain.account.region == named.account.region.as_str()
         && chain.account.tenant == named.account.tenant.as_str()
         && chain.account.account == named.account.account.as_str()
+}
+
+/// The key is presented for the category and date that the record names: those that reviewers signed, and under which
+/// alone it will open.
+fn is_labelled_as(chain: &WrappedChain, named: &ReleasedObject) -> bool {
+    chain.label.category == named.category.name()
+        && Timestamp::from_microsecond(chain.label.concerns_at).is_ok_and(|at| at == named.concerns_at)
 }
 
 fn not_remembered(error: MemoryError) -> Refusal {

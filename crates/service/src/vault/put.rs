@@ -1,7 +1,10 @@
 //! Storing, deleting and tagging objects.
 
 use bytes::Bytes;
-use casework::ids::{AccountId, ObjectId, RegionId, TenantId};
+use casework::{
+    ids::{AccountId, ObjectId, RegionId, TenantId},
+    record::label,
+};
 use envelope::{
     chunked::SALT_BYTES,
     content::{ContentDigest, Opening},
@@ -235,7 +238,7 @@ impl Vault {
         Ok(conditions.check(there.as_ref().map(|object| object.etag.as_str()))?)
     }
 
-    /// A new object with a key of its own under its account's.
+    /// A new object with a key of its own under its account's, wrapped for where the object belongs.
     pub(super) async fn fresh(
         &self,
         who: &Principal,
@@ -251,7 +254,12 @@ impl Vault {
         let (key, wrapped) = self
             .inner
             .gate
-            .new_object_key(who.reason(), &account.chain, id.as_bytes())
+            .new_object_key(
+                who.reason(),
+                &account.chain,
+                id.as_bytes(),
+                &label(place.category, place.concerns_at),
+            )
             .await?;
         Ok(Fresh {
             object: ObjectId(id),

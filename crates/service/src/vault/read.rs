@@ -6,7 +6,7 @@ use bytes::Bytes;
 use casework::ids::ObjectId;
 use envelope::{
     chunked::{self, ChunkedError, HEADER_BYTES, Opener, SEALED_CHUNK_BYTES, Span},
-    keys::{ObjectKey, WrappedAccount},
+    keys::{ObjectKey, WrappedAccount, WrappedChain},
 };
 use futures::stream;
 use store::{
@@ -20,6 +20,7 @@ use super::{
     sealed::{self, Metadata, damaged},
     upload::PARTS_MAX,
 };
+use crate::gate::owner::GateError;
 
 /// Sealed bytes read at once.
 const READ_BYTES: usize = 16 * SEALED_CHUNK_BYTES;
@@ -130,12 +131,21 @@ impl Vault {
     /// Opens an object's key for its owner.
     pub(super) async fn open(&self, who: &Principal, row: ObjectRow) -> Result<Found> {
         let chain = row.chain.as_ref().ok_or(VaultError::AccountDestroyed)?;
-        let key = self.inner.gate.open_object_key(who.reason(), chain).await?;
+        let key = self.object_key(who, chain).await?;
         let metadata = read_metadata(&row, &chain.account, &key)?;
         Ok(Found {
             row,
             key: Arc::new(key),
             metadata,
+        })
+    }
+
+    /// The key of an object or upload, for its owner.
+    pub(super) async fn object_key(&self, who: &Principal, chain: &WrappedChain) -> Result<ObjectKey> {
+        let opened = self.inner.gate.open_object_key(who.reason(), chain).await;
+        opened.map_err(|error| match error {
+            GateError::Altered { object } => damaged(object, error),
+            other => other.into(),
         })
     }
 

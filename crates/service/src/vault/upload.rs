@@ -382,7 +382,7 @@ impl Vault {
     ) -> Result<OpenUpload> {
         let row = self.find_upload(bucket, key, upload).await?;
         let chain = row.chain.clone().ok_or(VaultError::AccountDestroyed)?;
-        let key = self.inner.gate.open_object_key(who.reason(), &chain).await?;
+        let key = self.object_key(who, &chain).await?;
         Ok(OpenUpload {
             row,
             account: chain.account,

@@ -12,8 +12,8 @@ use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     StoreError, VaultStore,
-    provision::{must_exist, wrapped},
-    row::{country, get, kind},
+    provision::must_exist,
+    row::{country, get, keys_above, kind},
     writer::Change,
 };
 
@@ -54,18 +54,8 @@ impl VaultStore {
         if get::<Option<i64>>(&row, 1)?.is_some() {
             return Err(StoreError::AccountDestroyed);
         }
-        let keys = (get::<Option<&[u8]>>(&row, 2)?, get::<Option<&[u8]>>(&row, 3)?);
-        let chain = match keys {
-            (Some(tenant_key), Some(account_key)) => Some(WrappedAccount {
-                region: region.as_str().to_owned(),
-                tenant: tenant.as_str().to_owned(),
-                account: account.as_str().to_owned(),
-                tenant_key: wrapped(tenant_key)?,
-                account_key: wrapped(account_key)?,
-            }),
-            _ => None,
-        };
-        Ok(Some((get(&row, 0)?, chain)))
+        let keys = keys_above(tenant, account, region, (get(&row, 2)?, get(&row, 3)?))?;
+        Ok(Some((get(&row, 0)?, keys)))
     }
 
     /// Records an account's wrapped key in a region, and the account itself, unless they are there. Read it back with

@@ -1,7 +1,8 @@
 //! Metadata of the vault: who may store, and what is stored where.
 //!
 //! The store is not trusted with content: what is secret in a row is sealed under the object's key, and wrapped keys open
-//! only for their own place. It is trusted to keep names, sizes and times, and to forget a wrapped key when told to.
+//! only for their own place, and an object's only for the category and time in its row. It is trusted to keep names and
+//! sizes, to show every row, and to forget a wrapped key when told to.
 
 mod account;
 mod bucket;
@@ -9,6 +10,7 @@ mod condition;
 mod list;
 mod object;
 mod provision;
+mod record;
 mod row;
 mod scope;
 mod upload;
@@ -23,8 +25,9 @@ pub use self::{
     bucket::{BucketRow, NewBucketRow},
     condition::{EtagMatch, WriteConditions},
     list::{ListEntry, ListPage, ListRequest, UploadPage},
-    object::{NewObject, NewPart, ObjectRow, PartRow, Removal, Written},
+    object::{ObjectRow, PartRow},
     provision::{AccessKeyRow, NewAccess, TenantRow},
+    record::{NewObject, NewPart, Removal, Written},
     scope::{SCOPE_PAGE, ScopedObject},
     upload::{CompleteUpload, NewUpload, UploadRow},
 };

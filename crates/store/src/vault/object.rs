@@ -1,18 +1,16 @@
-//! Objects: stored, found, removed.
+//! Objects as they are found: their rows and the pieces of their bodies.
 
-use async_trait::async_trait;
 use casework::{
     demand::Category,
     ids::{AccountId, ObjectId, RegionId, TenantId},
 };
-use envelope::keys::{Wrapped, WrappedAccount, WrappedChain};
+use envelope::keys::WrappedChain;
 use jiff::Timestamp;
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
+use sqlx::sqlite::SqliteRow;
 
 use super::{
-    EtagMatch, StoreError, VaultStore, WriteConditions,
-    row::{blob_id, bytes, category, category_name, get, object_id, signed, time, unsigned, utf8},
-    writer::Change,
+    StoreError, VaultStore,
+    row::{Owner, blob_id, bytes, category, get, object_id, time, unsigned, utf8, wrapped},
 };
 use crate::blobs::BlobId;
 
@@ -72,64 +70,6 @@ pub struct PartRow {
     pub sealed_metadata: Vec<u8>,
 }
 
-/// An object to be recorded.
-#[derive(Debug, Clone)]
-pub struct NewObject {
-    /// Its id.
-    pub id: ObjectId,
-    /// The bucket's row.
-    pub bucket: i64,
-    /// Its key.
-    pub key: String,
-    /// The account's row.
-    pub account: i64,
-    /// Where it lies.
-    pub region: RegionId,
-    /// What it is.
-    pub category: Category,
-    /// The time it concerns.
-    pub concerns_at: Timestamp,
-    /// Plaintext length in bytes.
-    pub size: u64,
-    /// Its entity tag.
-    pub etag: String,
-    /// When it was stored.
-    pub modified_at: Timestamp,
-    /// Its key, wrapped.
-    pub wrapped_key: Wrapped,
-    /// Commitment to its content.
-    pub commitment: [u8; 32],
-    /// Its metadata, sealed.
-    pub sealed_metadata: Vec<u8>,
-}
-
-/// A sealed body, or one piece of it.
-#[derive(Debug, Clone)]
-pub enum NewPart {
-    /// Small: goes into the row.
-    Inline(Vec<u8>),
-    /// In the blob store, and durable there already.
-    Blob(BlobId),
-}
-
-/// What a change leaves behind: blobs that no row names any more, to be deleted.
-#[derive(Debug, Clone, Default)]
-pub struct Written {
-    /// Those blobs.
-    pub freed: Vec<BlobId>,
-}
-
-/// A removal.
-#[derive(Debug, Clone)]
-pub struct Removal {
-    /// The bucket's row.
-    pub bucket: i64,
-    /// The key.
-    pub key: String,
-    /// What must hold.
-    pub if_match: Option<EtagMatch>,
-}
-
 macro_rules! object_sql {
     ($body:literal, $filter:literal) => {
         concat!(
@@ -147,41 +87,24 @@ macro_rules! object_sql {
 pub(super) use object_sql;
 
 pub(super) fn object_row(row: &SqliteRow) -> Result<ObjectRow, StoreError> {
-    let wrapped =
-        |bytes: &[u8]| Wrapped::from_bytes(bytes).map_err(|_| StoreError::Nonsense("a wrapped key"));
+    let owner = Owner::of(row, [3, 4, 5, 16, 17])?;
     let id = object_id(row, 1)?;
-    let tenant = TenantId::new(get::<String>(row, 3)?)?;
-    let account = AccountId::new(get::<String>(row, 4)?)?;
-    let region = RegionId::new(get::<String>(row, 5)?)?;
-    let above = (get::<Option<&[u8]>>(row, 16)?, get::<Option<&[u8]>>(row, 17)?);
-    let chain = match above {
-        (Some(tenant_key), Some(account_key)) => Some(WrappedChain {
-            account: WrappedAccount {
-                region: region.as_str().to_owned(),
-                tenant: tenant.as_str().to_owned(),
-                account: account.as_str().to_owned(),
-                tenant_key: wrapped(tenant_key)?,
-                account_key: wrapped(account_key)?,
-            },
-            object: id.0.into_bytes(),
-            object_key: wrapped(get(row, 11)?)?,
-        }),
-        _ => None,
-    };
+    let (category, concerns_at) = (category(row, 6)?, time(row, 7)?);
+    let wrapped_key = wrapped(get(row, 11)?)?;
     let upload = get::<Option<&[u8]>>(row, 15)?.map(TryInto::try_into).transpose();
     Ok(ObjectRow {
         seq: get(row, 0)?,
         id,
         key: utf8(row, 2)?,
-        tenant,
-        account,
-        region,
-        category: category(row, 6)?,
-        concerns_at: time(row, 7)?,
+        chain: owner.chain(id, category, concerns_at, wrapped_key),
+        tenant: owner.tenant,
+        account: owner.account,
+        region: owner.region,
+        category,
+        concerns_at,
         size: unsigned(row, 8)?,
         etag: get(row, 9)?,
         modified_at: time(row, 10)?,
-        chain,
         commitment: bytes(row, 12)?,
         sealed_metadata: get(row, 13)?,
         parts: unsigned(row, 14)?,
@@ -272,41 +195,6 @@ impl VaultStore {
         rows.iter().map(part_row).collect()
     }
 
-    /// Records an object in the place of any that is there. Once this returns `Ok`, it is stored; after a failure of the
-    /// database it may or may not be, so a blob must then be left to the sweep.
-    ///
-    /// # Errors
-    /// When a condition does not hold, bucket or account key are gone, or the database fails.
-    pub async fn put_object(
-        &self,
-        object: NewObject,
-        body: NewPart,
-        conditions: WriteConditions,
-    ) -> Result<Written, StoreError> {
-        let change = PutObject {
-            object,
-            body,
-            conditions,
-        };
-        self.writer.change(change).await
-    }
-
-    /// Removes an object. One that is not there counts as removed, unless a condition asks for it.
-    ///
-    /// # Errors
-    /// When a condition does not hold, or the database fails.
-    pub async fn remove_object(&self, removal: Removal) -> Result<Written, StoreError> {
-        self.writer.change(removal).await
-    }
-
-    /// Replaces an object's sealed metadata, if the object is still the one read before.
-    ///
-    /// # Errors
-    /// [`StoreError::NoSuchKey`] when it was replaced or removed meanwhile.
-    pub async fn replace_metadata(&self, object: ObjectId, sealed: Vec<u8>) -> Result<(), StoreError> {
-        self.writer.change(ReplaceMetadata { object, sealed }).await
-    }
-
     /// Those of `blobs` that no row names.
     ///
     /// # Errors
@@ -323,194 +211,5 @@ impl VaultStore {
             }
         }
         Ok(found)
-    }
-}
-
-struct PutObject {
-    object: NewObject,
-    body: NewPart,
-    conditions: WriteConditions,
-}
-
-#[async_trait]
-impl Change for PutObject {
-    type Output = Written;
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<Written, StoreError> {
-        let existing = admit(db, &self.object, &self.conditions).await?;
-        let freed = match &existing {
-            Some(existing) => remove(db, existing).await?,
-            None => Vec::new(),
-        };
-        let parts = i64::from(matches!(self.body, NewPart::Blob(_)));
-        let seq = insert(db, &self.object, parts, None).await?;
-        match &self.body {
-            NewPart::Inline(body) => {
-                sqlx::query("INSERT INTO inline (object, body) VALUES (?, ?)")
-                    .bind(seq)
-                    .bind(body.as_slice())
-                    .execute(db)
-                    .await?;
-            }
-            NewPart::Blob(blob) => {
-                sqlx::query(
-                    "INSERT INTO part (object, number, blob, size, etag, modified_at, sealed_metadata) \
-                     VALUES (?, 0, ?, ?, ?, ?, x'')",
-                )
-                .bind(self.object.id.0.as_bytes().as_slice())
-                .bind(blob.0.as_slice())
-                .bind(signed(self.object.size))
-                .bind(self.object.etag.as_str())
-                .bind(self.object.modified_at.as_microsecond())
-                .execute(db)
-                .await?;
-            }
-        }
-        Ok(Written { freed })
-    }
-}
-
-/// An object that is in the way.
-pub(super) struct Existing {
-    seq: i64,
-    id: Vec<u8>,
-    parts: i64,
-}
-
-/// Checks, before anything is written, that bucket and account key are there and the conditions hold.
-pub(super) async fn admit(
-    db: &mut SqliteConnection,
-    object: &NewObject,
-    conditions: &WriteConditions,
-) -> Result<Option<Existing>, StoreError> {
-    let row = sqlx::query(
-        "SELECT EXISTS (SELECT 1 FROM bucket WHERE seq = ?1), \
-         EXISTS (SELECT 1 FROM account_key WHERE account = ?3 AND region = ?4), o.seq, o.id, o.etag, o.parts \
-         FROM (SELECT 1) LEFT JOIN object o ON o.bucket = ?1 AND o.key = ?2",
-    )
-    .bind(object.bucket)
-    .bind(object.key.as_bytes())
-    .bind(object.account)
-    .bind(object.region.as_str())
-    .fetch_one(db)
-    .await?;
-    if !get::<bool>(&row, 0)? {
-        return Err(StoreError::NoSuchBucket);
-    }
-    if !get::<bool>(&row, 1)? {
-        return Err(StoreError::AccountDestroyed);
-    }
-    conditions.check(get(&row, 4)?)?;
-    Ok(match get::<Option<i64>>(&row, 2)? {
-        Some(seq) => Some(Existing {
-            seq,
-            id: get(&row, 3)?,
-            parts: get(&row, 5)?,
-        }),
-        None => None,
-    })
-}
-
-pub(super) async fn remove(db: &mut SqliteConnection, object: &Existing) -> Result<Vec<BlobId>, StoreError> {
-    let freed = if object.parts > 0 {
-        free_parts(db, &object.id).await?
-    } else {
-        sqlx::query("DELETE FROM inline WHERE object = ?")
-            .bind(object.seq)
-            .execute(&mut *db)
-            .await?;
-        Vec::new()
-    };
-    sqlx::query("DELETE FROM object WHERE seq = ?")
-        .bind(object.seq)
-        .execute(db)
-        .await?;
-    Ok(freed)
-}
-
-pub(super) async fn free_parts(db: &mut SqliteConnection, object: &[u8]) -> Result<Vec<BlobId>, StoreError> {
-    let rows = sqlx::query("DELETE FROM part WHERE object = ? RETURNING blob")
-        .bind(object)
-        .fetch_all(db)
-        .await?;
-    rows.iter().map(|row| blob_id(row, 0)).collect()
-}
-
-pub(super) async fn insert(
-    db: &mut SqliteConnection,
-    object: &NewObject,
-    parts: i64,
-    upload: Option<&[u8]>,
-) -> Result<i64, StoreError> {
-    let done = sqlx::query(
-        "INSERT INTO object (id, bucket, key, account, region, category, concerns_at, size, etag, modified_at, \
-         wrapped_key, commitment, sealed_metadata, parts, upload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(object.id.0.as_bytes().as_slice())
-    .bind(object.bucket)
-    .bind(object.key.as_bytes())
-    .bind(object.account)
-    .bind(object.region.as_str())
-    .bind(category_name(object.category))
-    .bind(object.concerns_at.as_microsecond())
-    .bind(signed(object.size))
-    .bind(object.etag.as_str())
-    .bind(object.modified_at.as_microsecond())
-    .bind(object.wrapped_key.as_bytes())
-    .bind(object.commitment.as_slice())
-    .bind(object.sealed_metadata.as_slice())
-    .bind(parts)
-    .bind(upload)
-    .execute(db)
-    .await?;
-    Ok(done.last_insert_rowid())
-}
-
-#[async_trait]
-impl Change for Removal {
-    type Output = Written;
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<Written, StoreError> {
-        let row = sqlx::query("SELECT seq, id, etag, parts FROM object WHERE bucket = ? AND key = ?")
-            .bind(self.bucket)
-            .bind(self.key.as_bytes())
-            .fetch_optional(&mut *db)
-            .await?;
-        let conditions = WriteConditions {
-            if_match: self.if_match.clone(),
-            if_none_match: None,
-        };
-        let Some(row) = row else {
-            conditions.check(None)?;
-            return Ok(Written::default());
-        };
-        conditions.check(Some(get(&row, 2)?))?;
-        let existing = Existing {
-            seq: get(&row, 0)?,
-            id: get(&row, 1)?,
-            parts: get(&row, 3)?,
-        };
-        Ok(Written {
-            freed: remove(db, &existing).await?,
-        })
-    }
-}
-
-struct ReplaceMetadata {
-    object: ObjectId,
-    sealed: Vec<u8>,
-}
-
-#[async_trait]
-impl Change for ReplaceMetadata {
-    type Output = ();
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
-        let done = sqlx::query("UPDATE object SET sealed_metadata = ? WHERE id = ?")
-            .bind(self.sealed.as_slice())
-            .bind(self.object.0.as_bytes().as_slice())
-            .execute(db)
-            .await?;
-        if done.rows_affected() == 0 {
-            return Err(StoreError::NoSuchKey);
-        }
-        Ok(())
     }
 }

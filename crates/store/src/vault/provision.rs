@@ -12,7 +12,7 @@ use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     StoreError, VaultStore,
-    row::{get, kind, kind_name},
+    row::{get, kind, kind_name, wrapped},
     writer::Change,
 };
 
@@ -178,10 +178,6 @@ impl VaultStore {
         };
         self.writer.change(change).await
     }
-}
-
-pub(super) fn wrapped(bytes: &[u8]) -> Result<Wrapped, StoreError> {
-    Wrapped::from_bytes(bytes).map_err(|_| StoreError::Nonsense("a wrapped key"))
 }
 
 fn tenant_row(row: &SqliteRow) -> Result<TenantRow, StoreError> {

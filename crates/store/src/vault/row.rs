@@ -3,8 +3,10 @@
 use casework::{
     demand::{Category, CountryCode},
     facts::TenantKind,
-    ids::ObjectId,
+    ids::{AccountId, ObjectId, RegionId, TenantId},
+    record::label,
 };
+use envelope::keys::{Wrapped, WrappedAccount, WrappedChain};
 use jiff::Timestamp;
 use sqlx::{Decode, Row as _, Sqlite, Type, sqlite::SqliteRow};
 
@@ -53,27 +55,79 @@ pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-const CATEGORIES: [(Category, &str); 7] = [
-    (Category::Subscriber, "subscriber"),
-    (Category::Identification, "identification"),
-    (Category::Traffic, "traffic"),
-    (Category::Content, "content"),
-    (Category::Realtime, "realtime"),
-    (Category::Assistance, "assistance"),
-    (Category::NonPersonal, "non_personal"),
-];
-
-pub(super) fn category_name(category: Category) -> &'static str {
-    CATEGORIES
-        .iter()
-        .find(|(c, _)| *c == category)
-        .map_or("content", |(_, name)| name)
-}
-
 pub(super) fn category(row: &SqliteRow, column: usize) -> Result<Category, StoreError> {
     let name: &str = get(row, column)?;
-    let found = CATEGORIES.iter().find(|(_, n)| *n == name);
-    found.map(|(c, _)| *c).ok_or(StoreError::Nonsense("a category"))
+    let found = Category::ALL.into_iter().find(|category| category.name() == name);
+    found.ok_or(StoreError::Nonsense("a category"))
+}
+
+pub(super) fn wrapped(bytes: &[u8]) -> Result<Wrapped, StoreError> {
+    Wrapped::from_bytes(bytes).map_err(|_| StoreError::Nonsense("a wrapped key"))
+}
+
+/// Where an owned row has its tenant, account, region, tenant key and account key.
+pub(super) type OwnerColumns = [usize; 5];
+
+/// Whose a row is, where it lies, and the wrapped keys above its own.
+pub(super) struct Owner {
+    pub tenant: TenantId,
+    pub account: AccountId,
+    pub region: RegionId,
+    /// `None` when the account's key was destroyed.
+    pub keys: Option<WrappedAccount>,
+}
+
+impl Owner {
+    /// Reads it from its columns.
+    pub(super) fn of(row: &SqliteRow, columns: OwnerColumns) -> Result<Self, StoreError> {
+        let [tenant, account, region, tenant_key, account_key] = columns;
+        let tenant = TenantId::new(get::<String>(row, tenant)?)?;
+        let account = AccountId::new(get::<String>(row, account)?)?;
+        let region = RegionId::new(get::<String>(row, region)?)?;
+        let above = (get(row, tenant_key)?, get(row, account_key)?);
+        Ok(Self {
+            keys: keys_above(&tenant, &account, &region, above)?,
+            tenant,
+            account,
+            region,
+        })
+    }
+
+    /// The wrapped key of an object of this owner under the keys above it. Category and time are the row's: where they
+    /// are not those that the key was wrapped for, it does not open.
+    pub(super) fn chain(
+        &self,
+        object: ObjectId,
+        category: Category,
+        concerns_at: Timestamp,
+        object_key: Wrapped,
+    ) -> Option<WrappedChain> {
+        self.keys.clone().map(|account| WrappedChain {
+            account,
+            object: object.0.into_bytes(),
+            label: label(category, concerns_at),
+            object_key,
+        })
+    }
+}
+
+/// An account's wrapped keys in a region, where both are there.
+pub(super) fn keys_above(
+    tenant: &TenantId,
+    account: &AccountId,
+    region: &RegionId,
+    above: (Option<&[u8]>, Option<&[u8]>),
+) -> Result<Option<WrappedAccount>, StoreError> {
+    let (Some(tenant_key), Some(account_key)) = above else {
+        return Ok(None);
+    };
+    Ok(Some(WrappedAccount {
+        region: region.as_str().to_owned(),
+        tenant: tenant.as_str().to_owned(),
+        account: account.as_str().to_owned(),
+        tenant_key: wrapped(tenant_key)?,
+        account_key: wrapped(account_key)?,
+    }))
 }
 
 const KINDS: [(TenantKind, &str); 3] = [

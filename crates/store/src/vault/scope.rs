@@ -12,7 +12,6 @@ use jiff::Timestamp;
 use super::{
     ObjectRow, StoreError, VaultStore,
     object::{object_row, object_sql},
-    row::category_name,
 };
 
 /// Rows read at once.
@@ -97,7 +96,7 @@ impl Cursor {
         let rows = sqlx::query(SQL)
             .bind(self.tenant.as_str())
             .bind(self.account.as_str())
-            .bind(category_name(category))
+            .bind(category.name())
             .bind(time)
             .bind(seq)
             .bind(self.until.map_or(i64::MAX, bound))

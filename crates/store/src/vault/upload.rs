@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use casework::{
     demand::Category,
-    ids::{AccountId, ObjectId, RegionId, TenantId},
+    ids::{AccountId, ObjectId, RegionId},
 };
-use envelope::keys::{Wrapped, WrappedAccount, WrappedChain};
+use envelope::keys::{Wrapped, WrappedChain};
 use jiff::Timestamp;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     NewObject, PartRow, StoreError, VaultStore, WriteConditions, Written,
-    object::{admit, free_parts, insert, remove},
-    row::{blob_id, bytes, category, category_name, get, object_id, signed, time, unsigned, utf8},
+    record::{admit, free_parts, insert, remove},
+    row::{Owner, blob_id, bytes, category, get, object_id, signed, time, unsigned, utf8, wrapped},
     writer::Change,
 };
 use crate::blobs::BlobId;
@@ -107,38 +107,20 @@ macro_rules! upload_sql {
 pub(super) use upload_sql;
 
 pub(super) fn upload_row(row: &SqliteRow) -> Result<UploadRow, StoreError> {
-    let wrapped =
-        |bytes: &[u8]| Wrapped::from_bytes(bytes).map_err(|_| StoreError::Nonsense("a wrapped key"));
+    let owner = Owner::of(row, [4, 5, 6, 13, 14])?;
     let object = object_id(row, 1)?;
-    let tenant = TenantId::new(get::<String>(row, 4)?)?;
-    let account = AccountId::new(get::<String>(row, 5)?)?;
-    let region = RegionId::new(get::<String>(row, 6)?)?;
+    let (category, concerns_at) = (category(row, 7)?, time(row, 8)?);
     let wrapped_key = wrapped(get(row, 9)?)?;
-    let above = (get::<Option<&[u8]>>(row, 13)?, get::<Option<&[u8]>>(row, 14)?);
-    let chain = match above {
-        (Some(tenant_key), Some(account_key)) => Some(WrappedChain {
-            account: WrappedAccount {
-                region: region.as_str().to_owned(),
-                tenant: tenant.as_str().to_owned(),
-                account: account.as_str().to_owned(),
-                tenant_key: wrapped(tenant_key)?,
-                account_key: wrapped(account_key)?,
-            },
-            object: object.0.into_bytes(),
-            object_key: wrapped_key.clone(),
-        }),
-        _ => None,
-    };
     Ok(UploadRow {
         id: bytes(row, 0)?,
         object,
         key: utf8(row, 2)?,
         account_seq: get(row, 3)?,
-        account,
-        region,
-        category: category(row, 7)?,
-        concerns_at: time(row, 8)?,
-        chain,
+        chain: owner.chain(object, category, concerns_at, wrapped_key.clone()),
+        account: owner.account,
+        region: owner.region,
+        category,
+        concerns_at,
         wrapped_key,
         checksum: get(row, 10)?,
         sealed_metadata: get(row, 11)?,
@@ -232,7 +214,7 @@ impl Change for NewUpload {
         .bind(self.key.as_bytes())
         .bind(self.account)
         .bind(self.region.as_str())
-        .bind(category_name(self.category))
+        .bind(self.category.name())
         .bind(self.concerns_at.as_microsecond())
         .bind(self.wrapped_key.as_bytes())
         .bind(self.checksum.as_deref())

@@ -1,5 +1,6 @@
 //! The vault as a whole, at its public calls.
 
+mod altered;
 mod at_rest;
 mod faults;
 mod isolation;

@@ -2,7 +2,10 @@ use casework::{
     demand::Window,
     record::{AccountRef, ReleasedObject},
 };
-use envelope::content::{ContentDigest, Opening, verify_commitment};
+use envelope::{
+    content::{ContentDigest, Opening, verify_commitment},
+    opening::OwnerAccount,
+};
 use sha2::Digest as _;
 
 use super::*;
@@ -105,9 +108,9 @@ async fn a_scoped_object_reads_as_committed() {
     let found = scope(&scene, &[Category::Content], None).await;
     let object = &found[0];
     let chain = scene.vault.keys(&found).await.unwrap().remove(0);
-    let key =
-        envelope::opening::unwrap_for_owner(&RegionRoot::from_random([1; 32]), scene.alice.reason(), &chain);
-    let key = key.unwrap();
+    let (root, owner) = (RegionRoot::from_random([1; 32]), scene.alice.reason());
+    let opened = OwnerAccount::open(&root, owner, &chain.account).unwrap();
+    let key = opened.unwrap(owner, &chain).unwrap();
     let described = scene.vault.describe(object, &key).await.unwrap();
     assert_eq!(described.name, "mail/ann/1");
     assert_eq!(described.content_type.as_deref(), Some("message/rfc822"));
