@@ -30,6 +30,9 @@ pub struct Header {
     pub actor: Actor,
     /// Hash of the header before; all zero for the first.
     pub prev: Digest,
+    /// Whether a disclosure package must open the body: as [`Body::is_disclosed`] says. Hashed with the rest, so that nobody
+    /// can close such an event later and say that it was of another kind.
+    pub disclosed: bool,
     /// `SHA-256("amparo/event-body/v1\n" || salt || canonical JSON of the body)`.
     pub body: Digest,
 }
@@ -344,12 +347,97 @@ pub struct Scope {
 }
 
 impl Header {
-    /// The link: `SHA-256("amparo/event/v1\n" || canonical JSON of the header)`.
+    /// The docket's kind of entry for an event.
+    pub const KIND: &'static str = "event";
+
+    /// The header of an event with this body, hidden by `salt`.
+    ///
+    /// # Errors
+    /// When the body has no JSON form.
+    pub fn over(
+        case: CaseId,
+        seq: u64,
+        at: Timestamp,
+        actor: Actor,
+        prev: Digest,
+        salt: &Digest,
+        body: &Body,
+    ) -> Result<Self, CanonicalError> {
+        Ok(Self {
+            case,
+            seq,
+            at,
+            actor,
+            prev,
+            disclosed: body.is_disclosed(),
+            body: body_commitment(salt, body)?,
+        })
+    }
+
+    /// The link: `SHA-256("amparo/event/v2\n" || canonical JSON of the header)`.
     ///
     /// # Errors
     /// When the header has no JSON form.
     pub fn hash(&self) -> Result<Digest, CanonicalError> {
-        crate::canonical::digest("amparo/event/v1", self)
+        crate::canonical::digest("amparo/event/v2", self)
+    }
+}
+
+impl Body {
+    /// Whether a disclosure package must open an event of this kind: all that bears on what was demanded, on what was left
+    /// of it, and on who entered it. The kinds that work towards one release ([`Body::Proposed`], [`Body::Approved`],
+    /// [`Body::Logged`]) are not among them: a package opens its own record's, without which it proves nothing, and another
+    /// record may name what its recipient must not learn of. Nor are counsel's reasons, gags, findings, and what is known
+    /// of a person.
+    pub fn is_disclosed(&self) -> bool {
+        match self {
+            Self::Received { .. }
+            | Self::Parsed { .. }
+            | Self::Narrowed { .. }
+            | Self::Withdrawn { .. }
+            | Self::Rejected { .. } => true,
+            Self::Unreadable { .. }
+            | Self::RequesterChecked { .. }
+            | Self::Resolved { .. }
+            | Self::Assessed { .. }
+            | Self::Redirected { .. }
+            | Self::RedirectAnswered { .. }
+            | Self::RedirectBarred { .. }
+            | Self::GagRecorded { .. }
+            | Self::GagObjected { .. }
+            | Self::GagUnopposed { .. }
+            | Self::GagDecided { .. }
+            | Self::GagEnded { .. }
+            | Self::Notified { .. }
+            | Self::NoticeBarred { .. }
+            | Self::ObjectionFiled { .. }
+            | Self::ObjectionDecided { .. }
+            | Self::GroundAnswered { .. }
+            | Self::Proposed { .. }
+            | Self::Approved { .. }
+            | Self::Logged { .. }
+            | Self::Refused { .. }
+            | Self::Released { .. }
+            | Self::Delivered { .. }
+            | Self::Closed { .. }
+            | Self::Note { .. } => false,
+        }
+    }
+
+    /// Who entered the demand by this event, recorded by `actor`: staff or counsel who took it in or typed it, and who
+    /// therefore never review it (P7).
+    pub fn entered_by<'a>(&'a self, actor: &'a Actor) -> impl Iterator<Item = &'a StaffId> {
+        let named = match self {
+            Self::Received { entered_by, .. } => entered_by.as_ref(),
+            _ => None,
+        };
+        let recorded = match (self, actor) {
+            (Self::Received { .. } | Self::Parsed { .. }, Actor::Staff(staff) | Actor::Counsel(staff)) => {
+                Some(staff)
+            }
+            _ => None,
+        };
+        named.into_iter().chain(recorded)
     }
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     demand::{Category, Window},
+    event::Scope,
     finding::RulebookRef,
     ids::{AccountId, CaseId, Digest, ObjectId, RecordId, RegionId, TenantId},
 };
@@ -109,6 +110,32 @@ pub fn label(category: Category, concerns_at: Timestamp) -> Label {
 }
 
 impl ReleaseRecord {
+    /// The docket's kind of entry for a release record.
+    pub const KIND: &'static str = "release";
+
+    /// What it covers, as demands and narrowings say it: accounts wherever they lie, categories, window.
+    pub fn scope(&self) -> Scope {
+        Scope {
+            accounts: self
+                .accounts
+                .iter()
+                .map(|a| (a.tenant.clone(), a.account.clone()))
+                .collect(),
+            categories: self.categories.clone(),
+            window: self.window,
+        }
+    }
+
+    /// Whether it names no dates although it must: all but subscriber data, which describes an account and no moment, is
+    /// released for a window of time.
+    pub fn lacks_dates(&self) -> bool {
+        self.window.is_none()
+            && self
+                .categories
+                .iter()
+                .any(|category| *category != Category::Subscriber)
+    }
+
     /// The digest that reviewers sign and the docket commits to: SHA-256 over `amparo/release/v1`, a newline, and the
     /// record's canonical JSON.
     ///

@@ -435,6 +435,38 @@ fn invariant_05_no_event_can_be_changed_moved_or_removed() {
     ));
 }
 
+/// Whether a package opens an event follows from its kind, and the header says so under its hash. A chain in which it says
+/// otherwise, for one event and all links made anew, is no chain.
+#[test]
+fn p14_a_header_says_of_its_kind_whether_a_package_opens_it() {
+    let world = world();
+    let events = raw_chain(world.case, &world.steps());
+    let disclosed: Vec<bool> = events.iter().map(|event| event.header.disclosed).collect();
+    assert!(
+        disclosed.starts_with(&[true, true, false, false]),
+        "{disclosed:?}"
+    );
+    for at in 0..events.len() {
+        let mut lying = events.clone();
+        lying[at].header.disclosed = !lying[at].header.disclosed;
+        let mut prev = casework::chain::GENESIS;
+        for event in &mut lying {
+            event.header.prev = prev;
+            prev = event.header.hash().unwrap();
+        }
+        let headers = HeaderChain::verify(lying.iter().map(|e| e.header.clone()).collect()).unwrap();
+        let opened = headers.opens(at as u64, &lying[at].salt, &lying[at].body);
+        assert!(
+            matches!(opened, Err(BrokenChain::Disclosure { .. })),
+            "{opened:?}"
+        );
+        match Chain::verify(lying) {
+            Err(BrokenChain::Disclosure { at: found }) => assert_eq!(found, at as u64),
+            other => panic!("event {at}: {other:?}"),
+        }
+    }
+}
+
 #[test]
 fn invariant_10_a_case_is_full_at_its_limit() {
     let world = world();

@@ -6,7 +6,7 @@
     reason = "a test says so by failing"
 )]
 
-use casework::demand::{self, BYTES_MAX, SUBJECTS_MAX};
+use casework::demand::{self, BYTES_MAX, Category, SUBJECTS_MAX};
 use proptest::prelude::*;
 
 const GOOD: &str = r#"{
@@ -174,6 +174,13 @@ fn a_refusal_does_not_repeat_a_person() {
         r#""alice@contoso.example""#,
     ));
     assert!(got.contains("expected") && !got.contains("alice"), "{got}");
+}
+
+#[test]
+fn a_category_is_named_as_demands_write_it() {
+    for category in Category::ALL {
+        assert_eq!(serde_json::to_value(category).unwrap(), category.name());
+    }
 }
 
 #[test]

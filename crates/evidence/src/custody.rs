@@ -1,13 +1,14 @@
 //! The chain of custody as a package discloses it: every header, so that the chain verifies link by link, and the bodies
 //! that the authority may see. Counsel's reasons, objections, notes and what the provider knows about a person stay
-//! closed; their headers commit to them all the same.
+//! closed; their headers commit to them all the same. An event that bears on what was demanded cannot be closed: its
+//! header says, under the chain's hash, that a package opens it.
 
 use std::{borrow::Cow, collections::BTreeSet};
 
 use casework::{
     chain::HeaderChain,
     demand::Demand,
-    event::{Actor, Body, Event, Header, Scope},
+    event::{Body, Event, Header, Scope},
     ids::{Digest, RecordId, StaffId},
     record::ReleaseRecord,
 };
@@ -18,7 +19,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Custody {
-    /// Always `amparo.custody/1`.
+    /// Always `amparo.custody/2`.
     pub schema: CustodySchema,
     /// From the first to the last when the package was made.
     pub events: Vec<CustodyEvent>,
@@ -27,9 +28,9 @@ pub struct Custody {
 /// The schema tag of [`Custody`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CustodySchema {
-    /// Version 1.
-    #[serde(rename = "amparo.custody/1")]
-    V1,
+    /// Version 2: headers say which bodies must be open.
+    #[serde(rename = "amparo.custody/2")]
+    V2,
 }
 
 /// One event as disclosed.
@@ -61,14 +62,13 @@ pub enum Opened {
     },
 }
 
-/// Whether an authority that receives `record` may see an event's body: what it sent itself, how the demand was read,
-/// what was narrowed, and the course of this very record.
+/// Whether an authority that receives `record` sees an event's body: what it sent itself, how the demand was read, what
+/// was narrowed ([`Body::is_disclosed`]), and the course of this very record.
 pub fn discloses(body: &Body, record: RecordId) -> bool {
     match body {
-        Body::Received { .. } | Body::Parsed { .. } | Body::Narrowed { .. } => true,
         Body::Proposed { record: proposed } => proposed.id == record,
         Body::Approved { record: of, .. } | Body::Logged { record: of, .. } => *of == record,
-        _ => false,
+        body => body.is_disclosed(),
     }
 }
 
@@ -95,7 +95,7 @@ impl Custody {
             })
             .collect();
         Self {
-            schema: CustodySchema::V1,
+            schema: CustodySchema::V2,
             events,
         }
     }
@@ -110,11 +110,11 @@ pub(crate) struct Course {
     pub(crate) received_at: Timestamp,
     /// SHA-256 of its bytes.
     pub(crate) demand_bytes: Digest,
-    /// Who entered it or read it into the system, where people did: never its reviewers.
+    /// Who entered it or typed it in, where people did ([`Body::entered_by`]): never its reviewers.
     pub(crate) entered_by: BTreeSet<StaffId>,
     /// The demand as last read before the record was drawn up.
     pub(crate) demand: Demand,
-    /// Every narrowing before the record, in order.
+    /// Every narrowing, in order.
     pub(crate) narrowed: Vec<Scope>,
     /// Approvals of the record: who, and the signature in base64.
     pub(crate) approvals: Vec<(StaffId, String)>,
@@ -122,8 +122,8 @@ pub(crate) struct Course {
     pub(crate) logged_at: Option<u64>,
 }
 
-/// Replays the disclosed chain: links, commitments, and the record's place in it. Gives the reason where it does not
-/// hold.
+/// Replays the disclosed chain: links, commitments, nothing closed that must be open, and the record's place in it. Gives
+/// the reason where it does not hold.
 pub(crate) fn course(custody: &Custody, record: &ReleaseRecord) -> Result<Course, String> {
     let headers = custody.events.iter().map(|e| e.header.clone()).collect();
     let chain = HeaderChain::verify(headers).map_err(|e| e.to_string())?;
@@ -140,6 +140,11 @@ pub(crate) fn course(custody: &Custody, record: &ReleaseRecord) -> Result<Course
             return Err("it is another case's".to_owned());
         }
         let (salt, body) = match &event.opened {
+            None if header.disclosed => {
+                return Err(format!(
+                    "event {seq} is closed, and it is one that a package must open"
+                ));
+            }
             None => continue,
             Some(Opened::Here { salt, body }) => (salt, Cow::Borrowed(body.as_ref())),
             Some(Opened::ProposesRecord { salt }) => (
@@ -150,22 +155,19 @@ pub(crate) fn course(custody: &Custody, record: &ReleaseRecord) -> Result<Course
             ),
         };
         chain.opens(seq, salt, &body).map_err(|e| e.to_string())?;
+        entered_by.extend(body.entered_by(&header.actor).cloned());
         match body.as_ref() {
-            Body::Received {
-                bytes,
-                entered_by: person,
-                ..
-            } if seq == 0 => {
-                received = Some((header.at, *bytes));
-                entered_by.extend(person.clone());
+            Body::Received { bytes, .. } if seq == 0 => received = Some((header.at, *bytes)),
+            Body::Received { .. } => return Err(format!("event {seq} receives the demand again")),
+            Body::Withdrawn { .. } => return Err(format!("the requester withdrew it (event {seq})")),
+            Body::Rejected { .. } => return Err(format!("the demand was rejected (event {seq})")),
+            Body::Parsed { .. } | Body::Narrowed { .. } if proposed => {
+                return Err(format!(
+                    "event {seq} changes what is covered after the record was drawn up, so the record lapsed"
+                ));
             }
-            Body::Parsed { demand: read } if !proposed => {
-                demand = Some((**read).clone());
-                if let Actor::Staff(person) = &header.actor {
-                    entered_by.insert(person.clone());
-                }
-            }
-            Body::Narrowed { scope, .. } if !proposed => narrowed.push(scope.clone()),
+            Body::Parsed { demand: read } => demand = Some((**read).clone()),
+            Body::Narrowed { scope, .. } => narrowed.push(scope.clone()),
             Body::Proposed { record: own } if **own == *record => {
                 if seq != record.chain_length || header.prev != record.chain_head {
                     return Err("the record stands at another place in the chain than it names".to_owned());

@@ -17,6 +17,3 @@ pub mod ustar;
 pub mod verify;
 
 mod fingerprint;
-
-/// The docket's kind of entry for a release record.
-pub const RELEASE_KIND: &str = "release";

@@ -154,7 +154,7 @@ impl<W: Write> Builder<W> {
         let record_digest = record.digest()?;
         receipt.extra = Some(
             Opening {
-                kind: crate::RELEASE_KIND.to_owned(),
+                kind: ReleaseRecord::KIND.to_owned(),
                 salt,
                 digest: record_digest.0,
             }

@@ -4,31 +4,33 @@
 //! may have, each statement with its canonical bytes, each object with the commitment that two reviewers signed, and index
 //! and manifest are made anew and compared. So every byte of an archive counts, and no changed one passes.
 
+mod authority;
+mod scope;
 mod walk;
 
 use std::io::{self, BufReader, Read};
 
 use casework::{
-    event::{Scope, approval_message},
     gate::TrustPolicy,
     ids::{CaseId, Digest, RecordId, StaffId},
-    record::{OBJECTS_MAX, ReleaseRecord, ReleasedObject},
+    record::ReleaseRecord,
 };
 use jiff::Timestamp;
 use serde::Serialize;
-use translog::{included::Opened, proof::Receipt};
+use translog::proof::Receipt;
 
 use crate::{
     check::{Check, Failure, NotProven, Point, Tally},
     custody::{self, Course, Custody},
     measure::Measure,
     name,
-    pack::detail_fault,
     statement::{
         self, CHECKPOINT, CONTENTS, CUSTODY, Contents, Derived, INDEX_CSV, INDEX_JSON, MANIFEST, RECEIPT,
         RECEIPT_MAX, RECORD, STATEMENT_MAX,
     },
 };
+use authority::{approved_by, logged, rulebook_accepted, signed_by};
+use scope::{check_record, within_demand};
 use walk::Walk;
 
 /// Evidence that a package holds in every point. Only [`verify_package`] makes one.
@@ -36,7 +38,11 @@ use walk::Walk;
 pub struct Proven {
     checks: Vec<Check>,
     facts: PackageFacts,
+    not_shown: String,
 }
+
+/// What no package shows.
+const NEVER_SHOWN: &str = "names and media types of objects are the provider's own statement";
 
 impl Proven {
     /// Every point, with the facts.
@@ -46,6 +52,10 @@ impl Proven {
     /// What the package is.
     pub fn facts(&self) -> &PackageFacts {
         &self.facts
+    }
+    /// What it does not show, in words: what its recipient takes the provider's word for.
+    pub fn not_shown(&self) -> &str {
+        &self.not_shown
     }
 }
 
@@ -115,17 +125,26 @@ pub fn verify_package(reader: impl Read, policy: &TrustPolicy) -> Result<Proven,
     };
     let checks = tally.end().map_err(NotProven::Disproved)?;
     match facts {
-        Some(facts) => Ok(Proven { checks, facts }),
+        Some((facts, looked_up)) => Ok(Proven {
+            checks,
+            facts,
+            not_shown: [Some(NEVER_SHOWN.to_owned()), looked_up]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join("; "),
+        }),
         // Every point was proven, so the facts are known; this arm is for the compiler.
         None => Err(NotProven::Unread(io::ErrorKind::Other.into())),
     }
 }
 
+/// The facts, and which accounts are the demand's by look-up alone; `None` where a failure was noted on the way.
 fn walk_through<R: Read>(
     walk: &mut Walk<R>,
     policy: &TrustPolicy,
     tally: &mut Tally,
-) -> Result<Option<PackageFacts>, Stop> {
+) -> Result<Option<(PackageFacts, Option<String>)>, Stop> {
     let mut statements = Vec::new();
     let mut keep = |path: &str, bytes: &[u8]| statements.push((path.to_owned(), Measure::of(bytes)));
 
@@ -174,15 +193,20 @@ fn walk_through<R: Read>(
     });
     let said = course.as_ref().map(describe_course).map_err(Clone::clone);
     note(tally, Point::Custody, CUSTODY, &said);
-    let reviewers = course.as_ref().ok().map(|course| {
-        note(tally, Point::Scope, RECORD, &within_demand(&record, course));
+    let judged = course.as_ref().ok().map(|course| {
+        let within = within_demand(&record, course);
+        let said = within.as_ref().map(|w| w.said.clone()).map_err(Clone::clone);
+        note(tally, Point::Scope, RECORD, &said);
         let approved = approved_by(&record_digest, course, policy);
         let said = approved
             .as_ref()
             .map(|people| signed_by(people))
             .map_err(Clone::clone);
         note(tally, Point::Approved, CUSTODY, &said);
-        approved.unwrap_or_default()
+        (
+            approved.unwrap_or_default(),
+            within.ok().and_then(|w| w.looked_up),
+        )
     });
     note(
         tally,
@@ -239,10 +263,10 @@ fn walk_through<R: Read>(
             record.objects.len()
         ),
     );
-    let (Ok(logged), Some(reviewers)) = (logged, reviewers) else {
+    let (Ok(logged), Some((reviewers, looked_up))) = (logged, judged) else {
         return Ok(None);
     };
-    Ok(Some(PackageFacts {
+    let facts = PackageFacts {
         case: record.case,
         reference: course.demand.reference,
         demand: course.demand_bytes,
@@ -257,7 +281,8 @@ fn walk_through<R: Read>(
         witnessed_at: logged.witnessed_at,
         objects: record.objects.len(),
         bytes,
-    }))
+    };
+    Ok(Some((facts, looked_up)))
 }
 
 fn note(tally: &mut Tally, point: Point, path: &str, result: &Result<String, String>) {
@@ -280,231 +305,11 @@ fn canonical<T: Serialize + serde::de::DeserializeOwned>(path: &str, bytes: &[u8
     statement::read(bytes).map_err(|e| wrong(Point::Form, path, e.to_string()))
 }
 
-/// The record by itself, and whether the particulars fit it.
-fn check_record(record: &ReleaseRecord, contents: &Contents) -> Result<String, String> {
-    let objects = &record.objects;
-    if objects.is_empty() || objects.len() > OBJECTS_MAX {
-        return Err(format!(
-            "it names {} objects; 1 to {OBJECTS_MAX} are allowed",
-            objects.len()
-        ));
-    }
-    if !objects.is_sorted_by(|a, b| a.object < b.object) {
-        return Err("its objects are not in ascending order, each once".to_owned());
-    }
-    for object in objects {
-        outside(record, object).map_or(Ok(()), |reason| Err(format!("object {} {reason}", object.object)))?;
-    }
-    if contents.objects.len() != objects.len() {
-        return Err(format!(
-            "{CONTENTS} describes {} objects, not {}",
-            contents.objects.len(),
-            objects.len()
-        ));
-    }
-    for (object, detail) in objects.iter().zip(&contents.objects) {
-        detail_fault(object.object, object.size, detail).map_or(Ok(()), |reason| {
-            Err(format!("particulars of object {}: {reason}", object.object))
-        })?;
-    }
-    let window = record.window.map_or_else(
-        || "no window of time".to_owned(),
-        |w| format!("{} up to {}", w.from, w.until),
-    );
-    let accounts: Vec<&str> = record
-        .accounts
-        .iter()
-        .map(|a| a.account.as_str())
-        .take(5)
-        .collect();
-    let more = record.accounts.len().saturating_sub(accounts.len());
-    let more = if more == 0 {
-        String::new()
-    } else {
-        format!(" and {more} more")
-    };
-    Ok(format!(
-        "{} objects, all of {}{more}, {window}",
-        objects.len(),
-        accounts.join(", ")
-    ))
-}
-
-fn outside(record: &ReleaseRecord, object: &ReleasedObject) -> Option<&'static str> {
-    if !record.accounts.contains(&object.account) {
-        Some("is of an account or region that the record does not name")
-    } else if !record.categories.contains(&object.category) {
-        Some("is of a category that the record does not name")
-    } else if record
-        .window
-        .is_some_and(|window| !window.contains(object.concerns_at))
-    {
-        Some("lies outside the record's window of time")
-    } else {
-        None
-    }
-}
-
 fn describe_course(course: &Course) -> String {
     format!(
         "{} events since the demand arrived on {}, each linked to the one before",
         course.length, course.received_at
     )
-}
-
-/// Record within demand, and within every narrowing.
-fn within_demand(record: &ReleaseRecord, course: &Course) -> Result<String, String> {
-    let claimed = Scope {
-        accounts: record
-            .accounts
-            .iter()
-            .map(|a| (a.tenant.clone(), a.account.clone()))
-            .collect(),
-        categories: record.categories.clone(),
-        window: record.window,
-    };
-    let demand = &course.demand;
-    let sweeping = demand
-        .subjects
-        .iter()
-        .any(|s| matches!(s, casework::demand::Subject::Selector { .. }));
-    let named = demand
-        .subjects
-        .iter()
-        .filter(|s| !matches!(s, casework::demand::Subject::Selector { .. }))
-        .count();
-    if named == 0 || (sweeping && course.narrowed.is_empty()) {
-        return Err("the demand does not name whom it is about".to_owned());
-    }
-    // A subject is one account, which may lie in several regions.
-    let mut accounts: Vec<_> = claimed.accounts.iter().collect();
-    accounts.sort();
-    accounts.dedup();
-    if accounts.len() > named {
-        return Err(format!(
-            "the record names {} accounts, the demand {named} subjects",
-            accounts.len()
-        ));
-    }
-    let asked = Scope {
-        accounts: claimed.accounts.clone(),
-        categories: demand.categories.clone(),
-        window: demand.window,
-    };
-    claimed.within(&asked).map_err(|e| e.to_string())?;
-    for scope in &course.narrowed {
-        claimed.within(scope).map_err(|e| e.to_string())?;
-    }
-    let narrowed = match course.narrowed.len() {
-        0 => "never narrowed".to_owned(),
-        n => format!("narrowed {n} times, and within what was left"),
-    };
-    Ok(format!(
-        "accounts, categories and window lie within the demand; {narrowed}"
-    ))
-}
-
-/// The reviewers whose signatures count.
-fn approved_by(record: &Digest, course: &Course, policy: &TrustPolicy) -> Result<Vec<StaffId>, String> {
-    let message = approval_message(record);
-    let reviewers = policy.reviewers();
-    let mut people: Vec<StaffId> = Vec::new();
-    for (reviewer, signature) in &course.approvals {
-        let key = reviewers.keys.get(reviewer);
-        let counted = people
-            .iter()
-            .any(|p| p == reviewer || reviewers.keys.get(p) == key);
-        if !reviewers.reviewer_signed(reviewer, &message, signature) {
-            return Err(format!(
-                "the signature of `{reviewer}` is not a known reviewer's over this record"
-            ));
-        }
-        if course.entered_by.contains(reviewer) {
-            return Err(format!(
-                "`{reviewer}` entered the demand and signed its release too"
-            ));
-        }
-        if !counted {
-            people.push(reviewer.clone());
-        }
-    }
-    if people.len() < 2 {
-        return Err(format!("two different reviewers must sign; {} did", people.len()));
-    }
-    Ok(people)
-}
-
-fn signed_by(people: &[StaffId]) -> String {
-    let names: Vec<String> = people.iter().map(|p| format!("`{p}`")).collect();
-    format!(
-        "signed by {}, none of whom entered the demand",
-        names.join(" and ")
-    )
-}
-
-fn rulebook_accepted(record: &ReleaseRecord, policy: &TrustPolicy) -> Result<String, String> {
-    let rulebook = &record.rulebook;
-    if policy.rulebooks().contains(&rulebook.digest) {
-        Ok(format!(
-            "rulebook {}, law as of {}",
-            rulebook.digest, rulebook.as_of
-        ))
-    } else {
-        Err(format!(
-            "rulebook {} is not one that the policy accepts",
-            rulebook.digest
-        ))
-    }
-}
-
-struct Logged {
-    origin: String,
-    witnesses: Vec<String>,
-    witnessed_at: Option<Timestamp>,
-    said: String,
-}
-
-fn logged(
-    record: &ReleaseRecord,
-    digest: &Digest,
-    receipt: &Receipt,
-    policy: &TrustPolicy,
-) -> Result<Logged, String> {
-    let opened = Opened::verify(receipt, policy.docket()).map_err(|e| e.to_string())?;
-    if opened.opening().kind != crate::RELEASE_KIND || opened.opening().digest != digest.0 {
-        return Err("the receipt is for another entry than this record".to_owned());
-    }
-    let witnessed = opened.witnessed();
-    let seconds = i64::try_from(witnessed.witnessed_at()).map_err(|e| e.to_string())?;
-    let witnessed_at =
-        Some(Timestamp::from_second(seconds).map_err(|e| e.to_string())?).filter(|_| seconds > 0);
-    if witnessed_at.is_some_and(|at| at > record.expires_at) {
-        return Err(format!(
-            "the record expired on {}, before witnesses saw it logged",
-            record.expires_at
-        ));
-    }
-    let origin = witnessed.checkpoint().origin.clone();
-    let witnesses: Vec<String> = witnessed
-        .cosigners()
-        .iter()
-        .map(|(name, _)| name.clone())
-        .collect();
-    let seen = match &witnessed_at {
-        Some(at) => format!("witnessed by {} on {at}", witnesses.join(", ")),
-        None => "the policy asks for no witness".to_owned(),
-    };
-    let size = witnessed.checkpoint().size;
-    let said = format!(
-        "entry {} of `{origin}`, under its checkpoint of size {size}; {seen}",
-        opened.index()
-    );
-    Ok(Logged {
-        origin,
-        witnesses,
-        witnessed_at,
-        said,
-    })
 }
 
 /// Reads every object, in the record's order. Content that does not fit is noted and the walk goes on; anything that

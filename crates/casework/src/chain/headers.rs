@@ -38,13 +38,13 @@ impl HeaderChain {
     /// Checks that `body` is what the event of that number committed to, and returns its header.
     ///
     /// # Errors
-    /// [`BrokenChain::Commitment`] where it is not, or there is no such event.
+    /// [`BrokenChain::Commitment`] where it is not, or there is no such event; [`BrokenChain::Disclosure`] where its kind is
+    /// not what the header says.
     pub fn opens(&self, seq: u64, salt: &Digest, body: &Body) -> Result<&Header, BrokenChain> {
         let header = usize::try_from(seq).ok().and_then(|at| self.headers.get(at));
-        match header {
-            Some(header) if header.body == body_commitment(salt, body)? => Ok(header),
-            _ => Err(BrokenChain::Commitment { at: seq }),
-        }
+        let header = header.ok_or(BrokenChain::Commitment { at: seq })?;
+        fits(header, seq, salt, body)?;
+        Ok(header)
     }
 
     /// The headers, first to last.
@@ -66,6 +66,17 @@ impl HeaderChain {
     pub fn length(&self) -> u64 {
         self.headers.len() as u64
     }
+}
+
+/// Checks that a header commits to this body, and says rightly whether a package opens it.
+pub(super) fn fits(header: &Header, at: u64, salt: &Digest, body: &Body) -> Result<(), BrokenChain> {
+    if header.body != body_commitment(salt, body)? {
+        return Err(BrokenChain::Commitment { at });
+    }
+    if header.disclosed != body.is_disclosed() {
+        return Err(BrokenChain::Disclosure { at });
+    }
+    Ok(())
 }
 
 /// The links, followed header by header.

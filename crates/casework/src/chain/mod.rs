@@ -9,7 +9,7 @@ pub use headers::HeaderChain;
 use crate::{
     canonical::CanonicalError,
     case::{Case, NotNow},
-    event::{Actor, Body, Event, Header, body_commitment},
+    event::{Actor, Body, Event, Header},
     ids::{CaseId, Digest},
 };
 
@@ -61,6 +61,12 @@ pub enum BrokenChain {
     /// The body is not the one committed to.
     #[error("the content of event {at} is not what its header commits to")]
     Commitment {
+        /// Its place.
+        at: u64,
+    },
+    /// The header says of the body that a package opens it, and its kind says otherwise, or the reverse.
+    #[error("event {at} is marked wrongly: its kind decides whether a disclosure package opens it")]
+    Disclosure {
         /// Its place.
         at: u64,
     },
@@ -121,9 +127,7 @@ impl Chain {
         for event in &events {
             let at = links.length();
             let hash = links.follow(&event.header)?;
-            if body_commitment(&event.salt, &event.body)? != event.header.body {
-                return Err(BrokenChain::Commitment { at });
-            }
+            headers::fits(&event.header, at, &event.salt, &event.body)?;
             let next = match case {
                 None => Case::open(event, hash),
                 Some(case) => case.step(event, hash),
@@ -145,14 +149,7 @@ impl Chain {
         salt: Digest,
         body: Body,
     ) -> Result<Self, Refused> {
-        let header = Header {
-            case,
-            seq: 0,
-            at,
-            actor,
-            prev: GENESIS,
-            body: body_commitment(&salt, &body)?,
-        };
+        let header = Header::over(case, 0, at, actor, GENESIS, &salt, &body)?;
         let hash = header.hash()?;
         let event = Event { header, salt, body };
         let case = Case::open(&event, hash)?;
@@ -179,14 +176,6 @@ impl Chain {
         Ok(event)
     }
 
-    /// What [`Chain::append`] would append, without appending it: for storing first.
-    ///
-    /// # Errors
-    /// As [`Chain::append`].
-    pub fn prepare(&self, at: Timestamp, actor: Actor, salt: Digest, body: Body) -> Result<Event, Refused> {
-        self.next(at, actor, salt, body).map(|(event, _)| event)
-    }
-
     fn next(&self, at: Timestamp, actor: Actor, salt: Digest, body: Body) -> Result<(Event, Case), Refused> {
         if self.events.len() >= EVENTS_MAX {
             return Err(Refused::Full);
@@ -196,14 +185,8 @@ impl Chain {
             return Err(Refused::Time { at, last });
         }
         self.case.may(at, &actor, &body)?;
-        let header = Header {
-            case: self.case_id(),
-            seq: self.length(),
-            at,
-            actor,
-            prev: self.head(),
-            body: body_commitment(&salt, &body)?,
-        };
+        let (case, seq, prev) = (self.case_id(), self.length(), self.head());
+        let header = Header::over(case, seq, at, actor, prev, &salt, &body)?;
         let hash = header.hash()?;
         let event = Event { header, salt, body };
         let case = self.case.clone().step(&event, hash)?;

@@ -24,10 +24,6 @@ impl Release {
     pub fn record(&self) -> &ReleaseRecord {
         &self.record
     }
-    /// Gives the record back.
-    pub fn into_record(self) -> ReleaseRecord {
-        self.record
-    }
 }
 
 impl NamesKeys for Release {
@@ -49,7 +45,7 @@ impl NamesKeys for ReleaseRecord {
     }
 }
 impl Committed for ReleaseRecord {
-    const KIND: &'static str = "release";
+    const KIND: &'static str = ReleaseRecord::KIND;
     fn digest(&self) -> Result<[u8; 32], Uncommittable> {
         ReleaseRecord::digest(self)
             .map(|digest| digest.0)
@@ -59,7 +55,7 @@ impl Committed for ReleaseRecord {
 
 /// A case's event in the docket: its header's hash, so that content never leaves the case.
 impl Committed for Header {
-    const KIND: &'static str = "event";
+    const KIND: &'static str = Header::KIND;
     fn digest(&self) -> Result<[u8; 32], Uncommittable> {
         self.hash()
             .map(|digest| digest.0)

@@ -9,7 +9,6 @@ use std::fmt;
 
 use super::{BrokenPromise, Hearing};
 use crate::{
-    demand::Category,
     event::Scope,
     finding::Promise::P13,
     record::{OBJECTS_MAX, ReleaseRecord, ReleasedObject},
@@ -38,15 +37,7 @@ impl fmt::Display for WithinScope {
 pub fn within_scope(hearing: &Hearing<'_>) -> Result<WithinScope, BrokenPromise> {
     let record = hearing.record;
     in_order(record)?;
-    let claimed = Scope {
-        accounts: record
-            .accounts
-            .iter()
-            .map(|a| (a.tenant.clone(), a.account.clone()))
-            .collect(),
-        categories: record.categories.clone(),
-        window: record.window,
-    };
+    let claimed = record.scope();
     const HINT: &str = "draw up a new record within the scope";
     let outside =
         |why: crate::case::ScopeError| BrokenPromise::new(P13, format!("in the record, {why}"), HINT);
@@ -54,12 +45,7 @@ pub fn within_scope(hearing: &Hearing<'_>) -> Result<WithinScope, BrokenPromise>
     if let (Some(demand), Some(facts)) = (hearing.file.demand(), hearing.file.facts()) {
         claimed.within(&Scope::of(demand, facts)).map_err(outside)?;
     }
-    if record.window.is_none()
-        && record
-            .categories
-            .iter()
-            .any(|category| *category != Category::Subscriber)
-    {
+    if record.lacks_dates() {
         let reason = "the record names no dates, and not all it releases is subscriber data";
         return Err(BrokenPromise::new(
             P13,

@@ -12,10 +12,7 @@ use crate::{
     case::Case,
     chain::{Chain, GENESIS},
     demand::{Category, CountryCode, Demand, Gag, NoticeTo, Window},
-    event::{
-        Actor, Body, Channel, Event, Header, RedirectOutcome, approval_message, body_commitment,
-        signed_reason,
-    },
+    event::{Actor, Body, Channel, Event, Header, RedirectOutcome, approval_message, signed_reason},
     facts::{AccountFacts, Facts, RequesterCheck, Resolution, TenantKind},
     finding::{DutyKind, Effect},
     gate::{Shown, TrustPolicy},
@@ -378,14 +375,8 @@ pub fn raw_chain(case: CaseId, steps: &[Step]) -> Vec<Event> {
     let mut events = Vec::new();
     for (seq, step) in steps.iter().enumerate() {
         let salt = Digest::of(&[&seq.to_be_bytes()]);
-        let header = Header {
-            case,
-            seq: seq as u64,
-            at: time,
-            actor: step.actor.clone(),
-            prev,
-            body: body_commitment(&salt, &step.body).unwrap(),
-        };
+        let actor = step.actor.clone();
+        let header = Header::over(case, seq as u64, time, actor, prev, &salt, &step.body).unwrap();
         prev = header.hash().unwrap();
         time += SignedDuration::from_mins(1);
         events.push(Event {

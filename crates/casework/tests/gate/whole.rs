@@ -54,6 +54,11 @@ fn p14_the_chain_is_whole_and_leads_to_this_record() {
         dropped.events.remove(at);
         refused(ask(&world, dropped), p14, "");
     }
+    // Marked as an event that a package may leave closed, or the reverse.
+    let mut marked = shown.clone();
+    let last = marked.events.len() - 1;
+    marked.events[last].header.disclosed = true;
+    refused(ask(&world, marked), p14, "marked wrongly");
     // Another record than the one proposed.
     let mut other = shown.clone();
     other.record.recipient.name = "somebody else".into();
@@ -308,4 +313,13 @@ fn objects_are_named_by_their_keys() {
     assert!(release.names(&world.objects[0].key.0) && release.record().names(&world.objects[1].key.0));
     assert!(!release.names(&[0; 32]) && !release.record().names(&[0; 32]));
     assert_ne!(ObjectId(uuid::Uuid::nil()), world.objects[0].object);
+}
+
+/// The key hierarchy knows a release record by its kind alone, for it stands below the record.
+#[test]
+fn invariant_02_the_key_hierarchy_and_the_record_agree_on_its_kind() {
+    assert_eq!(
+        envelope::opening::RELEASE_KIND,
+        casework::record::ReleaseRecord::KIND
+    );
 }

@@ -29,9 +29,6 @@ use crate::voice::{BAD, DIM, Format, GOOD, STRONG, WARN, data, say};
 /// Largest policy or identity file that is read, in bytes.
 const SMALL_FILE_MAX: u64 = 1 << 20;
 
-/// What a proven package does not show.
-const NOT_SHOWN: &str = "names and media types of objects are the provider's own statement";
-
 const EXIT_CODES: &str = "Exit codes:
   0  proven
   1  disproved: the output says what fails
@@ -156,7 +153,7 @@ struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     facts: Option<Facts>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    not_shown: Option<&'static str>,
+    not_shown: Option<String>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -265,7 +262,7 @@ impl Answer {
             Verdict::Unchecked => ("could not check", BAD),
         };
         data!("{style}{word}{style:#}: {STRONG}{}{STRONG:#}", self.summary);
-        if let Some(note) = self.not_shown {
+        if let Some(note) = &self.not_shown {
             say!("{WARN}not shown{WARN:#}: {note}");
         }
     }
@@ -312,7 +309,7 @@ fn package(args: &PackageArgs) -> anyhow::Result<Answer> {
             let mut answer = Answer::new("package", Verdict::Proven, summary);
             answer.checks = proven.checks().to_vec();
             answer.facts = Some(Facts::Package(Box::new(facts)));
-            answer.not_shown = Some(NOT_SHOWN);
+            answer.not_shown = Some(proven.not_shown().to_owned());
             answer
         }
         Err(NotProven::Disproved(disproved)) => {

@@ -4,19 +4,15 @@ use casework::{
     case::{Case, Step},
     chain::Chain,
     demand::NoticeTo,
-    event::{Actor, Body, Event},
+    event::{Actor, Body, Event, Header},
     finding::ClockKind,
     ids::{CaseId, Digest, RecordId},
+    record::ReleaseRecord,
 };
 use jiff::Timestamp;
 use store::cases::{CaseStoreError, Connection, NewLetter, PackageRow, Progress, StoredEvent};
 
 use super::{APPEND_ATTEMPTS_MAX, Desk, DeskError, Result, letters::Letter};
-
-/// What the docket calls an event's header.
-pub(super) const EVENT_KIND: &str = "event";
-/// What the docket calls a release record.
-pub(crate) const RELEASE_KIND: &str = "release";
 
 /// One step as planned: a value, executed with nothing left to decide.
 pub(super) struct Plan {
@@ -138,7 +134,7 @@ impl Desk {
         let entry = self
             .parts
             .docket
-            .enqueue(tx, EVENT_KIND, event.header.hash()?)
+            .enqueue(tx, Header::KIND, event.header.hash()?)
             .await?;
         let progress = progress(chain, event.header.at);
         self.parts
@@ -150,7 +146,11 @@ impl Desk {
             Also::Nothing => {}
             Also::LogRecord { record, digest } => {
                 if self.parts.cases.release(tx, *record).await?.is_none() {
-                    let entry = self.parts.docket.enqueue(tx, RELEASE_KIND, *digest).await?;
+                    let entry = self
+                        .parts
+                        .docket
+                        .enqueue(tx, ReleaseRecord::KIND, *digest)
+                        .await?;
                     self.parts.cases.log_release(tx, *record, case, entry).await?;
                 }
             }

@@ -3,7 +3,7 @@
 use casework::{
     chain::Chain,
     demand,
-    event::{Actor, Body, Channel},
+    event::{Actor, Body, Channel, Header},
     ids::{CaseId, Digest, StaffId},
 };
 use envelope::case_file::CaseKey;
@@ -11,7 +11,7 @@ use store::cases::{Admission, CaseStoreError, NewCase};
 
 use super::{
     DEMAND_BYTES_MAX, Desk, DeskError, Result,
-    course::{EVENT_KIND, Plan, is_unread, progress},
+    course::{Plan, is_unread, progress},
     faults::{Step, When},
 };
 
@@ -95,7 +95,7 @@ impl Desk {
         let entry = self
             .parts
             .docket
-            .enqueue(&mut tx, EVENT_KIND, first.header.hash()?)
+            .enqueue(&mut tx, Header::KIND, first.header.hash()?)
             .await?;
         let new = NewCase {
             key: CaseKey::from_random(self.random()?),

@@ -34,7 +34,6 @@ use casework::{
 use jiff::{SignedDuration, Timestamp};
 use store::cases::{CaseStore, NONCE_BYTES, Nonce};
 
-pub(crate) use course::RELEASE_KIND;
 pub use error::DeskError;
 pub use intake::Intake;
 pub use releasing::PackageRef;

@@ -20,7 +20,7 @@ use store::cases::{CaseStoreError, PackageRow, ReleaseRow};
 
 use super::{
     DOCKET_PATIENCE, Desk, DeskError, Result,
-    course::{Also, Plan, RELEASE_KIND},
+    course::{Also, Plan},
     faults::{Step, When},
     ports::{GateAnswer, GateRequest, Issued},
     proposing::no_record,
@@ -158,7 +158,7 @@ impl Desk {
                 let entry = self
                     .parts
                     .docket
-                    .enqueue(&mut tx, RELEASE_KIND, drawn.record.digest()?)
+                    .enqueue(&mut tx, ReleaseRecord::KIND, drawn.record.digest()?)
                     .await?;
                 self.parts.cases.log_release(&mut tx, record, case, entry).await?;
                 tx.commit().await.map_err(CaseStoreError::from)?;

@@ -51,7 +51,7 @@ impl Docket {
         let inner = &self.inner;
         let waiting = inner
             .store
-            .next_waiting(crate::app::RELEASE_KIND, inner.config.batch)
+            .next_waiting(casework::record::ReleaseRecord::KIND, inner.config.batch)
             .await?;
         let (entries, places) = mix(start, inner.config.batch, &waiting)?;
         inner.store.stage(&Batch { start, entries }, &places).await?;

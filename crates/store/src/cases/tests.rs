@@ -1,5 +1,5 @@
 use casework::{
-    event::{Actor, Body, Channel, Event, Header, body_commitment},
+    event::{Actor, Body, Channel, Event, Header},
     ids::StaffId,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
@@ -40,14 +40,16 @@ fn at(second: i64) -> Timestamp {
 fn event(case: CaseId, seq: u64, prev: Digest, body: Body) -> Event {
     let salt = Digest([seq as u8; 32]);
     Event {
-        header: Header {
+        header: Header::over(
             case,
             seq,
-            at: at(seq as i64),
-            actor: Actor::Staff(StaffId::new("ines").unwrap()),
+            at(seq as i64),
+            Actor::Staff(StaffId::new("ines").unwrap()),
             prev,
-            body: body_commitment(&salt, &body).unwrap(),
-        },
+            &salt,
+            &body,
+        )
+        .unwrap(),
         salt,
         body,
     }

@@ -8,7 +8,7 @@ use super::{Approval, CaseFile, Drawn, GagEntry, GroundCourse, Judged, Notice, R
 use crate::{
     case::NotNow,
     demand::Gag,
-    event::{Actor, Body, Event, Scope},
+    event::{Body, Event, Scope},
     facts::{Facts, RequesterCheck, Resolution},
     finding::{Assessment, Effect, Promise},
     ids::{Digest, RecordId, RuleId, TenantId},
@@ -16,18 +16,18 @@ use crate::{
 
 impl CaseFile {
     pub(in crate::case) fn open(event: &Event, hash: Digest) -> Result<Self, NotNow> {
-        let Body::Received { entered_by, .. } = &event.body else {
+        let Body::Received { .. } = &event.body else {
             return Err(NotNow {
                 promise: Promise::P14,
                 reason: "a case begins with the demand's receipt".to_owned(),
                 hint: "record the bytes received first",
             });
         };
-        let mut file = Self {
+        Ok(Self {
             case: event.header.case,
             head: hash,
             length: 1,
-            entered_by: entered_by.iter().cloned().collect(),
+            entered_by: event.body.entered_by(&event.header.actor).cloned().collect(),
             demand: None,
             facts: None,
             requester: RequesterCheck::Unchecked,
@@ -44,15 +44,7 @@ impl CaseFile {
             drawn: Vec::new(),
             pending: None,
             ended: false,
-        };
-        file.entered(&event.header.actor);
-        Ok(file)
-    }
-
-    fn entered(&mut self, actor: &Actor) {
-        if let Actor::Staff(staff) | Actor::Counsel(staff) = actor {
-            self.entered_by.insert(staff.clone());
-        }
+        })
     }
 
     pub(in crate::case) fn lapse(&mut self) {
@@ -71,7 +63,8 @@ impl CaseFile {
         self.length = self.length.saturating_add(1);
         match &event.body {
             Body::Parsed { demand } => {
-                self.entered(&event.header.actor);
+                self.entered_by
+                    .extend(event.body.entered_by(&event.header.actor).cloned());
                 self.begin_anew();
                 if let Some(gag) = &demand.gag {
                     self.enter_gag(seq, gag);

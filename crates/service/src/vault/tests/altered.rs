@@ -180,7 +180,9 @@ async fn p13_the_gate_opens_no_object_that_was_dated_into_the_warrants_window() 
     let put = async |key: &str, at: &str| {
         let mut options = PutOptions::default();
         options.placement.concerns_at = Some(at.parse().unwrap());
-        let stored = vault.put(who, "american", key, options, pieces(b"letter", 9)).await;
+        let stored = vault
+            .put(who, "american", key, options, pieces(b"letter", 9))
+            .await;
         stored.unwrap().object
     };
     let within = put("a", "2026-03-05T10:00:00Z").await;
