@@ -10,9 +10,6 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 /// Bytes of a nonce for AES-256-GCM. Draw each at random: one case key seals far fewer than 2^32 parts.
 pub const NONCE_BYTES: usize = 12;
 
-/// Bytes that sealing adds: the nonce before, the tag after.
-pub const OVERHEAD_BYTES: usize = NONCE_BYTES + 16;
-
 /// Why a part of a case file could not be sealed or opened. Says nothing about content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CaseFileError {
@@ -183,8 +180,49 @@ fn open(key: &[u8; 32], data: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test may"
+)]
 mod tests {
     use super::*;
+
+    /// Every vector of the size that is used here seals to the known bytes, and opens exactly where it is valid.
+    #[test]
+    fn sealing_is_wycheproofs_aes_256_gcm() {
+        let root = std::env::var("AMPARO_TESTDATA")
+            .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data").to_owned());
+        let Ok(file) = std::fs::read(format!("{root}/vectors/wycheproof/aes_gcm_test.json")) else {
+            eprintln!("skipped: no test data");
+            return;
+        };
+        let file: serde_json::Value = serde_json::from_slice(&file).unwrap();
+        let (mut valid, mut invalid) = (0, 0);
+        for group in file["testGroups"].as_array().unwrap() {
+            if group["keySize"] != 256 || group["ivSize"] != 96 || group["tagSize"] != 128 {
+                continue;
+            }
+            for test in group["tests"].as_array().unwrap() {
+                let bytes = |field: &str| hex::decode(test[field].as_str().unwrap()).unwrap();
+                let (key, data): ([u8; 32], _) = (bytes("key").try_into().unwrap(), bytes("aad"));
+                let nonce: [u8; NONCE_BYTES] = bytes("iv").try_into().unwrap();
+                let sealed = [nonce.to_vec(), bytes("ct"), bytes("tag")].concat();
+                let opened = open(&key, &data, &sealed);
+                if test["result"] == "valid" {
+                    assert_eq!(opened.unwrap().as_slice(), bytes("msg"), "{}", test["tcId"]);
+                    assert_eq!(seal(&key, &data, nonce, &bytes("msg")).unwrap(), sealed);
+                    valid += 1;
+                } else {
+                    assert_eq!(opened, Err(CaseFileError::Open), "{}", test["tcId"]);
+                    invalid += 1;
+                }
+            }
+        }
+        assert_eq!((valid, invalid), (39, 27));
+    }
 
     const CASE: [u8; 16] = [1; 16];
 
@@ -192,7 +230,7 @@ mod tests {
     fn a_part_opens_only_in_its_place() {
         let key = CaseKey::from_random([7; 32]);
         let sealed = key.seal(&CASE, Part::Body(3), [9; 12], b"what happened").unwrap();
-        assert_eq!(sealed.len(), 13 + OVERHEAD_BYTES);
+        assert_eq!(sealed.len(), NONCE_BYTES + 13 + 16);
         assert_eq!(
             key.open(&CASE, Part::Body(3), &sealed).unwrap().as_slice(),
             b"what happened"

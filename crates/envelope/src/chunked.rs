@@ -108,25 +108,6 @@ pub fn sealed_len(plain: u64) -> Result<u64, ChunkedError> {
     Ok(HEADER_BYTES as u64 + plain + chunks * TAG_BYTES as u64)
 }
 
-/// Plaintext length of a message of `sealed` bytes.
-///
-/// # Errors
-/// When no message has that length.
-pub fn plain_len(sealed: u64) -> Result<u64, ChunkedError> {
-    let body = sealed
-        .checked_sub(HEADER_BYTES as u64)
-        .ok_or(ChunkedError::Truncated)?;
-    let last = (body % SEALED_CHUNK_BYTES as u64)
-        .checked_sub(TAG_BYTES as u64)
-        .ok_or(ChunkedError::Truncated)?;
-    let plain = (body / SEALED_CHUNK_BYTES as u64)
-        .checked_mul(CHUNK_BYTES as u64)
-        .and_then(|n| n.checked_add(last));
-    plain
-        .filter(|n| *n <= PLAIN_BYTES_MAX)
-        .ok_or(ChunkedError::TooLong)
-}
-
 /// Which sealed bytes a range of plaintext needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {

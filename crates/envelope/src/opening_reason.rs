@@ -29,8 +29,4 @@ impl OwnerRequest {
     pub fn credential(&self) -> &str {
         &self.credential
     }
-    /// The request's own id, as logs name it.
-    pub fn request(&self) -> &str {
-        &self.request
-    }
 }

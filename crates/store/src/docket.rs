@@ -293,22 +293,6 @@ impl DocketStore {
         row.map(|row| read_signed(&row)).transpose()
     }
 
-    /// Every published checkpoint from `after` on, at most `limit`, oldest first.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn published_after(&self, after: u64, limit: u32) -> Result<Vec<Signed>> {
-        let rows = sqlx::query(
-            "SELECT size, signed, witnessed, published FROM docket_checkpoint \
-             WHERE size > ?1 AND published = 1 ORDER BY size LIMIT ?2",
-        )
-        .bind(signed(after)?)
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(read_signed).collect()
-    }
-
     /// Keeps a signed checkpoint, before anybody is shown it.
     ///
     /// # Errors

@@ -157,21 +157,3 @@ impl Opened {
         &self.witnessed
     }
 }
-
-/// Checks a receipt of any log for an entry known by other means, as tlog-proof specifies: signatures of keys that the
-/// policy does not name are ignored, and so is `extra`.
-///
-/// # Errors
-/// When checkpoint or path do not hold.
-pub fn check_entry(entry: &[u8], receipt: &Receipt, policy: &Policy) -> Result<Witnessed, NotIncluded> {
-    let witnessed = policy.check(&receipt.checkpoint)?;
-    let checkpoint = witnessed.checkpoint();
-    merkle::check_inclusion(
-        &merkle::leaf_hash(entry),
-        receipt.index,
-        checkpoint.size,
-        &checkpoint.root,
-        &receipt.path,
-    )?;
-    Ok(witnessed)
-}

@@ -14,7 +14,7 @@ use fixture::{Letter, opening, receipt};
 use translog::{
     cosignature,
     entry::{Opening, Salt},
-    included::{Included, NotIncluded, Opened, check_entry},
+    included::{Included, NotIncluded, Opened},
     note::{self, KeyKind, Note},
     policy::{NotWitnessed, Policy},
     proof::Receipt,
@@ -137,16 +137,6 @@ fn a_wrong_signature_of_a_known_key_spoils_the_note() {
         other_log.unwrap().check(&signed),
         Err(NotWitnessed::UnknownLog(_))
     ));
-}
-
-#[test]
-fn receipts_of_other_logs_check_against_a_known_entry() {
-    let policy = fixture::policy();
-    let mut receipt = receipt(&opening(&Letter(5), 9), 3, 8);
-    receipt.extra = Some(b"whatever".to_vec());
-    let entry = opening(&Letter(5), 9).commitment();
-    assert!(check_entry(&entry, &receipt, &policy).is_ok());
-    assert!(check_entry(b"entry", &receipt, &policy).is_err());
 }
 
 #[test]

@@ -30,10 +30,6 @@ impl RegionRoots {
     pub fn new(roots: impl IntoIterator<Item = (RegionId, RegionRoot)>) -> Self {
         Self(roots.into_iter().collect())
     }
-    /// The regions that have a root here.
-    pub fn regions(&self) -> impl Iterator<Item = &RegionId> {
-        self.0.keys()
-    }
     /// A region's root, for the two doors.
     pub(in crate::gate) fn get(&self, region: &str) -> Option<&RegionRoot> {
         self.0

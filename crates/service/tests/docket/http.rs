@@ -117,7 +117,7 @@ async fn the_witness_answers_each_status() {
     let docket = office.open().await;
     docket.step().await.unwrap();
     docket.step().await.unwrap();
-    let signed = office.store().await.published_after(0, 10).await.unwrap();
+    let signed = office.published().await;
     let logs = [log_key().verifier().clone()];
     let witness = Arc::new(Witness::open(witness_key(5), &logs, &office.path("w5")).unwrap());
     let router = witness::router(witness);

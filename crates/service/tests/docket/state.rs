@@ -195,7 +195,7 @@ async fn a_witness_cosigns_one_of_two_at_a_time_and_remembers() {
     for _ in 0..3 {
         docket.step().await.unwrap();
     }
-    let signed = office.store().await.published_after(0, 10).await.unwrap();
+    let signed = office.published().await;
     let directory = office.path("another");
     let logs = [log_key().verifier().clone()];
     let witness = Arc::new(Witness::open(witness_key(7), &logs, &directory).unwrap());
