@@ -114,7 +114,9 @@ pub(crate) struct Course {
     pub(crate) entered_by: BTreeSet<StaffId>,
     /// The demand as last read before the record was drawn up.
     pub(crate) demand: Demand,
-    /// Every narrowing, in order.
+    /// How often it was read; the last reading counts.
+    pub(crate) readings: usize,
+    /// Every narrowing of that last reading, in order.
     pub(crate) narrowed: Vec<Scope>,
     /// Approvals of the record: who, and the signature in base64.
     pub(crate) approvals: Vec<(StaffId, String)>,
@@ -131,6 +133,7 @@ pub(crate) fn course(custody: &Custody, record: &ReleaseRecord) -> Result<Course
     let mut entered_by = BTreeSet::new();
     let mut demand = None;
     let mut narrowed = Vec::new();
+    let mut readings = 0_usize;
     let mut approvals = Vec::new();
     let mut logged_at = None;
     let mut proposed = false;
@@ -166,7 +169,12 @@ pub(crate) fn course(custody: &Custody, record: &ReleaseRecord) -> Result<Course
                     "event {seq} changes what is covered after the record was drawn up, so the record lapsed"
                 ));
             }
-            Body::Parsed { demand: read } => demand = Some((**read).clone()),
+            // As in the case file: what was narrowed of one reading says nothing about the next.
+            Body::Parsed { demand: read } => {
+                demand = Some((**read).clone());
+                readings = readings.saturating_add(1);
+                narrowed.clear();
+            }
             Body::Narrowed { scope, .. } => narrowed.push(scope.clone()),
             Body::Proposed { record: own } if **own == *record => {
                 if seq != record.chain_length || header.prev != record.chain_head {
@@ -195,6 +203,7 @@ pub(crate) fn course(custody: &Custody, record: &ReleaseRecord) -> Result<Course
         demand_bytes,
         entered_by,
         demand: demand.ok_or("no event shows how the demand was read")?,
+        readings,
         narrowed,
         approvals,
         logged_at,

@@ -143,6 +143,24 @@ fn p13_a_narrowing_cannot_be_hidden() {
     assert!(reason.contains("another place in the chain"), "{reason}");
 }
 
+/// The gate's rule: a new reading begins anew. The verifier follows it, and says that there were two.
+#[test]
+fn p13_what_was_narrowed_of_one_reading_says_nothing_about_the_next() {
+    let mut made = narrowed(|scope| scope.accounts.clear());
+    let findings = made.world.steps();
+    let system = |body| Step {
+        actor: Actor::System,
+        body,
+    };
+    let demand = Box::new(made.world.demand.clone());
+    made.steps.push(system(Body::Parsed { demand }));
+    made.steps.extend(findings.into_iter().skip(2));
+    let mut made = drawn(made);
+    let tar = made.tar();
+    let line = said(&proven(&tar, &made), Point::Scope).to_owned();
+    assert!(line.contains("read last, of 2 times; never narrowed"), "{line}");
+}
+
 #[test]
 fn p13_every_kind_that_a_package_must_open_is_refused_closed() {
     let mut made = narrowed(|_| {});

@@ -76,7 +76,7 @@ pub(super) fn check_record(record: &ReleaseRecord, contents: &Contents) -> Resul
     ))
 }
 
-/// The record within the demand, and within every narrowing of it.
+/// The record within the demand as it was read last, and within every narrowing since.
 ///
 /// Which account goes by an identifier of the demand is known to the provider alone, unless the identifier is the
 /// account's own id; so accounts are counted against subjects, and only those are said to be named.
@@ -117,9 +117,13 @@ pub(super) fn within_demand(record: &ReleaseRecord, course: &Course) -> Result<W
         1 => "narrowed once, and within what was left".to_owned(),
         n => format!("narrowed {n} times, and within what was left"),
     };
+    let read = match course.readings {
+        0 | 1 => String::new(),
+        n => format!(" as it was read last, of {n} times"),
+    };
     let (people, looked_up) = identified(&accounts, named);
     Ok(Within {
-        said: format!("{people}; categories and window lie within the demand; {narrowed}"),
+        said: format!("{people}; categories and window lie within the demand{read}; {narrowed}"),
         looked_up,
     })
 }

@@ -190,15 +190,19 @@ impl Office {
 
     /// Every checkpoint that was published, oldest first.
     pub async fn published(&self) -> Vec<Signed> {
-        let (store, mut found) = (self.store().await, Vec::<Signed>::new());
-        while let Some(next) = store
-            .published_over(found.last().map_or(0, |signed| signed.size))
+        let sql = "SELECT size, signed, witnessed FROM docket_checkpoint WHERE published = 1 ORDER BY size";
+        let rows: Vec<(i64, String, Option<String>)> = sqlx::query_as(sql)
+            .fetch_all(&self.database().await.pool)
             .await
-            .unwrap()
-        {
-            found.push(next);
-        }
-        found
+            .unwrap();
+        rows.into_iter()
+            .map(|(size, signed, witnessed)| Signed {
+                size: u64::try_from(size).unwrap(),
+                signed,
+                witnessed,
+                published: true,
+            })
+            .collect()
     }
 
     /// Audits everything published, and finds every entry's receipt. Gives the log's size.
