@@ -88,6 +88,9 @@ pub struct AccountFacts {
     /// Whether the person is bound by professional privilege, if known.
     #[serde(default)]
     pub privileged: Option<bool>,
+    /// Whether the customer alone holds the key, so that the provider can produce ciphertext and no more; if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_holds_keys: Option<bool>,
 }
 
 /// Segments of customers.

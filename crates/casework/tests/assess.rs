@@ -83,6 +83,7 @@ fn gags() -> impl Strategy<Value = Gag> {
     let forbids = proptest::sample::subsequence(vec![Tenant, Person, Public], 0..=3);
     (any::<[bool; 3]>(), dates(), option::of(dates()), forbids).prop_map(|(b, from, until, forbids)| Gag {
         basis: b[0].then(|| InstrumentId::new("us.gag.2705b").unwrap()),
+        process: b[2].then(|| "26-mj-0042".to_owned()),
         court_ordered: b[1],
         individual_findings: b[2],
         from,
@@ -105,7 +106,11 @@ prop_compose! {
     }
 }
 prop_compose! {
-    fn epocs()(addressee_country in option::of(countries()), b in any::<[bool; 5]>()) -> EpocParticulars {
+    fn epocs()(
+        addressee_country in option::of(countries()),
+        b in any::<[bool; 5]>(),
+        clarification_unanswered_since in option::of(dates()),
+    ) -> EpocParticulars {
         EpocParticulars {
             addressee_country,
             enforcing_authority_notified: b[0],
@@ -113,6 +118,7 @@ prop_compose! {
             domestic_link: b[2],
             processor_addressed_because: b[3].then(|| "so".to_owned()),
             controller_not_to_be_told_because: b[4].then(|| "so".to_owned()),
+            clarification_unanswered_since,
         }
     }
 }
@@ -146,6 +152,7 @@ prop_compose! {
             return_on,
             subjects,
             categories,
+            location: served_at.as_second() % 5 == 0,
             window: Window::new(from, until).ok(),
             items: Vec::new(),
             showing,
@@ -162,7 +169,8 @@ prop_compose! {
     fn accounts()(
         kind in select(vec![TenantKind::Enterprise, TenantKind::PublicBody, TenantKind::Consumer]),
         (tenant_country, region_country, person_country) in (countries(), countries(), option::of(countries())),
-        (us_person, privileged) in (option::of(any::<bool>()), option::of(any::<bool>())),
+        (us_person, privileged, customer_holds_keys) in
+            (option::of(any::<bool>()), option::of(any::<bool>()), option::of(any::<bool>())),
     ) -> Resolution {
         Resolution::One(AccountFacts {
             tenant: TenantId::new("contoso").unwrap(),
@@ -174,6 +182,7 @@ prop_compose! {
             person_country,
             us_person,
             privileged,
+            customer_holds_keys,
         })
     }
 }
@@ -240,7 +249,11 @@ proptest! {
 
 fn at_the_end_of_time(demand: &Demand) -> bool {
     let gag_end = demand.gag.as_ref().and_then(|gag| gag.until);
-    let dates = [demand.return_on, gag_end];
+    let asked = demand
+        .epoc
+        .as_ref()
+        .and_then(|epoc| epoc.clarification_unanswered_since);
+    let dates = [demand.return_on, gag_end, asked];
     dates
         .into_iter()
         .flatten()

@@ -175,6 +175,69 @@ fn a_refusal_names_the_rule_and_what_is_wrong() {
             "is not `amparo.rulebook/1`",
         ),
         ("permit (principal", "permit (principal,", "unexpected token"),
+        (
+            "basis = \"Code 1\"",
+            "basis = \"Code 1\"\nfrom = \"2026-02-01\"\nuntil = \"2026-01-31\"",
+            "`until` comes before `from`",
+        ),
+        (
+            "[calendar.\"zz\"]",
+            "[list.\"zz\"]\ntitle = \"t\"\ncitation = \"c\"\nverified_on = \"2026-11-21\"\nentries = [{ country = \"ZZ\", \
+             from = \"2026-02-01\", until = \"2026-01-31\" }]\n[calendar.\"zz\"]",
+            "`list zz, country ZZ`: `until` comes before `from`",
+        ),
+        (
+            "[calendar.\"zz\"]",
+            "[list.\"zz\"]\ntitle = \"t\"\ncitation = \"c\"\nverified_on = \"2026-11-21\"\nentries = [{ country = \"ZZ\", \
+             until = \"2026-01-31\" }, { country = \"ZZ\", from = \"2026-01-31\" }]\n[calendar.\"zz\"]",
+            "`list zz, country ZZ`: two of its periods overlap",
+        ),
+        (
+            "[calendar.\"zz\"]",
+            "[fact.\"zz\"]\ntitle = \"t\"\ncitation = \"c\"\nverified_on = \"2026-11-21\"\nspans = [{ from = \"2026-01-01\" }, \
+             { from = \"2027-01-01\" }]\n[calendar.\"zz\"]",
+            "`fact zz`: two of its periods overlap",
+        ),
+        (
+            "context.issuer.fits",
+            "context.facts.contains(Fact::\"zz\")",
+            "Fact `zz` is in no table",
+        ),
+        (
+            "@source(\"primary\")",
+            "@source(\"primary\")\n@from(\"2026-02-01\")\n@until(\"2026-01-31\")",
+            "it is never law",
+        ),
+        (
+            "basis = \"Code 1\"",
+            "basis = \"Code 1\"\nbuilt = false",
+            "out of reach: no instrument that has rules",
+        ),
+        (
+            "basis = \"Code 1\"",
+            "basis = \"Code 1\"\nkind = \"interception\"",
+            "only an instrument of kind `disclosure` can reach any",
+        ),
+        (
+            "basis = \"Code 1\"",
+            "basis = \"Code 1\"\npending = true\nfrom = \"2026-01-01\"",
+            "no day is known yet",
+        ),
+        (
+            "basis = \"Code 1\"",
+            "basis = \"Code 1\"\ncountry_list = \"zz.none\"",
+            "list `zz.none` is in no table",
+        ),
+        (
+            "[calendar.\"zz\"]",
+            "[clock.\"zz\"]\nkind = \"deadline\"\nstart = \"service\"\ndays = 1\nhours = 1\n[calendar.\"zz\"]",
+            "one of them",
+        ),
+        (
+            "[calendar.\"zz\"]",
+            "[work.\"Statute Book\"]\ntitle = \"t\"\nwhere = \"w\"\n[calendar.\"zz\"]",
+            "it cites `Code 1`, and no table of works has that",
+        ),
     ] {
         let mut files = files();
         let mut changed = false;
@@ -205,6 +268,124 @@ fn a_rule_twice_is_refused() {
     assert!(got.contains("stands in `zz/again.cedar` already"), "{got}");
 }
 
+/// The rule once more, under another id and with another effect.
+fn beside(id: &str, effect: &str) -> Vec<(String, Vec<u8>)> {
+    let rule = RULE
+        .replace("zz.decree.issuer", id)
+        .replace("@effect(\"bar\")", effect);
+    let mut files = files();
+    files.push(("zz/more.cedar".to_owned(), rule.into_bytes()));
+    files
+}
+
+#[test]
+fn rules_that_contradict_each_other_are_refused() {
+    let refused = |files: &[(String, Vec<u8>)]| match Rulebook::load(files) {
+        Ok(_) => "loaded".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    let again = refused(&beside("zz.decree.signer", "@effect(\"bar\")"));
+    assert!(
+        again.contains("a second bar, under the same condition as `zz.decree.issuer`"),
+        "{again}"
+    );
+    let mut opposite = beside("zz.decree.tell", "@effect(\"duty\")\n@duty(\"notify_tenant\")");
+    let hush = beside(
+        "zz.decree.hush",
+        "@effect(\"duty\")\n@duty(\"do_not_tell_tenant\")",
+    );
+    opposite.push(("zz/hush.cedar".to_owned(), hush.last().unwrap().1.clone()));
+    let opposite = refused(&opposite);
+    assert!(
+        opposite.contains("the opposite duty, under the same condition"),
+        "{opposite}"
+    );
+    // A bar, and a ground for the same reason, are no contradiction.
+    assert_eq!(
+        refused(&beside("zz.decree.challenge", "@effect(\"ground\")")),
+        "loaded"
+    );
+}
+
+#[test]
+fn contradictions_that_only_an_example_shows_are_found() {
+    let rule = |id: &str, duty: &str, when: &str| {
+        let text = RULE.replace("zz.decree.issuer", id);
+        let text = text.replace(
+            "@effect(\"bar\")",
+            &format!("@effect(\"duty\")\n@duty(\"{duty}\")"),
+        );
+        text.replace("unless { context.issuer.fits };", &format!("when {{ {when} }};"))
+    };
+    let mut files = files();
+    files.push((
+        "zz/tell.cedar".to_owned(),
+        rule("zz.tell", "notify_tenant", "!context.issuer.title_given").into_bytes(),
+    ));
+    files.push((
+        "zz/hush.cedar".to_owned(),
+        rule(
+            "zz.hush",
+            "do_not_tell_tenant",
+            "context.showing.signed || !context.showing.signed",
+        )
+        .into_bytes(),
+    ));
+    let failures = Rulebook::load(&files).unwrap().check_examples();
+    let found = failures
+        .iter()
+        .any(|failure| failure.reason.contains("contradict each other"));
+    assert!(found, "{failures:?}");
+}
+
+#[test]
+fn an_instrument_that_no_example_accepts_or_refuses_is_found() {
+    let without = |from: &str, to: &str| {
+        let files: Vec<_> = files()
+            .into_iter()
+            .map(|(path, bytes)| {
+                (
+                    path,
+                    String::from_utf8(bytes).unwrap().replace(from, to).into_bytes(),
+                )
+            })
+            .collect();
+        let failures = Rulebook::load(&files).unwrap().check_examples();
+        failures
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    assert!(
+        without(
+            "name = \"a court\"",
+            "name = \"a court\"\nset = { categories = [] }"
+        )
+        .contains("no example in which something is released")
+    );
+    assert!(
+        without("set = { \"requester.kind\" = \"police\" }", "")
+            .contains("no example in which something is refused")
+    );
+}
+
+/// What a rule cites is explained with its full title and where to read it.
+#[test]
+fn every_citation_leads_to_a_work() {
+    let rulebook = Rulebook::builtin();
+    for rule in rulebook.rules() {
+        assert!(
+            rulebook.works(&rule.citation).next().is_some(),
+            "`{}` cites `{}`",
+            rule.id,
+            rule.citation
+        );
+    }
+    let (_, work) = rulebook.works("18 U.S.C. 2703(d)").next().unwrap();
+    assert!(work.title.contains("Title 18") && work.place.starts_with("https://"));
+}
+
 #[test]
 fn examples_that_differ_and_rules_without_any_are_found() {
     let check = |from: &str, to: &str| {
@@ -221,6 +402,20 @@ fn examples_that_differ_and_rules_without_any_are_found() {
             .join("\n")
     };
     assert!(check("context.issuer.fits", "!context.issuer.fits").contains("should be found and is not"));
+    assert!(
+        check(
+            "set = { \"requester.kind\" = \"police\" }\npresent = [\"zz.decree.issuer\"]\nreleasable = []",
+            "present = [\"zz.decree.issuer\"]"
+        )
+        .contains("should be found and is not")
+    );
+    assert!(
+        check(
+            "present = [\"zz.decree.issuer\"]\nreleasable = []",
+            "releasable = [\"content\"]"
+        )
+        .contains("and `zz.decree.issuer` bars that: one contradicts the other")
+    );
     assert!(check("present = [\"zz.decree.issuer\"]\n", "").contains("no example in which it applies"));
     assert!(check("absent = [\"zz.decree.issuer\"]\n", "").contains("no example in which it does not apply"));
     // A row that lists less than the rules let through: the matrix of instrument, issuer and category finds it.

@@ -44,6 +44,9 @@ pub struct Demand {
     /// What it asks for.
     #[serde(default)]
     pub categories: Vec<Category>,
+    /// It asks where somebody was: cell sites, coordinates, places visited.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub location: bool,
     /// The time the data must concern.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Window>,
@@ -65,6 +68,10 @@ pub struct Demand {
     /// Instrument-specific facts on its face that only its own rules read (EPOC: enforcing authority notified, ...).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoc: Option<EpocParticulars>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// The schema tag of [`Demand`].
@@ -352,6 +359,9 @@ pub struct Gag {
     /// The law it rests on, as an instrument id: `us.gag.2705b`; absent where it names none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<InstrumentId>,
+    /// The process that it forbids telling of, by its reference, where it comes apart from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
     /// A court ordered it.
     #[serde(default)]
     pub court_ordered: bool,
@@ -419,4 +429,7 @@ pub struct EpocParticulars {
     pub processor_addressed_because: Option<String>,
     /// The controller is not to be informed, with a justification (Art. 5(7)).
     pub controller_not_to_be_told_because: Option<String>,
+    /// The day on which the provider asked for what is missing (Annex III), as long as no answer came (Art. 10(6), 11(5)).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clarification_unanswered_since: Option<Date>,
 }

@@ -199,6 +199,10 @@ fn check_texts(demand: &Demand) -> Result<(), DemandError> {
         ),
         ("showing.treaty", demand.showing.treaty.as_deref()),
         (
+            "gag.process",
+            demand.gag.as_ref().and_then(|g| g.process.as_deref()),
+        ),
+        (
             "offence.provision",
             demand.offence.as_ref().map(|o| o.provision.as_str()),
         ),

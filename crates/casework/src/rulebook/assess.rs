@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cedar_policy::{Authorizer, Entities, Entity, EntityUid, Request};
+use cedar_policy::{Authorizer, Entities, Entity, EntityUid, PolicySet, Request};
 use jiff::civil::Date;
 
 use super::{
@@ -27,6 +27,13 @@ struct Hit {
     clock: Option<Clock>,
 }
 
+/// What one request asks: these policies, about this category, and which categories their answer touches.
+struct Question<'a> {
+    policies: &'a PolicySet,
+    category: Option<Category>,
+    touches: &'a [Category],
+}
+
 impl Rulebook {
     pub(super) fn apply(
         &self,
@@ -44,6 +51,8 @@ impl Rulebook {
             as_of,
             row: built,
             country_fits: self.country_fits(row, &demand.requester.country, as_of),
+            facts_of_the_day: self.facts_of(as_of),
+            answer_overdue: self.answer_overdue(demand, row, as_of),
         };
         let mut hits: BTreeMap<(Effect, &RuleId), Hit> = BTreeMap::new();
         let categories: BTreeSet<Category> = demand.categories.iter().copied().collect();
@@ -55,11 +64,23 @@ impl Rulebook {
                 .copied()
                 .map(Some)
                 .chain(categories.is_empty().then_some(None));
-            for category in asked {
+            let part = self.parts.get(&demand.instrument).unwrap_or(&self.unknown);
+            let asked: Vec<Option<Category>> = asked.collect();
+            let whole = Question {
+                policies: &part.whole,
+                category: asked.first().copied().flatten(),
+                touches: &demand.categories,
+            };
+            let one_by_one = asked.iter().map(|category| Question {
+                policies: &part.by_category,
+                category: *category,
+                touches: category.as_slice(),
+            });
+            for question in std::iter::once(whole).chain(one_by_one) {
                 self.evaluate(
                     &inquiry,
                     &shared,
-                    category,
+                    &question,
                     profile.as_ref(),
                     &entities,
                     &mut hits,
@@ -77,7 +98,7 @@ impl Rulebook {
             .iter()
             .copied()
             .filter(|category| !barred.contains(category))
-            .filter(|category| built.is_some_and(|row| row.categories.contains(category)))
+            .filter(|category| built.is_some_and(|row| row.reaches(*category)))
             .collect();
         Ok(Assessment {
             rulebook: RulebookRef {
@@ -93,12 +114,12 @@ impl Rulebook {
         })
     }
 
-    /// One Cedar request: which rules hold for this category and this account?
+    /// One Cedar request: which of the rules hold for this category and this account?
     fn evaluate<'a>(
         &'a self,
         inquiry: &Inquiry<'_>,
         shared: &[(String, cedar_policy::RestrictedExpression)],
-        category: Option<Category>,
+        question: &Question<'_>,
         profile: Option<&Profile>,
         entities: &Entities,
         hits: &mut BTreeMap<(Effect, &'a RuleId), Hit>,
@@ -106,19 +127,18 @@ impl Rulebook {
         let names = &self.names;
         let demand = inquiry.demand;
         let context = inquiry
-            .context(names, shared, category, profile)
+            .context(names, shared, question.category, profile)
             .map_err(|reason| failed("", reason))?;
         let request = Request::new(
             names.authority(demand.requester.kind),
-            names.action(category),
+            names.action(question.category),
             names.uid(&names.instrument, demand.instrument.as_str()),
             context,
             // In tests the request is held against the schema; here it is built from the same code.
             cfg!(test).then_some(&self.schema),
         )
         .map_err(|e| failed("", e.to_string()))?;
-        let part = self.parts.get(&demand.instrument).unwrap_or(&self.unknown);
-        let response = Authorizer::new().is_authorized(&request, &part.policies, entities);
+        let response = Authorizer::new().is_authorized(&request, question.policies, entities);
         if let Some(error) = response.diagnostics().errors().next() {
             return Err(failed("", error.to_string()));
         }
@@ -130,7 +150,7 @@ impl Rulebook {
                 continue;
             }
             let hit = hits.entry((rule.effect, id)).or_default();
-            hit.categories.extend(category);
+            hit.categories.extend(question.touches);
             if let Some(name) = &rule.clock {
                 let clock = self.clock(name, demand, profile).ok_or_else(|| {
                     failed(
@@ -145,6 +165,22 @@ impl Rulebook {
             }
         }
         Ok(())
+    }
+
+    fn facts_of(&self, as_of: Date) -> Vec<&str> {
+        let facts = self.tables.fact.iter();
+        facts
+            .filter(|(_, fact)| fact.holds(as_of))
+            .map(|(id, _)| id.as_str())
+            .collect()
+    }
+
+    /// Whether the issuer's time to answer a question is over; nothing where none was asked.
+    fn answer_overdue(&self, demand: &Demand, row: Option<&Instrument>, as_of: Date) -> Option<bool> {
+        demand.epoc.as_ref()?.clarification_unanswered_since?;
+        let clock = row.and_then(|row| row.answer_clock.as_ref());
+        let counted = clock.and_then(|clock| self.clock(clock, demand, None));
+        Some(counted.is_some_and(|clock| clock.on < as_of))
     }
 
     fn country_fits(&self, row: Option<&Instrument>, country: &CountryCode, as_of: Date) -> bool {
@@ -254,13 +290,21 @@ impl Rulebook {
 }
 
 fn count(row: &ClockRow, calendar: &Calendar, demand: &Demand) -> Option<Counted> {
-    let days = |from: Date, start| calendar.days_after(from, start, row.days?, row.roll);
+    let days = |from: Date, start| match (row.months, row.working_days) {
+        (Some(months), _) => calendar.months_after(from, start, months, row.roll),
+        (None, Some(days)) => calendar.working_days_after(from, start, days),
+        (None, None) => calendar.days_after(from, start, row.days?, row.roll),
+    };
     match row.start {
         Start::Service => match row.hours {
             Some(hours) => calendar.hours_after(demand.served_at, "service", hours),
             None => days(calendar.date_of(demand.served_at), "service on"),
         },
         Start::ReturnDate => days(demand.return_on?, "the date on the instrument,"),
+        Start::Clarification => days(
+            demand.epoc.as_ref()?.clarification_unanswered_since?,
+            "the question to the issuer on",
+        ),
         Start::GagEnd => days(demand.gag.as_ref()?.until?, "the last day of the prohibition,"),
     }
 }

@@ -12,6 +12,8 @@ use serde::Deserialize;
 
 /// Most days that a deadline may roll. No real run of holidays is longer.
 const ROLL_MAX: usize = 14;
+/// Most working days that a period may have.
+const WORKING_DAYS_MAX: u16 = 366;
 
 /// Where and how days are counted.
 #[derive(Debug, Deserialize)]
@@ -112,30 +114,56 @@ impl Calendar {
     /// `days` after `from`, that day itself not counted; the period ends with the last day's last second.
     pub(super) fn days_after(&self, from: Date, start: &str, days: u16, roll: bool) -> Option<Counted> {
         let last = from.checked_add(i32::from(days).days()).ok()?;
-        let mut words = match days {
+        let words = match days {
             0 => format!("{start} {from}, until the end of that day in {}", self.place),
-            _ => format!(
-                "{days} days after {start} {from}, that day not counted, until the end of the last day in {}",
-                self.place
-            ),
+            _ => self.words(days, "days", start, from),
         };
-        let mut on = last;
-        if roll {
-            let mut kept = None;
-            for _ in 0..ROLL_MAX {
-                let Some(reason) = self.not_working(on) else { break };
-                kept.get_or_insert(reason);
-                on = on.tomorrow().ok()?;
-            }
-            if let Some(reason) = kept {
-                words.push_str(&format!("; {last} is {reason}, so the next working day counts"));
-            }
+        self.ending(last, words, roll)
+    }
+
+    /// `months` after `from`: the period ends with the day of the same number, or the month's last.
+    pub(super) fn months_after(&self, from: Date, start: &str, months: u16, roll: bool) -> Option<Counted> {
+        let last = from.checked_add(i32::from(months).months()).ok()?;
+        self.ending(last, self.words(months, "month(s)", start, from), roll)
+    }
+
+    /// The end of the `days`-th day after `from` on which this calendar works.
+    pub(super) fn working_days_after(&self, from: Date, start: &str, days: u16) -> Option<Counted> {
+        let mut on = from;
+        for _ in 0..days.min(WORKING_DAYS_MAX) {
+            on = self.next_working(on.tomorrow().ok()?)?;
+        }
+        self.ending(on, self.words(days, "working days", start, from), false)
+    }
+
+    fn words(&self, number: u16, unit: &str, start: &str, from: Date) -> String {
+        format!(
+            "{number} {unit} after {start} {from}, that day not counted, until the end of the last day in {}",
+            self.place
+        )
+    }
+
+    fn ending(&self, last: Date, mut words: String, roll: bool) -> Option<Counted> {
+        let on = if roll { self.next_working(last)? } else { last };
+        if let Some(reason) = self.not_working(last).filter(|_| roll) {
+            words.push_str(&format!("; {last} is {reason}, so the next working day counts"));
         }
         Some(Counted {
             at: self.last_second(on)?,
             on,
             words,
         })
+    }
+
+    /// That day, or the first after it on which people work.
+    fn next_working(&self, mut on: Date) -> Option<Date> {
+        for _ in 0..ROLL_MAX {
+            if self.not_working(on).is_none() {
+                break;
+            }
+            on = on.tomorrow().ok()?;
+        }
+        Some(on)
     }
 
     /// `hours` after an instant. Hours run through weekends and holidays.

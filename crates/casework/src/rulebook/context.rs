@@ -25,6 +25,7 @@ pub(super) struct Names {
     notice: EntityTypeName,
     check: EntityTypeName,
     tenant: EntityTypeName,
+    fact: EntityTypeName,
 }
 
 impl Names {
@@ -42,6 +43,7 @@ impl Names {
             notice: name("Notice")?,
             check: name("Check")?,
             tenant: name("Tenant")?,
+            fact: name("Fact")?,
         })
     }
 
@@ -74,6 +76,10 @@ pub(super) struct Inquiry<'a> {
     pub(super) row: Option<&'a Instrument>,
     /// Whether the requester's country is one whose authorities can use it.
     pub(super) country_fits: bool,
+    /// The dated facts that hold on that day.
+    pub(super) facts_of_the_day: Vec<&'a str>,
+    /// Where the issuer was asked for what is missing and has not answered: whether its time to answer is over.
+    pub(super) answer_overdue: Option<bool>,
 }
 
 /// What bears on the law about one account. Accounts that agree in all of it are judged together.
@@ -85,6 +91,7 @@ pub(super) struct Profile {
     pub(super) person_country: Option<CountryCode>,
     us_person: Option<bool>,
     privileged: Option<bool>,
+    customer_holds_keys: Option<bool>,
 }
 
 impl From<&AccountFacts> for Profile {
@@ -96,6 +103,7 @@ impl From<&AccountFacts> for Profile {
             person_country: facts.person_country.clone(),
             us_person: facts.us_person,
             privileged: facts.privileged,
+            customer_holds_keys: facts.customer_holds_keys,
         }
     }
 }
@@ -165,6 +173,14 @@ impl Inquiry<'_> {
                     .iter()
                     .map(|c| entity(names, &names.category, &word(c)))),
             ),
+            pair(
+                "facts",
+                set(self
+                    .facts_of_the_day
+                    .iter()
+                    .map(|id| entity(names, &names.fact, id))),
+            ),
+            pair("location", bool(demand.location)),
             pair("issued", bool(demand.issued_on.is_some())),
             pair("has_return_date", bool(demand.return_on.is_some())),
             pair(
@@ -175,6 +191,10 @@ impl Inquiry<'_> {
         if let Some(consents) = self.facts.and_then(|facts| facts.controller_consents) {
             context.push(pair("controller_consents", bool(consents)));
         }
+        if let Some(issued_on) = demand.issued_on {
+            let days = i64::from((self.served_on() - issued_on).get_days());
+            context.push(pair("days_from_issue_to_service", Expr::new_long(days)));
+        }
         if let Some(window) = demand.window {
             let tomorrow = demand
                 .served_at
@@ -182,11 +202,18 @@ impl Inquiry<'_> {
                 .unwrap_or(demand.served_at);
             let begins_after = window.from >= demand.served_at;
             let ends_after = window.until > tomorrow;
+            let days = window
+                .until
+                .duration_since(window.from)
+                .as_hours()
+                .saturating_add(23)
+                / 24;
             context.push(pair(
                 "window",
                 record([
                     pair("begins_after_service", bool(begins_after)),
                     pair("ends_after_service", bool(ends_after)),
+                    pair("days", Expr::new_long(days)),
                 ]),
             ));
         }
@@ -335,6 +362,7 @@ impl Inquiry<'_> {
         let days = gag.until.map(|until| i64::from((until - gag.from).get_days()));
         let mut fields = vec![
             pair("law_named", bool(gag.basis.is_some())),
+            pair("process_named", bool(gag.process.is_some())),
             pair("court_ordered", bool(gag.court_ordered)),
             pair("individual_findings", bool(gag.individual_findings)),
             pair("in_force", bool(within(self.as_of, Some(gag.from), gag.until))),
@@ -376,6 +404,9 @@ impl Inquiry<'_> {
                 bool(epoc.controller_not_to_be_told_because.is_some()),
             ),
         ];
+        if let Some(overdue) = self.answer_overdue {
+            fields.push(pair("unanswered", record([pair("overdue", bool(overdue))])));
+        }
         if let Some(country) = &epoc.addressee_country {
             fields.push(pair(
                 "addressee_country",
@@ -404,6 +435,9 @@ fn account(names: &Names, profile: &Profile) -> Expr {
     }
     if let Some(known) = profile.privileged {
         fields.push(pair("privileged", bool(known)));
+    }
+    if let Some(known) = profile.customer_holds_keys {
+        fields.push(pair("customer_holds_keys", bool(known)));
     }
     record(fields)
 }

@@ -9,11 +9,11 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Problem, Rulebook};
+use super::{Problem, Rulebook, coherence::opposite, context::word, table::InstrumentKind};
 use crate::{
-    demand::{self, Category},
+    demand::{self, Category, Demand},
     facts::Facts,
-    finding::Assessment,
+    finding::{Assessment, Effect},
     ids::RuleId,
 };
 
@@ -122,24 +122,24 @@ impl ExampleFile {
             .collect()
     }
 
-    fn assess(&self, example: &Example, rulebook: &Rulebook) -> Result<Assessment, String> {
+    fn assess(&self, example: &Example, rulebook: &Rulebook) -> Result<(Demand, Assessment), String> {
         let mut demand = self.base.clone();
         change(&mut demand, &example.set, &example.unset)?;
         let bytes = serde_json::to_vec(&demand).map_err(|e| e.to_string())?;
         let demand = demand::parse(&bytes).map_err(|e| e.to_string())?;
         let as_of = example.as_of.unwrap_or(self.as_of);
-        let assessed = if example.on_its_face {
-            rulebook.assess_on_its_face(&demand, None, as_of)
-        } else {
-            let mut facts = self
-                .facts
-                .clone()
-                .unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-            change(&mut facts, &example.facts, &example.facts_unset)?;
-            let facts: Facts = serde_json::from_value(facts).map_err(|e| format!("facts: {e}"))?;
-            rulebook.assess(&demand, &facts, as_of)
-        };
-        assessed.map_err(|e| e.to_string())
+        if example.on_its_face {
+            let assessed = rulebook.assess_on_its_face(&demand, None, as_of);
+            return assessed.map(|found| (demand, found)).map_err(|e| e.to_string());
+        }
+        let mut facts = self
+            .facts
+            .clone()
+            .unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+        change(&mut facts, &example.facts, &example.facts_unset)?;
+        let facts: Facts = serde_json::from_value(facts).map_err(|e| format!("facts: {e}"))?;
+        let assessed = rulebook.assess(&demand, &facts, as_of);
+        assessed.map(|found| (demand, found)).map_err(|e| e.to_string())
     }
 }
 
@@ -156,6 +156,19 @@ impl Example {
         if let Some(expected) = &self.releasable {
             let expected: BTreeSet<_> = expected.iter().copied().collect();
             let got: BTreeSet<_> = assessment.releasable.iter().copied().collect();
+            for category in expected.difference(&got) {
+                let bars = assessment
+                    .findings
+                    .iter()
+                    .filter(|finding| finding.effect == Effect::Bar && finding.categories.contains(category));
+                for bar in bars {
+                    let category = word(category);
+                    differences.push(format!(
+                        "it expects `{category}` to be released, and `{}` bars that: one contradicts the other",
+                        bar.rule
+                    ));
+                }
+            }
             if expected != got {
                 differences.push(format!(
                     "{got:?} are releasable, not {expected:?}; found {found:?}"
@@ -181,15 +194,46 @@ impl Example {
     }
 }
 
-/// Runs all examples; then every rule must have been found by one, and kept quiet in another.
+/// Two findings about one account that nobody can follow both. Accounts of several kinds may well differ.
+fn contradiction(demand: &Demand, assessment: &Assessment) -> Option<String> {
+    if demand.subjects.len() > 1 {
+        return None;
+    }
+    let duties = || {
+        let findings = assessment.findings.iter();
+        findings.filter_map(|finding| Some((&finding.rule, finding.duty?)))
+    };
+    duties().find_map(|(rule, duty)| {
+        let (other, _) = duties().find(|(_, other)| opposite(duty, *other))?;
+        Some(format!(
+            "`{rule}` and `{other}` contradict each other: nobody can do both"
+        ))
+    })
+}
+
+/// Runs all examples; then every rule must have been found by one, and kept quiet in another, and every instrument that
+/// discloses must have been accepted in one, and refused in part or whole in another.
 pub(super) fn check(rulebook: &Rulebook) -> Vec<ExampleFailure> {
     let mut failures = Vec::new();
+    let mut accepted = BTreeSet::new();
+    let mut refused = BTreeSet::new();
     let mut shown = BTreeSet::new();
     let mut quiet = BTreeSet::new();
     for file in &rulebook.examples {
         for example in &file.examples {
             let differences = match file.assess(example, rulebook) {
-                Ok(assessment) => example.differences(&assessment),
+                Ok((demand, assessment)) => {
+                    let asked = demand.categories.len();
+                    if assessment.releasable.len() < asked || asked == 0 {
+                        refused.insert(demand.instrument.clone());
+                    }
+                    if !assessment.releasable.is_empty() {
+                        accepted.insert(demand.instrument.clone());
+                    }
+                    let mut differences = example.differences(&assessment);
+                    differences.extend(contradiction(&demand, &assessment));
+                    differences
+                }
                 Err(reason) => vec![reason],
             };
             failures.extend(differences.into_iter().map(|reason| ExampleFailure {
@@ -208,11 +252,26 @@ pub(super) fn check(rulebook: &Rulebook) -> Vec<ExampleFailure> {
             quiet.extend(ids.filter(|id| example.forbids(id)));
         }
     }
+    for (id, row) in rulebook.instruments().filter(|(_, row)| row.built) {
+        let can = row.kind == InstrumentKind::Disclosure && !row.pending;
+        let reason = match (accepted.contains(id) || !can, refused.contains(id)) {
+            (true, true) => continue,
+            (false, _) => {
+                "no example in which something is released on it: a rule bars it always, or one is missing"
+            }
+            (true, false) => "no example in which something is refused",
+        };
+        failures.push(ExampleFailure {
+            file: format!("instrument {id}"),
+            example: row.name.clone(),
+            reason: reason.to_owned(),
+        });
+    }
     for rule in rulebook.rules.values() {
         let (shown, quiet) = (shown.contains(rule.id.as_str()), quiet.contains(rule.id.as_str()));
         let reason = match (shown, quiet) {
             (true, true) => continue,
-            (false, true) => "no example in which it applies",
+            (false, true) => "no example in which it applies: out of reach, or one is missing",
             (true, false) => "no example in which it does not apply",
             (false, false) => "no example",
         };

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cedar_policy::{Entity, EntityUid, Policy, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{
+    ActionConstraint, Entity, EntityUid, Policy, PolicySet, Schema, ValidationMode, Validator,
+};
 use serde::Deserialize;
 
 use super::{
-    LANGUAGE, Part, Problem, Rulebook, RulebookError,
+    LANGUAGE, Part, Problem, Rulebook, RulebookError, coherence,
     context::Names,
     example::ExampleFile,
     rule::{About, Rule},
@@ -114,7 +116,7 @@ impl Reading {
         } else if path.ends_with(".toml") && path.contains("examples/") {
             ExampleFile::read(path, text).map(|file| self.examples.push(file))
         } else if path.ends_with(".toml") {
-            self.tables(text)
+            self.tables(path, text)
         } else {
             Err("neither .cedar, .cedarschema, .toml nor .md; take it out of the folder".to_owned())
         };
@@ -143,13 +145,21 @@ impl Reading {
         }
     }
 
-    fn tables(&mut self, text: &str) -> Result<(), String> {
+    fn tables(&mut self, path: &str, text: &str) -> Result<(), String> {
         let read: Tables = toml::from_str(text).map_err(|e| e.to_string())?;
         let into = &mut self.tables;
+        if !read.work.is_empty() {
+            let folder = path.split('/').next().unwrap_or_default();
+            into.folders_with_works.insert(folder.to_owned());
+        }
         merge("instrument", &mut into.instrument, read.instrument)?;
         merge("clock", &mut into.clock, read.clock)?;
         merge("calendar", &mut into.calendar, read.calendar)?;
-        merge("list", &mut into.list, read.list)
+        merge("list", &mut into.list, read.list)?;
+        merge("fact", &mut into.fact, read.fact)?;
+        merge("jurisdiction", &mut into.jurisdiction, read.jurisdiction)?;
+        merge("work", &mut into.work, read.work)?;
+        merge("reporting", &mut into.reporting, read.reporting)
     }
 
     fn policies(&mut self, path: &str, text: &str) -> Result<(), String> {
@@ -189,8 +199,11 @@ impl Reading {
                 format!("missing or unread; it must say `language = \"{LANGUAGE}\"`"),
             );
         }
-        self.check_tables();
-        self.check_rules();
+        let rules: Vec<(&Rule, &Policy)> = self.rules.values().map(|(rule, policy)| (rule, policy)).collect();
+        let calendar = self.cover.as_ref().map(|cover| cover.calendar.as_str());
+        for (file, reason) in coherence::check(&self.tables, &rules, calendar) {
+            self.problem(&file, reason);
+        }
         let known: BTreeSet<&RuleId> = self.rules.keys().collect();
         let dangling: Vec<Problem> = self
             .examples
@@ -224,106 +237,6 @@ impl Reading {
         self.build(digest, names)
     }
 
-    fn check_tables(&mut self) {
-        let mut found = Vec::new();
-        let tables = &self.tables;
-        for (id, row) in &tables.instrument {
-            let file = format!("instrument {id}");
-            if !tables.calendar.contains_key(&row.calendar) {
-                found.push((
-                    file.clone(),
-                    format!("calendar `{}` is in no table", row.calendar),
-                ));
-            }
-            if let Some(list) = row
-                .country_list
-                .as_ref()
-                .filter(|list| !tables.list.contains_key(*list))
-            {
-                found.push((file.clone(), format!("list `{list}` is in no table")));
-            }
-            if row.basis.trim().is_empty() || row.name.trim().is_empty() {
-                found.push((file, "`name` and `basis` must not be empty".to_owned()));
-            }
-        }
-        let default = self.cover.as_ref().map(|cover| &cover.calendar);
-        if let Some(name) = default.filter(|name| !tables.calendar.contains_key(*name)) {
-            found.push((
-                "rulebook.toml".to_owned(),
-                format!("calendar `{name}` is in no table"),
-            ));
-        }
-        for (id, row) in &tables.clock {
-            if let Some(name) = row
-                .calendar
-                .as_ref()
-                .filter(|name| !tables.calendar.contains_key(*name))
-            {
-                found.push((format!("clock {id}"), format!("calendar `{name}` is in no table")));
-            }
-            if row.days.is_some() == row.hours.is_some() {
-                found.push((
-                    format!("clock {id}"),
-                    "give `days` or `hours`, one of them".to_owned(),
-                ));
-            }
-            if !self
-                .rules
-                .values()
-                .any(|(rule, _)| rule.clock.as_ref() == Some(id))
-            {
-                found.push((format!("clock {id}"), "no rule uses it".to_owned()));
-            }
-        }
-        for (file, reason) in found {
-            self.problem(&file, reason);
-        }
-    }
-
-    /// Every name that a rule speaks of must be in a table: a misspelt one would quietly never match.
-    fn check_rules(&mut self) {
-        let mut groups: BTreeSet<&str> = BTreeSet::from([UNKNOWN, NOT_BUILT]);
-        groups.extend(
-            self.tables
-                .instrument
-                .values()
-                .flat_map(|row| row.groups.iter().map(String::as_str)),
-        );
-        let mut found = Vec::new();
-        for (rule, policy) in self.rules.values() {
-            if let Some(clock) = rule
-                .clock
-                .as_ref()
-                .filter(|clock| !self.tables.clock.contains_key(*clock))
-            {
-                found.push((
-                    rule.file.clone(),
-                    format!("rule `{}`: clock `{clock}` is in no table", rule.id),
-                ));
-            }
-            for literal in policy.entity_literals() {
-                let id = literal.id().unescaped();
-                let kind = literal.type_name().to_string();
-                let known = match kind.as_str() {
-                    "Instrument" => self.tables.instrument.keys().any(|known| known.as_str() == id),
-                    "Group" => groups.contains(id),
-                    "List" => self.tables.list.contains_key(id),
-                    "Country" => crate::demand::CountryCode::new(id).is_ok(),
-                    _ => true,
-                };
-                if !known {
-                    found.push((
-                        rule.file.clone(),
-                        format!("rule `{}`: {kind} `{id}` is in no table", rule.id),
-                    ));
-                }
-            }
-        }
-        for (file, reason) in found {
-            self.problem(&file, reason);
-        }
-    }
-
     fn build(self, digest: Digest, names: Names) -> Result<Rulebook, RulebookError> {
         let mut parts = BTreeMap::new();
         let fail = |reason: String| RulebookError {
@@ -332,23 +245,12 @@ impl Reading {
                 reason,
             }],
         };
-        for (id, row) in &self.tables.instrument {
-            let groups: Vec<&str> = if row.built {
-                row.groups.iter().map(String::as_str).collect()
-            } else {
-                vec![NOT_BUILT]
-            };
-            parts.insert(id.clone(), part(&self.rules, id.as_str(), &groups).map_err(fail)?);
-        }
-        let unknown = part(&self.rules, "", &[UNKNOWN]).map_err(fail)?;
+        let unknown = part(&self.rules, "", &[UNKNOWN.to_owned()]).map_err(fail)?;
         let mut instrument_entities = BTreeMap::new();
         for (id, row) in &self.tables.instrument {
-            let groups: &[String] = if row.built {
-                &row.groups
-            } else {
-                &[NOT_BUILT.to_owned()]
-            };
-            instrument_entities.insert(id.clone(), instrument_entity(&names, id.as_str(), groups));
+            let groups = groups_of(row);
+            parts.insert(id.clone(), part(&self.rules, id.as_str(), &groups).map_err(fail)?);
+            instrument_entities.insert(id.clone(), instrument_entity(&names, id.as_str(), &groups));
         }
         let schema = self.schema.ok_or_else(|| fail("no schema".to_owned()))?;
         let cover = self.cover.ok_or_else(|| fail("no rulebook.toml".to_owned()))?;
@@ -367,16 +269,45 @@ impl Reading {
     }
 }
 
+/// The groups in which an instrument stands: its row's and its kind's, or that of those without rules.
+pub(super) fn groups_of(row: &Instrument) -> Vec<String> {
+    if !row.built {
+        return vec![NOT_BUILT.to_owned()];
+    }
+    let mut groups = row.groups.clone();
+    groups.push(row.kind.group().to_owned());
+    groups
+}
+
 /// The policies that can match one instrument: its own, its groups', and those about any.
-fn part(rules: &BTreeMap<RuleId, (Rule, Policy)>, instrument: &str, groups: &[&str]) -> Result<Part, String> {
+fn part(
+    rules: &BTreeMap<RuleId, (Rule, Policy)>,
+    instrument: &str,
+    groups: &[String],
+) -> Result<Part, String> {
     let matching = rules.values().filter(|(rule, _)| match &rule.about {
         About::Any => true,
-        About::Group(group) => groups.contains(&group.as_str()),
+        About::Group(group) => groups.contains(group),
         About::Instrument(id) => id == instrument,
     });
-    let policies =
-        PolicySet::from_policies(matching.map(|(_, policy)| policy.clone())).map_err(|e| e.to_string())?;
-    Ok(Part { policies })
+    let (by_category, whole): (Vec<_>, Vec<_>) =
+        matching.partition(|(rule, policy)| turns_on_category(rule, policy));
+    let set = |rules: Vec<&(Rule, Policy)>| {
+        PolicySet::from_policies(rules.into_iter().map(|(_, policy)| policy.clone()))
+            .map_err(|e| e.to_string())
+    };
+    Ok(Part {
+        whole: set(whole)?,
+        by_category: set(by_category)?,
+    })
+}
+
+/// Whether a rule may say otherwise for another category: it names the action, or asks whether the category fits. In
+/// doubt it may.
+fn turns_on_category(rule: &Rule, policy: &Policy) -> bool {
+    policy.action_constraint() != ActionConstraint::Any
+        || rule.text.matches("action").count() != 1
+        || rule.text.contains("category_fits")
 }
 
 pub(super) fn instrument_entity(names: &Names, id: &str, groups: &[String]) -> Entity {

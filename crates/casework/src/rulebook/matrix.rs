@@ -61,14 +61,14 @@ fn misfits(rulebook: &Rulebook, id: &InstrumentId, row: &Instrument, issuer: Aut
         Ok(assessment) => assessment,
         Err(error) => return vec![error.to_string()],
     };
-    let issuer_fits = row.issuers.is_empty() || row.issuers.contains(&issuer);
+    let issuer_fits = row.issued_by(issuer);
     let mut reasons = Vec::new();
     for category in CATEGORIES {
         let barred = assessment
             .findings
             .iter()
             .any(|finding| finding.effect == Effect::Bar && finding.categories.contains(&category));
-        let reached = row.categories.contains(&category);
+        let reached = row.reaches(category);
         let open = reached && issuer_fits;
         if !(barred || open) {
             reasons.push(format!(
@@ -120,6 +120,7 @@ fn flawless(
             value: "account".to_owned(),
         }],
         categories: CATEGORIES.to_vec(),
+        location: false,
         window: Window::new(instant("2026-01-01T00:00:00Z")?, instant("2026-02-01T00:00:00Z")?).ok(),
         items: Vec::new(),
         showing: Showing {

@@ -7,10 +7,13 @@
 mod assess;
 mod builtin;
 mod calendar;
+mod coherence;
 mod context;
 mod example;
 mod load;
 mod matrix;
+mod page;
+mod reporting;
 mod rule;
 mod table;
 
@@ -28,8 +31,9 @@ use crate::{
 
 pub use example::ExampleFailure;
 pub use load::{FILE_BYTES_MAX, FILES_MAX};
+pub use reporting::{Band, Bucket, Length, Period, Structure};
 pub use rule::{About, Rule, Source};
-pub use table::{GagMode, Instrument};
+pub use table::{GagMode, Instrument, InstrumentKind, Jurisdiction, Work};
 
 /// Version of the rulebook language: what annotations and tables mean.
 pub const LANGUAGE: &str = "amparo.rulebook/1";
@@ -50,8 +54,10 @@ pub struct Rulebook {
     examples: Vec<example::ExampleFile>,
 }
 
+/// The policies that can match an instrument. Those that say the same whatever the category are asked once for all.
 struct Part {
-    policies: PolicySet,
+    whole: PolicySet,
+    by_category: PolicySet,
 }
 
 /// Why files are not a rulebook: everything that was found wrong.
@@ -145,6 +151,21 @@ impl Rulebook {
         let mut failures = example::check(self);
         failures.extend(matrix::check(self));
         failures
+    }
+
+    /// Which course a case under an instrument takes: only one of disclosure can ever release anything.
+    pub fn course(&self, instrument: &InstrumentId) -> InstrumentKind {
+        let row = self.tables.instrument.get(instrument);
+        row.filter(|row| row.built)
+            .map_or(InstrumentKind::Unknown, |row| row.kind)
+    }
+
+    /// The works that a citation names, each with its full title and where to read it, as far as the tables list them.
+    pub fn works<'a>(&'a self, citation: &'a str) -> impl Iterator<Item = (&'a str, &'a Work)> {
+        let works = self.tables.work.iter();
+        works
+            .filter(move |(name, _)| citation.contains(name.as_str()))
+            .map(|(name, work)| (name.as_str(), work))
     }
 
     /// How many examples it carries.

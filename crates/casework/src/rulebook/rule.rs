@@ -60,7 +60,7 @@ pub struct Rule {
 }
 
 /// How well a rule was checked against the law.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// Read in the primary text.
@@ -68,6 +68,7 @@ pub enum Source {
     /// Read in a secondary source only.
     Secondary,
     /// Not read: written from memory. Counsel must check it first.
+    #[default]
     Memory,
     /// No law: a promise to the customer, or this program's own caution.
     Promise,

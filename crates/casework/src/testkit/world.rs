@@ -359,6 +359,7 @@ impl World {
     pub fn gag(until: Option<&str>) -> Gag {
         Gag {
             basis: Some("us.gag.2705b".parse().unwrap()),
+            process: None,
             court_ordered: true,
             individual_findings: true,
             from: "2026-11-01".parse().unwrap(),
@@ -424,6 +425,7 @@ fn facts(account: &AccountRef) -> Facts {
             person_country: Some(CountryCode::new("US").unwrap()),
             us_person: Some(true),
             privileged: Some(false),
+            customer_holds_keys: None,
         })],
         requester: RequesterCheck::Unchecked,
         controller_consents: None,

@@ -95,6 +95,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let report = serde_json::json!({
                 "schema": "amparo.assessment/1",
                 "instrument": demand.instrument,
+                "course": rulebook.course(&demand.instrument),
                 "on_its_face": on_its_face,
                 "assessment": assessment,
             });

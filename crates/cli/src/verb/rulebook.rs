@@ -53,6 +53,14 @@ Examples:
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Print "What we need from you", by country, as docs/ has it.
+    #[command(after_help = "Example:
+  amparo rulebook page > docs/what-we-need-from-you.md")]
+    Page {
+        /// A folder of rules instead of the built-in ones.
+        #[arg(long, value_name = "DIR")]
+        rulebook: Option<PathBuf>,
+    },
     /// Explain one rule in plain words, with its sources.
     #[command(after_help = "Example:
   amparo rulebook explain us.order.2703d.content")]
@@ -80,6 +88,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             rulebook,
             format,
         } => with(rulebook.as_deref(), |rules| list(rules, beginning, *format)),
+        Verb::Page { rulebook } => with(rulebook.as_deref(), |rules| {
+            // The page ends its last line itself.
+            data!("{}", rules.what_we_need().trim_end());
+            Ok(ExitCode::SUCCESS)
+        }),
         Verb::Explain {
             rule,
             rulebook,
@@ -251,6 +264,9 @@ fn explain(rulebook: &Rulebook, id: &str, format: Format) -> anyhow::Result<Exit
         casework::rulebook::Source::Promise => "a promise of the provider, or its own caution",
     };
     data!("\nSource:   {}", rule.citation);
+    for (_, work) in rulebook.works(&rule.citation) {
+        data!("          {}: {}", work.title, work.place);
+    }
     data!("Checked:  {} ({source})", rule.verified_on);
     match (rule.from, rule.until) {
         (None, None) => {}

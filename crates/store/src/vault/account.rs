@@ -165,6 +165,8 @@ fn facts(row: &SqliteRow) -> Result<AccountFacts, StoreError> {
         person_country: country(get(row, 6)?)?,
         us_person: get(row, 7)?,
         privileged: get(row, 8)?,
+        // The vault does not keep it yet: unknown.
+        customer_holds_keys: None,
     })
 }
 

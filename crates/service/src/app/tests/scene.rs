@@ -298,6 +298,7 @@ pub(crate) fn account(tenant: &str, account: &str) -> AccountFacts {
         person_country: None,
         us_person: None,
         privileged: None,
+        customer_holds_keys: None,
     }
 }
 
