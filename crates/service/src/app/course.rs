@@ -76,8 +76,7 @@ impl Desk {
         mut plan: impl FnMut(&Chain) -> Result<Option<Plan>>,
     ) -> Result<Option<Event>> {
         for _ in 0..APPEND_ATTEMPTS_MAX {
-            let mut chain = self.chain(case).await?;
-            self.not_cut(&chain).await?;
+            let mut chain = self.whole_chain(case).await?;
             let Some(plan) = plan(&chain)? else {
                 return Ok(None);
             };
@@ -100,13 +99,15 @@ impl Desk {
         Err(DeskError::Contended { case })
     }
 
-    /// The gate remembers how far each case had come, in a database of its own: one whose last events were cut off, and
-    /// with them a gag, an objection or its rejection, is not worked on.
-    pub(super) async fn not_cut(&self, chain: &Chain) -> Result<()> {
-        let case = chain.case_id();
-        match self.parts.gate.known(case).await? {
+    /// The verified chain of a case, which goes on from what the gate remembers of it, in a database of its own: one whose
+    /// last events were cut off, and with them a gag, an objection or its rejection, is not worked on.
+    pub(super) async fn whole_chain(&self, case: CaseId) -> Result<Chain> {
+        // The gate is asked first: what it knows was durable before, so the chain read after must have it.
+        let known = self.parts.gate.known(case).await?;
+        let chain = self.chain(case).await?;
+        match known {
             Some((length, head)) if !chain.continues(length, &head) => Err(DeskError::Cut { case, length }),
-            _ => Ok(()),
+            _ => Ok(chain),
         }
     }
 

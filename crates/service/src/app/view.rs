@@ -134,11 +134,7 @@ impl Desk {
             let rows = self.list(&filter).await?;
             for row in rows.iter().filter(|row| !row.erased) {
                 count += 1;
-                let checked = match self.chain(row.id).await {
-                    Ok(chain) => self.not_cut(&chain).await,
-                    Err(error) => Err(error),
-                };
-                if let Err(error) = checked {
+                if let Err(error) = self.whole_chain(row.id).await {
                     wrong.push((row.id, error));
                 }
             }
