@@ -286,6 +286,32 @@ fn an_assessment_is_the_same_everywhere() {
 }
 
 #[test]
+fn invariant_06_each_finding_names_its_rule_its_source_and_the_rulebook() {
+    let rulebook = Rulebook::builtin();
+    let demand = r#"{
+      "schema": "amparo.demand/1", "instrument": "us.subpoena.grand_jury", "served_at": "2026-11-21T15:00:00Z",
+      "requester": { "authority": "Grand Jury", "country": "US", "kind": "grand_jury" },
+      "subjects": [{ "type": "selector", "kind": "domain", "value": "example.com" }],
+      "categories": ["subscriber", "content"], "items": ["everything"], "showing": {}
+    }"#;
+    let demand = casework::demand::parse(demand.as_bytes()).unwrap();
+    let facts = Facts {
+        resolved: vec![Resolution::Unspecific],
+        ..Facts::default()
+    };
+    let as_of: jiff::civil::Date = "2026-11-21".parse().unwrap();
+    let assessment = rulebook.assess(&demand, &facts, as_of).unwrap();
+    assert!(assessment.findings.len() > 3);
+    assert_eq!(assessment.rulebook.digest, rulebook.digest());
+    assert_eq!(assessment.rulebook.as_of, as_of);
+    for finding in &assessment.findings {
+        assert!(rulebook.explain(&finding.rule).is_some(), "{}", finding.rule);
+        assert!(!finding.citation.trim().is_empty(), "{}", finding.rule);
+        assert!(!finding.explanation.trim().is_empty(), "{}", finding.rule);
+    }
+}
+
+#[test]
 fn several_accounts_are_judged_each_by_its_own_law() {
     let demand = r#"{
       "schema": "amparo.demand/1", "instrument": "us.warrant.sca", "served_at": "2026-11-21T15:00:00Z",

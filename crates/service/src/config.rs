@@ -223,11 +223,22 @@ country = "DE"
     }
 
     #[test]
+    fn p02_nothing_is_served_unencrypted_beyond_this_machine() {
+        for (from, to, says) in [
+            ("127.0.0.1:9000", "0.0.0.0:9000", "s3.listen"),
+            ("127.0.0.1:9000", "[::]:9000", "s3.listen"),
+            ("127.0.0.1:9001", "[2001:db8::1]:9001", "api.listen"),
+            ("127.0.0.1:9001", "127.0.0.1:9000", "api.listen"),
+        ] {
+            let error = read(&GOOD.replace(from, to)).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+
+    #[test]
     fn what_cannot_stand_is_refused_and_named() {
         for (from, to, says) in [
             ("provider =", "provder =", "provder"),
-            ("127.0.0.1:9000", "0.0.0.0:9000", "s3.listen"),
-            ("127.0.0.1:9001", "[2001:db8::1]:9001", "api.listen"),
             ("batch = 8", "batch = 0", "docket.batch"),
             ("batch = 8", "batch = 4097", "docket.batch"),
             ("interval_ms = 600000", "interval_ms = 5", "docket.interval_ms"),

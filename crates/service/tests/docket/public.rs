@@ -32,7 +32,7 @@ async fn transcript(batch: u32, real: &[u32]) -> (Vec<BTreeMap<std::path::PathBu
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn invariant_9_the_transcript_has_one_shape() {
+async fn invariant_09_the_transcript_has_one_shape() {
     const BATCH: u32 = 32;
     // Ten steps cross a full tile.
     let none = transcript(BATCH, &[0; 10]).await;
@@ -52,7 +52,7 @@ async fn invariant_9_the_transcript_has_one_shape() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn invariant_9_a_receipts_index_tells_no_count() {
+async fn invariant_09_a_receipts_index_tells_no_count() {
     // A single entry lands anywhere in its batch, not at its beginning.
     let office = Office::new(256);
     let docket = office.open().await;

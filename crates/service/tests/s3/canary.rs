@@ -53,7 +53,7 @@ fn text(seed: u64, length: usize) -> String {
 }
 
 #[tokio::test]
-async fn no_plaintext_is_on_disk() {
+async fn p01_invariant_01_no_plaintext_is_on_disk() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path());
     let signer = server.signer(0);
