@@ -14,7 +14,6 @@ use casework::{
 };
 use envelope::keys::{ObjectKey, WrappedChain};
 use futures::stream::BoxStream;
-use jiff::Timestamp;
 use store::cases::Connection;
 use translog::{entry::Salt, proof::Receipt};
 
@@ -128,8 +127,6 @@ pub struct GateRequest {
     pub issued: Issued,
     /// The wrapped keys of its objects.
     pub keys: Vec<WrappedChain>,
-    /// The desk's time.
-    pub now: Timestamp,
 }
 
 /// What the gate answered.

@@ -214,7 +214,6 @@ impl Desk {
             record: drawn.record.as_ref().clone(),
             issued: issued.clone(),
             keys,
-            now: self.now(),
         };
         let answer = self.parts.gate.release(request).await?;
         self.fault(Step::OpenKeys, When::After).await?;

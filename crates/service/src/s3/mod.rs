@@ -31,6 +31,7 @@ pub mod limits;
 mod linger;
 mod listing;
 mod object;
+mod object_read;
 mod operations;
 mod rechunk;
 mod refuse;

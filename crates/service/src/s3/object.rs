@@ -1,15 +1,15 @@
-//! Operations on objects.
+//! Operations on objects, but for reading them.
 
 use futures::{Stream, StreamExt as _};
 use hyper::HeaderMap;
 use s3s::{
     S3Error, S3ErrorCode, S3Request, S3Response, S3Result,
     dto::{
-        self, ChecksumMode, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource,
-        DeleteObjectInput, DeleteObjectOutput, DeleteObjectTaggingInput, DeleteObjectTaggingOutput,
-        DeleteObjectsInput, DeleteObjectsOutput, GetObjectInput, GetObjectOutput, GetObjectTaggingInput,
-        GetObjectTaggingOutput, HeadObjectInput, HeadObjectOutput, MetadataDirective, PutObjectInput,
-        PutObjectOutput, PutObjectTaggingInput, PutObjectTaggingOutput, StreamingBlob, TaggingDirective,
+        self, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, DeleteObjectInput,
+        DeleteObjectOutput, DeleteObjectTaggingInput, DeleteObjectTaggingOutput, DeleteObjectsInput,
+        DeleteObjectsOutput, GetObjectTaggingInput, GetObjectTaggingOutput, MetadataDirective,
+        PutObjectInput, PutObjectOutput, PutObjectTaggingInput, PutObjectTaggingOutput, StreamingBlob,
+        TaggingDirective,
     },
 };
 
@@ -20,13 +20,7 @@ use super::{
     fault::{BodyFault, FaultSlot},
     limits::KEYS_MAX,
 };
-use crate::vault::{
-    ChecksumAlgorithm, CopyOptions, Deletion, EtagMatch, ObjectInfo, Placement, Principal, PutOptions,
-    ResolvedRange, Tags,
-};
-
-/// What S3 says of a body that came without a type.
-const DEFAULT_CONTENT_TYPE: &str = "binary/octet-stream";
+use crate::vault::{ChecksumAlgorithm, CopyOptions, Deletion, EtagMatch, Placement, PutOptions, Tags};
 
 impl Face {
     pub(super) async fn do_put_object(
@@ -73,162 +67,6 @@ impl Face {
             server_side_encryption: convert::encryption(),
             ..Default::default()
         }))
-    }
-
-    pub(super) async fn do_get_object(
-        &self,
-        request: S3Request<GetObjectInput>,
-    ) -> S3Result<S3Response<GetObjectOutput>> {
-        let who = self.caller_at(&request, &request.input.bucket).await?;
-        let input = request.input;
-        convert::unversioned(input.version_id.as_deref())?;
-        let range = convert::range(input.range, input.part_number)?;
-        let conditions = convert::conditions(
-            input.if_match,
-            input.if_none_match,
-            input.if_modified_since.as_ref(),
-            input.if_unmodified_since.as_ref(),
-        );
-        let download = self
-            .vault
-            .get(&who, &input.bucket, &input.key, range, &conditions)
-            .await
-            .map_err(error::of)?;
-        let (info, resolved) = (download.info, download.range);
-        let mut shown = Shown::of(&info, resolved, input.checksum_mode.as_ref());
-        if let (Some(number), Some(_), true) = (
-            input.part_number,
-            info.parts,
-            wants_sums(input.checksum_mode.as_ref()),
-        ) {
-            shown.sums = self.part_sums(&who, &input.bucket, &input.key, number).await?;
-            shown.checksum_type = convert::checksum_type_out(info.checksum_type);
-        }
-        let headers = expires_header(&info, input.response_expires.is_some());
-        let output = GetObjectOutput {
-            accept_ranges: Some("bytes".to_owned()),
-            body: Some(StreamingBlob::wrap(download.body)),
-            cache_control: info.headers.cache_control,
-            checksum_crc32: shown.sums.crc32,
-            checksum_crc32c: shown.sums.crc32c,
-            checksum_crc64nvme: shown.sums.crc64nvme,
-            checksum_sha1: shown.sums.sha1,
-            checksum_sha256: shown.sums.sha256,
-            checksum_type: shown.checksum_type,
-            content_disposition: info.headers.content_disposition,
-            content_encoding: info.headers.content_encoding,
-            content_language: info.headers.content_language,
-            content_length: Some(shown.length),
-            content_range: shown.range,
-            content_type: Some(
-                info.headers
-                    .content_type
-                    .unwrap_or_else(|| DEFAULT_CONTENT_TYPE.to_owned()),
-            ),
-            e_tag: Some(convert::etag(&info.etag)),
-            last_modified: Some(convert::timestamp(info.last_modified)),
-            metadata: Some(info.user_metadata.into_iter().collect()),
-            parts_count: input
-                .part_number
-                .and(info.parts)
-                .and_then(|n| i32::try_from(n).ok()),
-            server_side_encryption: convert::encryption(),
-            tag_count: i32::try_from(info.tag_count).ok().filter(|n| *n > 0),
-            ..Default::default()
-        };
-        Ok(S3Response::with_headers(output, headers))
-    }
-
-    pub(super) async fn do_head_object(
-        &self,
-        request: S3Request<HeadObjectInput>,
-    ) -> S3Result<S3Response<HeadObjectOutput>> {
-        let who = self.caller_at(&request, &request.input.bucket).await?;
-        let input = request.input;
-        convert::unversioned(input.version_id.as_deref())?;
-        let conditions = convert::conditions(
-            input.if_match,
-            input.if_none_match,
-            input.if_modified_since.as_ref(),
-            input.if_unmodified_since.as_ref(),
-        );
-        let (info, resolved) = match convert::range(input.range, input.part_number)? {
-            None => {
-                let info = self
-                    .vault
-                    .head(&who, &input.bucket, &input.key, &conditions)
-                    .await
-                    .map_err(error::of)?;
-                let whole = ResolvedRange {
-                    start: 0,
-                    end: info.size,
-                    partial: false,
-                };
-                (info, whole)
-            }
-            Some(range) => self
-                .vault
-                .head_range(&who, &input.bucket, &input.key, range, &conditions)
-                .await
-                .map_err(error::of)?,
-        };
-        let mut shown = Shown::of(&info, resolved, input.checksum_mode.as_ref());
-        if let (Some(number), Some(_), true) = (
-            input.part_number,
-            info.parts,
-            wants_sums(input.checksum_mode.as_ref()),
-        ) {
-            shown.sums = self.part_sums(&who, &input.bucket, &input.key, number).await?;
-            shown.checksum_type = convert::checksum_type_out(info.checksum_type);
-        }
-        let mut headers = expires_header(&info, input.response_expires.is_some());
-        if info.tag_count > 0 {
-            headers.insert("x-amz-tagging-count", info.tag_count.into());
-        }
-        let status = resolved.partial.then_some(hyper::StatusCode::PARTIAL_CONTENT);
-        let output = HeadObjectOutput {
-            accept_ranges: Some("bytes".to_owned()),
-            cache_control: info.headers.cache_control,
-            checksum_crc32: shown.sums.crc32,
-            checksum_crc32c: shown.sums.crc32c,
-            checksum_crc64nvme: shown.sums.crc64nvme,
-            checksum_sha1: shown.sums.sha1,
-            checksum_sha256: shown.sums.sha256,
-            checksum_type: shown.checksum_type,
-            content_disposition: info.headers.content_disposition,
-            content_encoding: info.headers.content_encoding,
-            content_language: info.headers.content_language,
-            content_length: Some(shown.length),
-            content_range: shown.range,
-            content_type: Some(
-                info.headers
-                    .content_type
-                    .unwrap_or_else(|| DEFAULT_CONTENT_TYPE.to_owned()),
-            ),
-            e_tag: Some(convert::etag(&info.etag)),
-            last_modified: Some(convert::timestamp(info.last_modified)),
-            metadata: Some(info.user_metadata.into_iter().collect()),
-            parts_count: input
-                .part_number
-                .and(info.parts)
-                .and_then(|n| i32::try_from(n).ok()),
-            server_side_encryption: convert::encryption(),
-            ..Default::default()
-        };
-        let mut response = S3Response::with_headers(output, headers);
-        response.status = status;
-        Ok(response)
-    }
-
-    /// The checksums of one part of a multipart object.
-    async fn part_sums(&self, who: &Principal, bucket: &str, key: &str, number: i32) -> S3Result<Sums> {
-        let (_, parts) = self
-            .vault
-            .object_parts(who, bucket, key)
-            .await
-            .map_err(error::of)?;
-        let part = parts.iter().find(|p| i64::from(p.number) == i64::from(number));
-        Ok(part.map(|p| Sums::of(&p.checksums)).unwrap_or_default())
     }
 
     pub(super) async fn do_copy_object(
@@ -494,60 +332,5 @@ fn entry_error(key: String, error: &S3Error) -> dto::Error {
         key: Some(key),
         message: error.message().map(str::to_owned),
         version_id: None,
-    }
-}
-
-/// `Expires` goes back as it came, which s3s's own field cannot do for every value.
-fn expires_header(info: &ObjectInfo, overridden: bool) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    if let Some(value) = info
-        .headers
-        .expires
-        .as_deref()
-        .filter(|_| !overridden)
-        .and_then(|e| e.parse().ok())
-    {
-        headers.insert(hyper::header::EXPIRES, value);
-    }
-    headers
-}
-
-fn wants_sums(mode: Option<&ChecksumMode>) -> bool {
-    mode.is_some_and(|m| m.as_str() == ChecksumMode::ENABLED)
-}
-
-/// What GET and HEAD derive alike.
-struct Shown {
-    length: i64,
-    range: Option<String>,
-    sums: Sums,
-    checksum_type: Option<dto::ChecksumType>,
-}
-
-impl Shown {
-    fn of(info: &ObjectInfo, range: ResolvedRange, mode: Option<&ChecksumMode>) -> Self {
-        // A whole object's checksum beside a part of it makes every SDK fail the download.
-        let wanted = !range.partial && wants_sums(mode);
-        Self {
-            length: i64::try_from(range.length()).unwrap_or(i64::MAX),
-            range: range.partial.then(|| {
-                format!(
-                    "bytes {}-{}/{}",
-                    range.start,
-                    range.end.saturating_sub(1),
-                    info.size
-                )
-            }),
-            sums: if wanted {
-                Sums::of(&info.checksums)
-            } else {
-                Sums::default()
-            },
-            checksum_type: if wanted {
-                convert::checksum_type_out(info.checksum_type)
-            } else {
-                None
-            },
-        }
     }
 }
