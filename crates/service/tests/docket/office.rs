@@ -125,6 +125,8 @@ pub struct Office {
     pub directory: tempfile::TempDir,
     pub witnesses: Vec<Arc<LocalWitness>>,
     pub batch: u32,
+    /// Every database that was opened, so that [`Office::close`] can close it.
+    opened: Mutex<Vec<Database>>,
 }
 
 impl Office {
@@ -146,6 +148,7 @@ impl Office {
             directory,
             witnesses,
             batch,
+            opened: Mutex::default(),
         }
     }
 
@@ -160,7 +163,17 @@ impl Office {
     }
 
     pub async fn database(&self) -> Database {
-        Database::open(&self.path("database")).await.unwrap()
+        let database = Database::open(&self.path("database")).await.unwrap();
+        self.opened.lock().unwrap().push(database.clone());
+        database
+    }
+
+    /// Closes every database that is open. A dropped one closes in the background, and its files come and go meanwhile.
+    pub async fn close(&self) {
+        let opened = std::mem::take(&mut *self.opened.lock().unwrap());
+        for database in opened {
+            database.close().await;
+        }
     }
 
     pub async fn store(&self) -> DocketStore {

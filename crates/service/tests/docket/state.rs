@@ -126,6 +126,7 @@ async fn a_rolled_back_database_is_refused() {
     let docket = office.open().await;
     docket.step().await.unwrap();
     drop(docket);
+    office.close().await;
     let saved = office.path("saved");
     fs::create_dir(&saved).unwrap();
     let files = || {
@@ -140,7 +141,7 @@ async fn a_rolled_back_database_is_refused() {
     let docket = office.open().await;
     docket.step().await.unwrap();
     drop(docket);
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    office.close().await;
     for file in files() {
         fs::remove_file(file.path()).unwrap();
     }
