@@ -90,6 +90,10 @@ text_id!(
     RegionId, "region id", 32, &['-']
 );
 text_id!(
+    /// Who holds keys beside the gate, as the configuration names it: `hsm`, `contoso-keyholder`.
+    ProviderId, "key provider id", 63, &['-']
+);
+text_id!(
     /// A member of the provider's staff or a tenant's administrator, as events name them.
     StaffId, "staff id", 128, &['-', '.', '_', '@']
 );

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use crate::held::WrappedTenant;
+
 /// Bytes of a key.
 pub const KEY_BYTES: usize = 32;
 /// Bytes of a wrap's nonce.
@@ -49,6 +51,13 @@ macro_rules! key {
             }
         }
     };
+}
+
+impl RegionRoot {
+    /// The root's bytes, for a key provider that seals it. Whoever has them has the region.
+    pub fn expose(&self) -> &[u8; KEY_BYTES] {
+        &self.0
+    }
 }
 
 impl ObjectKey {
@@ -153,8 +162,8 @@ pub struct WrappedAccount {
     pub tenant: String,
     /// The account.
     pub account: String,
-    /// The tenant key, under the region's root.
-    pub tenant_key: Wrapped,
+    /// The tenant key, under the region's root, and under its holder's key where it has one.
+    pub tenant_key: WrappedTenant,
     /// The account key, under the tenant key.
     pub account_key: Wrapped,
 }
@@ -166,7 +175,7 @@ impl std::hash::Hash for Wrapped {
 }
 
 impl TenantKey {
-    /// Wraps this key under the region's root. Never use a nonce twice.
+    /// Wraps this key under the region's root; its holder wraps what comes of it again. Never use a nonce twice.
     ///
     /// # Errors
     /// When the cipher refuses.
@@ -206,15 +215,18 @@ impl AccountKey {
             nonce,
         )
     }
-    /// Unwraps an account key: the tenant key first, then this.
-    ///
-    /// # Errors
-    /// When root or place are others, or the bytes were altered.
-    pub(crate) fn unwrap(root: &RegionRoot, chain: &WrappedAccount) -> Result<Self, KeyError> {
-        let place = chain.place();
-        let tenant = TenantKey::unwrap(root, place, &chain.tenant_key)?;
-        let data = associated_data(2, place, &chain.account);
-        unwrap(tenant.bytes(), &chain.account_key, &data).map(|key| Self(*key))
+    /// Unwraps an account key. The doors to it are in [`crate::opening`].
+    pub(crate) fn unwrap(tenant: &TenantKey, chain: &WrappedAccount) -> Result<Self, KeyError> {
+        Self::open(tenant, chain.place(), &chain.account, &chain.account_key)
+    }
+    pub(crate) fn open(
+        tenant: &TenantKey,
+        place: Place<'_>,
+        account: &str,
+        wrapped: &Wrapped,
+    ) -> Result<Self, KeyError> {
+        let data = associated_data(2, place, account);
+        unwrap(tenant.bytes(), wrapped, &data).map(|key| Self(*key))
     }
 }
 
@@ -242,13 +254,32 @@ impl ObjectKey {
     /// Unwraps an object key. The doors to it are in [`crate::opening`].
     pub(crate) fn unwrap(above: &AccountKey, chain: &WrappedChain) -> Result<Self, KeyError> {
         let account = &chain.account;
-        let data = object_data(account.place(), &account.account, &chain.object, &chain.label);
-        unwrap(above.bytes(), &chain.object_key, &data).map(|key| Self(*key))
+        let (object, label) = (&chain.object, &chain.label);
+        Self::open(
+            above,
+            account.place(),
+            &account.account,
+            object,
+            label,
+            &chain.object_key,
+        )
+    }
+    pub(crate) fn open(
+        above: &AccountKey,
+        place: Place<'_>,
+        account: &str,
+        object: &[u8; 16],
+        label: &Label,
+        wrapped: &Wrapped,
+    ) -> Result<Self, KeyError> {
+        let data = object_data(place, account, object, label);
+        unwrap(above.bytes(), wrapped, &data).map(|key| Self(*key))
     }
 }
 
 impl WrappedAccount {
-    pub(crate) fn place(&self) -> Place<'_> {
+    /// Where the account's key belongs.
+    pub fn place(&self) -> Place<'_> {
         Place {
             region: &self.region,
             tenant: &self.tenant,

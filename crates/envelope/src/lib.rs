@@ -3,17 +3,23 @@
 //! Pure: no clock, no randomness, no input or output; random bytes come in as arguments. Read in this order:
 //!
 //! - [`keys`]: the hierarchy region root > tenant key > account key > object key, and how a key lies wrapped.
+//! - [`held`]: a tenant's key that somebody else holds as well.
 //! - [`opening_reason`]: the only reasons for which a key opens. There is no "other".
 //! - [`opening`]: the two doors, one per reason.
+//! - [`rewrap`]: rotation.
 //! - [`chunked`]: the format of a stored body (C2SP chunked-encryption, Cobblestone-256).
 //! - [`content`]: the commitment that ties a body to a release record.
+//! - [`sealing`]: a key that wraps others, for key providers without hardware.
 //! - [`secrets`]: access keys' secrets, which are no customer data.
 //! - [`case_file`]: the provider's own case files, apart from every customer key.
 
 pub mod case_file;
 pub mod chunked;
 pub mod content;
+pub mod held;
 pub mod keys;
 pub mod opening;
 pub mod opening_reason;
+pub mod rewrap;
+pub mod sealing;
 pub mod secrets;

@@ -3,7 +3,7 @@
 use translog::{entry::Committed, included::Included};
 
 use crate::{
-    keys::{AccountKey, KeyError, Label, ObjectKey, RegionRoot, WrappedAccount, WrappedChain},
+    keys::{AccountKey, KeyError, Label, ObjectKey, TenantKey, WrappedAccount, WrappedChain},
     opening_reason::OwnerRequest,
 };
 
@@ -34,18 +34,18 @@ pub struct OwnerAccount {
 }
 
 impl OwnerAccount {
-    /// Opens the account's key for a request of its own tenant.
+    /// Opens the account's key, under its tenant's, for a request of its own tenant.
     ///
     /// # Errors
-    /// When the request is another tenant's, or the chain does not open under this root.
+    /// When the request is another tenant's, or the account's key does not open under this one.
     pub fn open(
-        root: &RegionRoot,
+        tenant: &TenantKey,
         request: &OwnerRequest,
         chain: &WrappedAccount,
     ) -> Result<Self, NotOpened> {
         own(request, chain)?;
         Ok(Self {
-            key: AccountKey::unwrap(root, chain)?,
+            key: AccountKey::unwrap(tenant, chain)?,
             chain: chain.clone(),
         })
     }
@@ -101,10 +101,10 @@ pub const RELEASE_KIND: &str = "release";
 /// cannot do without.
 ///
 /// # Errors
-/// When the record does not name the key, or the chain does not open under this root; [`NotOpened::Altered`] when what is
+/// When the record does not name the key, or the chain does not open under this key of its tenant; [`NotOpened::Altered`] when what is
 /// recorded of the object is not what its key was wrapped for.
 pub fn unwrap_for_release<R: Committed + NamesKeys>(
-    root: &RegionRoot,
+    tenant: &TenantKey,
     admitted: &Included<R>,
     chain: &WrappedChain,
 ) -> Result<ObjectKey, NotOpened> {
@@ -114,7 +114,7 @@ pub fn unwrap_for_release<R: Committed + NamesKeys>(
     if !admitted.value().names(&chain.object_key.digest()) {
         return Err(NotOpened::NotNamed);
     }
-    let account = AccountKey::unwrap(root, &chain.account)?;
+    let account = AccountKey::unwrap(tenant, &chain.account)?;
     ObjectKey::unwrap(&account, chain).map_err(|_| NotOpened::Altered)
 }
 

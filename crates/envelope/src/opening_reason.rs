@@ -29,4 +29,8 @@ impl OwnerRequest {
     pub fn credential(&self) -> &str {
         &self.credential
     }
+    /// The request's id.
+    pub fn request(&self) -> &str {
+        &self.request
+    }
 }

@@ -8,12 +8,14 @@
 
 use envelope::{
     content::{ContentDigest, Opening, verify_commitment},
+    held::{Held, WrappedTenant},
     keys::{
         AccountKey, KeyError, Label, ObjectKey, Place, RegionRoot, TenantKey, Wrapped, WrappedAccount,
         WrappedChain,
     },
     opening::{NotOpened, OwnerAccount},
     opening_reason::OwnerRequest,
+    rewrap,
 };
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
@@ -31,13 +33,20 @@ fn label() -> Label {
     }
 }
 
+fn tenant_key(root: &RegionRoot, account: &WrappedAccount) -> Result<TenantKey, KeyError> {
+    let WrappedTenant::Root(wrapped) = &account.tenant_key else {
+        return Err(KeyError::Unwrap);
+    };
+    TenantKey::unwrap(root, account.place(), wrapped)
+}
+
 /// The owner's door: the account's key, then the object's.
 fn unwrap_for_owner(
     root: &RegionRoot,
     request: &OwnerRequest,
     chain: &WrappedChain,
 ) -> Result<ObjectKey, NotOpened> {
-    OwnerAccount::open(root, request, &chain.account)?.unwrap(request, chain)
+    OwnerAccount::open(&tenant_key(root, &chain.account)?, request, &chain.account)?.unwrap(request, chain)
 }
 
 fn chain() -> WrappedChain {
@@ -53,7 +62,7 @@ fn chain() -> WrappedChain {
             region: "eu-de".into(),
             tenant: "contoso".into(),
             account: "alice".into(),
-            tenant_key: tenant.wrap(&root(), place, [1; 12]).unwrap(),
+            tenant_key: tenant.wrap(&root(), place, [1; 12]).unwrap().into(),
             account_key: account.wrap(&tenant, place, "alice", [2; 12]).unwrap(),
         },
         object: OBJECT,
@@ -91,7 +100,7 @@ fn a_key_opens_only_in_its_place() {
     let above: [fn(&mut WrappedChain); 3] = [
         |c| c.account.region = "us-east".into(),
         |c| c.account.account = "bob".into(),
-        |c| c.account.account_key = c.account.tenant_key.clone(),
+        |c| c.account.account_key = c.object_key.clone(),
     ];
     let own: [fn(&mut WrappedChain); 2] = [
         |c| c.object = [5; 16],
@@ -132,7 +141,8 @@ fn p13_a_key_opens_only_for_the_category_and_date_it_was_wrapped_for() {
 
 #[test]
 fn an_open_account_serves_its_own_chain_alone() {
-    let account = OwnerAccount::open(&root(), &owner("contoso"), &chain().account).unwrap();
+    let tenant = tenant_key(&root(), &chain().account).unwrap();
+    let account = OwnerAccount::open(&tenant, &owner("contoso"), &chain().account).unwrap();
     assert!(account.unwrap(&owner("contoso"), &chain()).is_ok());
     assert!(matches!(
         account.unwrap(&owner("fabrikam"), &chain()),
@@ -160,6 +170,103 @@ fn any_flipped_bit_of_a_wrapped_key_fails() {
 fn a_wrapped_chain_survives_json() {
     let json = serde_json::to_string(&chain()).unwrap();
     assert_eq!(serde_json::from_str::<WrappedChain>(&json).unwrap(), chain());
+    let mut held = chain();
+    held.account.tenant_key = WrappedTenant::Held(Held::new("contoso-keys", vec![7; 90]).unwrap());
+    let json = serde_json::to_string(&held).unwrap();
+    assert_eq!(serde_json::from_str::<WrappedChain>(&json).unwrap(), held);
+}
+
+#[test]
+fn a_tenants_key_reads_back_in_both_forms_and_in_no_other() {
+    let own = chain().account.tenant_key;
+    let held = WrappedTenant::Held(Held::new("contoso-keys", vec![7; 90]).unwrap());
+    for key in [&own, &held] {
+        assert_eq!(&WrappedTenant::from_bytes(&key.to_bytes()).unwrap(), key);
+    }
+    assert_ne!(own.digest(), held.digest());
+    for bad in [
+        &[][..],
+        &[1],
+        &[1; 60],
+        &[1; 62],
+        &[2],
+        &[2, 3, b'a', b'b'],
+        &[2, 2, b'a', b'b'],
+        &[2, 0, 9],
+        &[2, 1, 0xff, 9],
+        &[3; 61],
+    ] {
+        assert_eq!(WrappedTenant::from_bytes(bad), Err(KeyError::Length), "{bad:?}");
+    }
+    assert!(Held::new("a".repeat(65), vec![1]).is_err());
+    assert!(Held::new("a", vec![1; 4097]).is_err());
+}
+
+/// Rotation: the same object key under another account key, under another tenant key.
+#[test]
+fn a_rewrapped_key_opens_to_the_same_and_only_from_what_it_was() {
+    let before = chain();
+    let place = before.account.place();
+    let (old_tenant, new_tenant) = (TenantKey::from_random([2; 32]), TenantKey::from_random([12; 32]));
+    let moved = rewrap::account_key(
+        &old_tenant,
+        &new_tenant,
+        place,
+        "alice",
+        &before.account.account_key,
+        [4; 12],
+    )
+    .unwrap();
+    let mut after = before.clone();
+    after.account.tenant_key = new_tenant.wrap(&root(), place, [5; 12]).unwrap().into();
+    after.account.account_key = moved;
+    let same = |chain: &WrappedChain| {
+        let key = unwrap_for_owner(&root(), &owner("contoso"), chain).unwrap();
+        Opening::of(&key).unwrap().as_bytes()
+            == Opening::of(&ObjectKey::from_random([4; 32])).unwrap().as_bytes()
+    };
+    assert!(same(&after));
+
+    let mut newest = after.clone();
+    let new_account = AccountKey::from_random([13; 32]);
+    newest.account.account_key = new_account.wrap(&new_tenant, place, "alice", [6; 12]).unwrap();
+    let accounts =
+        rewrap::Accounts::open((&new_tenant, &new_tenant), &after.account, &newest.account).unwrap();
+    newest.object_key = accounts
+        .object_key(&OBJECT, &label(), &before.object_key, [7; 12])
+        .unwrap();
+    assert!(same(&newest));
+
+    // Nothing moves from where it is not, nor to another account, nor under another label.
+    let mut other = label();
+    other.category = "subscriber".into();
+    assert!(
+        accounts
+            .object_key(&OBJECT, &other, &before.object_key, [7; 12])
+            .is_err()
+    );
+    assert!(
+        accounts
+            .object_key(&[5; 16], &label(), &before.object_key, [7; 12])
+            .is_err()
+    );
+    assert!(
+        accounts
+            .object_key(&OBJECT, &label(), &newest.object_key, [7; 12])
+            .is_err()
+    );
+    let mut bob = newest.account.clone();
+    bob.account = "bob".into();
+    assert!(rewrap::Accounts::open((&new_tenant, &new_tenant), &after.account, &bob).is_err());
+    let wrong = rewrap::account_key(
+        &new_tenant,
+        &old_tenant,
+        place,
+        "alice",
+        &before.account.account_key,
+        [4; 12],
+    );
+    assert_eq!(wrong, Err(KeyError::Unwrap));
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub mod docket;
 pub mod gate;
 pub mod http;
 pub mod import;
+pub mod keys;
 pub mod listener;
 pub mod s3;
 pub mod vault;

@@ -117,7 +117,8 @@ impl Deployment {
                     account: account_name.to_owned(),
                     tenant_key: tenant
                         .wrap(&RegionRoot::from_random(ROOT), place, [4; 12])
-                        .unwrap(),
+                        .unwrap()
+                        .into(),
                     account_key: account.wrap(&tenant, place, account_name, [5; 12]).unwrap(),
                 },
                 object: id,

@@ -1,43 +1,30 @@
 //! The gate: the one place that holds root keys, and the only way to any object's key.
 //!
 //! It has two doors. [`owner`]: a tenant's own authenticated request. [`release`]: a release record that two people
-//! signed and the docket holds, after the gate itself recomputed the case. There is no third.
+//! signed and the docket holds, after the gate itself recomputed the case. There is no third. What [`rewrapping`] does
+//! for a rotation moves keys from under one key to under another, and gives none out.
 
 pub mod owner;
 pub mod release;
+mod rewrapping;
+mod roots;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use casework::{
     gate::{Refusal, TrustPolicy},
-    ids::{CaseId, Digest, RegionId},
+    ids::{CaseId, Digest},
     rulebook::Rulebook,
 };
-use envelope::keys::RegionRoot;
 use jiff::Timestamp;
 use store::gate_memory::{MemoryError, Remembers};
 use tokio::sync::Mutex;
 use translog::Checkpoint;
 
 pub use release::{Opened, ReleaseRequest};
-
-/// Root keys by region. They never leave the gate: nothing outside this module can read one.
-pub struct RegionRoots(BTreeMap<RegionId, RegionRoot>);
-
-impl RegionRoots {
-    /// These roots, and no others for the gate's lifetime.
-    pub fn new(roots: impl IntoIterator<Item = (RegionId, RegionRoot)>) -> Self {
-        Self(roots.into_iter().collect())
-    }
-    /// A region's root, for the two doors.
-    pub(in crate::gate) fn get(&self, region: &str) -> Option<&RegionRoot> {
-        self.0
-            .iter()
-            .find(|(id, _)| id.as_str() == region)
-            .map(|(_, root)| root)
-    }
-}
+pub use rewrapping::{RewrapAccounts, RewrapObjects};
+pub use roots::RegionRoots;
 
 /// What tells the gate the time: its own machine's clock, never the caller's word.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

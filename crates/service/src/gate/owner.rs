@@ -7,21 +7,25 @@ use std::{
 };
 
 use async_trait::async_trait;
-use casework::ids::{AccountId, ObjectId, RegionId, TenantId};
+use casework::ids::{AccountId, ObjectId, ProviderId, RegionId, TenantId};
 use envelope::{
-    keys::{
-        AccountKey, Label, ObjectKey, Place, RegionRoot, TenantKey, Wrapped, WrappedAccount, WrappedChain,
-    },
+    held::WrappedTenant,
+    keys::{AccountKey, Label, ObjectKey, Place, TenantKey, Wrapped, WrappedAccount, WrappedChain},
     opening::{NotOpened, OwnerAccount},
     opening_reason::OwnerRequest,
 };
 use zeroize::Zeroizing;
 
-use super::RegionRoots;
+use super::{RegionRoots, RewrapAccounts, RewrapObjects};
+use crate::keys::{HolderError, Reason};
 
 /// How long an account key stays open in memory after it was used first. What another process destroys, this one
-/// forgets at the latest then; what goes through [`OwnerGate::forget_account`], at once.
+/// forgets at the latest then; what goes through [`OwnerGate::forget_account`], at once. It is also how long a tenant
+/// that holds its own key waits at most until a "no" takes effect for new reads; the published bound is
+/// [`ACCOUNT_KEY_TTL_MAX`].
 pub const ACCOUNT_KEY_TTL: Duration = Duration::from_secs(60);
+/// Longest time that an account key may be kept open: what customers are told.
+pub const ACCOUNT_KEY_TTL_MAX: Duration = Duration::from_secs(300);
 /// Most account keys open at once, some 3 MiB.
 pub const ACCOUNT_KEYS_MAX: usize = 10_000;
 /// How long a destroyed account is remembered, against a request that read its wrapped key just before.
@@ -59,16 +63,24 @@ pub enum GateError {
     /// A remote gate did not answer.
     #[error("the gate does not answer")]
     Unreachable,
+    /// Who holds the tenant's key beside the gate did not give it.
+    #[error(transparent)]
+    Holder(#[from] HolderError),
 }
 
 /// The owner's door, as the vault sees it: embedded, or in a process of its own.
 #[async_trait]
 pub trait OwnerGate: Send + Sync + 'static {
-    /// Makes a tenant's key in a region, wrapped under its root.
+    /// Makes a tenant's key in a region, wrapped under its root, and then by its holder where it is to have one.
     ///
     /// # Errors
-    /// When the gate has no root for the region.
-    async fn new_tenant_key(&self, region: &RegionId, tenant: &TenantId) -> Result<Wrapped, GateError>;
+    /// When the gate has no root for the region, or the holder refuses.
+    async fn new_tenant_key(
+        &self,
+        region: &RegionId,
+        tenant: &TenantId,
+        holder: Option<&ProviderId>,
+    ) -> Result<WrappedTenant, GateError>;
 
     /// Makes an account's key, wrapped under its tenant's.
     ///
@@ -79,7 +91,7 @@ pub trait OwnerGate: Send + Sync + 'static {
         region: &RegionId,
         tenant: &TenantId,
         account: &AccountId,
-        tenant_key: &Wrapped,
+        tenant_key: &WrappedTenant,
     ) -> Result<Wrapped, GateError>;
 
     /// Makes an object's key, wrapped under its account's for what the object is recorded as.
@@ -105,14 +117,40 @@ pub trait OwnerGate: Send + Sync + 'static {
         chain: &WrappedChain,
     ) -> Result<ObjectKey, GateError>;
 
+    /// Wraps a tenant's key anew: under the region's root of today, and by `holder`, which may be another than before, or
+    /// none. It stays the same key.
+    ///
+    /// # Errors
+    /// When it does not open, or one of the two holders refuses.
+    async fn rewrap_tenant_key(
+        &self,
+        region: &RegionId,
+        tenant: &TenantId,
+        key: &WrappedTenant,
+        holder: Option<&ProviderId>,
+    ) -> Result<WrappedTenant, GateError>;
+
+    /// Wraps account keys under another key of their tenant: one for each, in order.
+    ///
+    /// # Errors
+    /// When one of them does not open; none is given then.
+    async fn rewrap_account_keys(&self, request: RewrapAccounts) -> Result<Vec<Wrapped>, GateError>;
+
+    /// Wraps object keys under another key of their account: one for each, in order.
+    ///
+    /// # Errors
+    /// When the account's keys do not open, or [`GateError::Altered`] for the first object whose key does not.
+    async fn rewrap_object_keys(&self, request: RewrapObjects) -> Result<Vec<Wrapped>, GateError>;
+
     /// Forgets an account's open key, and refuses from now on to open it again.
     fn forget_account(&self, tenant: &TenantId, account: &AccountId);
 }
 
 /// The owner's door in this process.
 pub struct OwnerKeys {
-    roots: Arc<RegionRoots>,
+    pub(super) roots: Arc<RegionRoots>,
     memory: Mutex<Memory>,
+    keep_open: Duration,
 }
 
 #[derive(Default)]
@@ -127,28 +165,47 @@ impl OwnerKeys {
         Self {
             roots,
             memory: Mutex::default(),
+            keep_open: ACCOUNT_KEY_TTL,
         }
     }
 
-    fn root(&self, region: &str) -> Result<&RegionRoot, GateError> {
-        self.roots.get(region).ok_or_else(|| GateError::NoRoot {
-            region: region.to_owned(),
-        })
+    /// The same, keeping account keys open for `time`, [`ACCOUNT_KEY_TTL_MAX`] at most.
+    #[must_use]
+    pub fn keeping_open(mut self, time: Duration) -> Self {
+        self.keep_open = time.min(ACCOUNT_KEY_TTL_MAX);
+        self
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn account(&self, owner: &OwnerRequest, chain: &WrappedAccount) -> Result<Arc<OwnerAccount>, GateError> {
-        let now = Instant::now();
-        if let Some(open) = self.memory().find(chain, now)? {
+    async fn account(
+        &self,
+        owner: &OwnerRequest,
+        chain: &WrappedAccount,
+    ) -> Result<Arc<OwnerAccount>, GateError> {
+        if let Some(open) = self.memory().find(chain, Instant::now())? {
             return Ok(open);
         }
-        let opened =
-            OwnerAccount::open(self.root(&chain.region)?, owner, chain).map_err(|_| GateError::Refused)?;
+        // The holder of another tenant's key is not even asked.
+        if owner.tenant() != chain.tenant {
+            return Err(GateError::Refused);
+        }
+        let reason = Reason::Owner {
+            credential: owner.credential().to_owned(),
+            request: owner.request().to_owned(),
+            account: chain.account.clone(),
+        };
+        // Counted from before the holder was asked, for what it said holds from then.
+        let asked = Instant::now();
+        let tenant = self
+            .roots
+            .tenant_key(chain.place(), &chain.tenant_key, &reason)
+            .await?;
+        let opened = OwnerAccount::open(&tenant, owner, chain).map_err(|_| GateError::Refused)?;
         let opened = Arc::new(opened);
-        self.memory().keep(chain, &opened, now)?;
+        self.memory().keep(chain, &opened, asked, self.keep_open)?;
         Ok(opened)
     }
 }
@@ -165,6 +222,7 @@ impl Memory {
         chain: &WrappedAccount,
         open: &Arc<OwnerAccount>,
         now: Instant,
+        time: Duration,
     ) -> Result<(), GateError> {
         // Again: it may have been destroyed while it was being opened.
         self.check(chain)?;
@@ -174,8 +232,7 @@ impl Memory {
         if self.open.len() >= ACCOUNT_KEYS_MAX {
             self.open.clear();
         }
-        self.open
-            .insert(chain.clone(), (Arc::clone(open), now + ACCOUNT_KEY_TTL));
+        self.open.insert(chain.clone(), (Arc::clone(open), now + time));
         Ok(())
     }
 
@@ -201,8 +258,15 @@ fn refused(error: NotOpened, object: &[u8; 16]) -> GateError {
     }
 }
 
+pub(super) fn place<'a>(region: &'a RegionId, tenant: &'a TenantId) -> Place<'a> {
+    Place {
+        region: region.as_str(),
+        tenant: tenant.as_str(),
+    }
+}
+
 /// Fresh random bytes of the operating system.
-fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, GateError> {
+pub(super) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, GateError> {
     let mut bytes = Zeroizing::new([0; N]);
     getrandom::fill(bytes.as_mut_slice()).map_err(|_| GateError::NoRandomness)?;
     Ok(bytes)
@@ -210,14 +274,17 @@ fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, GateError> {
 
 #[async_trait]
 impl OwnerGate for OwnerKeys {
-    async fn new_tenant_key(&self, region: &RegionId, tenant: &TenantId) -> Result<Wrapped, GateError> {
-        let place = Place {
-            region: region.as_str(),
-            tenant: tenant.as_str(),
-        };
+    async fn new_tenant_key(
+        &self,
+        region: &RegionId,
+        tenant: &TenantId,
+        holder: Option<&ProviderId>,
+    ) -> Result<WrappedTenant, GateError> {
         let key = TenantKey::from_random(*random()?);
-        key.wrap(self.root(region.as_str())?, place, *random()?)
-            .map_err(|_| GateError::Refused)
+        let reason = Reason::Provisioning { account: None };
+        self.roots
+            .wrap_tenant(place(region, tenant), &key, holder, &reason, *random()?)
+            .await
     }
 
     async fn new_account_key(
@@ -225,14 +292,13 @@ impl OwnerGate for OwnerKeys {
         region: &RegionId,
         tenant: &TenantId,
         account: &AccountId,
-        tenant_key: &Wrapped,
+        tenant_key: &WrappedTenant,
     ) -> Result<Wrapped, GateError> {
-        let place = Place {
-            region: region.as_str(),
-            tenant: tenant.as_str(),
+        let place = place(region, tenant);
+        let reason = Reason::Provisioning {
+            account: Some(account.as_str().to_owned()),
         };
-        let above = TenantKey::unwrap(self.root(region.as_str())?, place, tenant_key);
-        let above = above.map_err(|_| GateError::Refused)?;
+        let above = self.roots.tenant_key(place, tenant_key, &reason).await?;
         let key = AccountKey::from_random(*random()?);
         key.wrap(&above, place, account.as_str(), *random()?)
             .map_err(|_| GateError::Refused)
@@ -245,7 +311,7 @@ impl OwnerGate for OwnerKeys {
         object: &[u8; 16],
         label: &Label,
     ) -> Result<(ObjectKey, Wrapped), GateError> {
-        let above = self.account(owner, account)?;
+        let above = self.account(owner, account).await?;
         let key = ObjectKey::from_random(*random()?);
         let wrapped = above.wrap(owner, &key, object, label, *random()?);
         let wrapped = wrapped.map_err(|error| refused(error, object))?;
@@ -257,9 +323,28 @@ impl OwnerGate for OwnerKeys {
         owner: &OwnerRequest,
         chain: &WrappedChain,
     ) -> Result<ObjectKey, GateError> {
-        self.account(owner, &chain.account)?
+        self.account(owner, &chain.account)
+            .await?
             .unwrap(owner, chain)
             .map_err(|error| refused(error, &chain.object))
+    }
+
+    async fn rewrap_tenant_key(
+        &self,
+        region: &RegionId,
+        tenant: &TenantId,
+        key: &WrappedTenant,
+        holder: Option<&ProviderId>,
+    ) -> Result<WrappedTenant, GateError> {
+        self.move_tenant_key(place(region, tenant), key, holder).await
+    }
+
+    async fn rewrap_account_keys(&self, request: RewrapAccounts) -> Result<Vec<Wrapped>, GateError> {
+        self.move_account_keys(request).await
+    }
+
+    async fn rewrap_object_keys(&self, request: RewrapObjects) -> Result<Vec<Wrapped>, GateError> {
+        self.move_object_keys(request).await
     }
 
     fn forget_account(&self, tenant: &TenantId, account: &AccountId) {

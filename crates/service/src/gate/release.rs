@@ -2,10 +2,12 @@
 //!
 //! 1. the keys given are compared with the record, one to one;
 //! 2. the case is decided afresh ([`casework::gate::decide`]);
-//! 3. the record is marked used and the checkpoint remembered, in one transaction, durably;
-//! 4. only then the keys open.
+//! 3. whoever holds the tenants' keys beside the gate is asked, with the case and the record, and never answered for from
+//!    memory; a "no", or no answer, leaves the record as it was;
+//! 4. the record is marked used and the checkpoint remembered, in one transaction, durably;
+//! 5. only then the keys open.
 //!
-//! A failure in 3 refuses, even where it may have been durable after all; a crash between 3 and 4 leaves the record used
+//! A failure in 4 refuses, even where it may have been durable after all; a crash between 4 and 5 leaves the record used
 //! up with nothing opened. Either way a new record must be drawn up, signed and logged: a release that may have happened
 //! is never repeated.
 
@@ -21,14 +23,16 @@ use casework::{
     rulebook::Rulebook,
 };
 use envelope::{
-    keys::{ObjectKey, WrappedChain},
+    held::WrappedTenant,
+    keys::{ObjectKey, TenantKey, WrappedAccount, WrappedChain},
     opening::{NotOpened, unwrap_for_release},
 };
 use jiff::Timestamp;
 use store::gate_memory::MemoryError;
 use translog::{Checkpoint, Hash, entry::Salt, proof::Receipt};
 
-use super::{EmbeddedGate, ReleaseGate};
+use super::{EmbeddedGate, ReleaseGate, owner::GateError};
+use crate::keys::Reason;
 
 /// What the desk presents for one release. The gate takes the time from its own clock.
 pub struct ReleaseRequest {
@@ -70,7 +74,7 @@ impl ReleaseGate for EmbeddedGate {
         } = request;
         let chains = one_to_one(&record, keys)?;
         for wrapped in &chains {
-            if self.roots().get(&wrapped.account.region).is_none() {
+            if !self.roots().serves(&wrapped.account.region) {
                 let reason = format!("this gate holds no root for region `{}`", wrapped.account.region);
                 return Err(Refusal::invariant(
                     2,
@@ -102,11 +106,12 @@ impl ReleaseGate for EmbeddedGate {
         let admitted = decided.await.map_err(|_| {
             Refusal::invariant(7, "the decision was interrupted", "present the release again")
         })??;
+        let tenants = self.tenants(&admitted, &chains).await?;
         self.memory
             .remember(admitted.remember())
             .await
             .map_err(not_remembered)?;
-        self.open(admitted, &chains)
+        open(admitted, &tenants, &chains)
     }
 
     async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), MemoryError> {
@@ -129,31 +134,89 @@ impl ReleaseGate for EmbeddedGate {
     }
 }
 
+/// The keys of the record's tenants, each by what it is wrapped as.
+type Tenants = Vec<(WrappedAccount, TenantKey)>;
+
+/// Whether two accounts are below one and the same wrapped key.
+fn below_one(a: &WrappedAccount, b: &WrappedAccount) -> bool {
+    (&a.region, &a.tenant, &a.tenant_key) == (&b.region, &b.tenant, &b.tenant_key)
+}
+
 impl EmbeddedGate {
-    /// Opens the keys. The record is used up whether or not they open.
-    fn open(&self, admitted: Admitted, chains: &[WrappedChain]) -> Result<Opened, Refusal> {
-        const HINT: &str = "the record is used up: find out why, then draw up a new one";
-        let mut keys = Vec::with_capacity(chains.len());
+    /// Opens the keys of the tenants that the record names, asking whoever holds one.
+    async fn tenants(&self, admitted: &Admitted, chains: &[WrappedChain]) -> Result<Tenants, Refusal> {
+        let record = admitted.record();
+        let reason = Reason::Release {
+            case: record.case,
+            record: record.id,
+            digest: record.digest()?,
+        };
+        let mut tenants = Tenants::new();
         for chain in chains {
-            let object = ObjectId(uuid::Uuid::from_bytes(chain.object));
-            let root = self
+            let account = &chain.account;
+            if tenants.iter().any(|(known, _)| below_one(known, account)) {
+                continue;
+            }
+            let opened = self
                 .roots()
-                .get(&chain.account.region)
-                .ok_or_else(|| Refusal::invariant(2, "this gate holds no root for the region", HINT))?;
-            let key = unwrap_for_release(root, admitted.included(), chain).map_err(|error| {
-                let reason = format!("object `{object}`: {error}");
-                match error {
-                    NotOpened::Altered => Refusal::promise(Promise::P13, reason, HINT),
-                    _ => Refusal::invariant(2, reason, HINT),
-                }
-            })?;
-            keys.push((object, key));
+                .tenant_key(account.place(), &account.tenant_key, &reason)
+                .await;
+            let key = opened.map_err(|error| not_given(&error, account))?;
+            tenants.push((account.clone(), key));
         }
-        Ok(Opened {
-            keys,
-            record: admitted.record().clone(),
-            kept: admitted.kept().sentences(),
-        })
+        Ok(tenants)
+    }
+}
+
+/// Opens the keys. The record is used up whether or not they open.
+fn open(admitted: Admitted, tenants: &Tenants, chains: &[WrappedChain]) -> Result<Opened, Refusal> {
+    const HINT: &str = "the record is used up: find out why, then draw up a new one";
+    let mut keys = Vec::with_capacity(chains.len());
+    for chain in chains {
+        let object = ObjectId(uuid::Uuid::from_bytes(chain.object));
+        let tenant = tenants.iter().find(|(known, _)| below_one(known, &chain.account));
+        let (_, tenant) =
+            tenant.ok_or_else(|| Refusal::invariant(2, "the key of a tenant was not opened before", HINT))?;
+        let key = unwrap_for_release(tenant, admitted.included(), chain).map_err(|error| {
+            let reason = format!("object `{object}`: {error}");
+            match error {
+                NotOpened::Altered => Refusal::promise(Promise::P13, reason, HINT),
+                _ => Refusal::invariant(2, reason, HINT),
+            }
+        })?;
+        keys.push((object, key));
+    }
+    Ok(Opened {
+        keys,
+        record: admitted.record().clone(),
+        kept: admitted.kept().sentences(),
+    })
+}
+
+/// A tenant's key did not open, before the record was used.
+fn not_given(error: &GateError, account: &WrappedAccount) -> Refusal {
+    match (error, &account.tenant_key) {
+        (GateError::Holder(holder), WrappedTenant::Held(_)) if holder.is_refusal() => Refusal::invariant(
+            2,
+            format!(
+                "the key of tenant `{}` is held by its own provider: {holder}",
+                account.tenant
+            ),
+            "nothing was opened and the record is not used up; it is for the key's holder to decide",
+        ),
+        (GateError::Holder(holder), _) => Refusal::invariant(
+            2,
+            format!(
+                "the key of tenant `{}` is held by its own provider: {holder}",
+                account.tenant
+            ),
+            "nothing was opened and the record is not used up; release again when the provider answers",
+        ),
+        (other, _) => Refusal::invariant(
+            2,
+            format!("the key of tenant `{}` does not open: {other}", account.tenant),
+            "nothing was opened and the record is not used up; compare the database with its backup",
+        ),
     }
 }
 
@@ -174,10 +237,14 @@ fn one_to_one(record: &ReleaseRecord, keys: Vec<WrappedChain>) -> Result<Vec<Wra
             return Err(refuse(format!("the key of object `{}` is missing", named.object)));
         };
         if !is_the_key_of(&chain, named) {
-            return Err(refuse(format!(
-                "the key given for object `{}` is not the one that the record names",
-                named.object
-            )));
+            return Err(Refusal::invariant(
+                2,
+                format!(
+                    "the key given for object `{}` is not the one that the record names",
+                    named.object
+                ),
+                "if keys were rotated since the record was drawn up, draw up a new one",
+            ));
         }
         if !is_labelled_as(&chain, named) {
             return Err(Refusal::promise(

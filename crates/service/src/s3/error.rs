@@ -53,6 +53,15 @@ pub(super) fn of(error: VaultError) -> S3Error {
         VaultError::Busy => Code::SlowDown,
         VaultError::Gate(GateError::Refused) => Code::AccessDenied,
         VaultError::Gate(GateError::AccountDestroyed) => Code::InvalidObjectState,
+        VaultError::Gate(GateError::Holder(holder)) => {
+            // The customer's own holder or the provider's: either way the client learns which, and whether to try again.
+            tracing::warn!(%holder, "a key did not come from its holder");
+            let code = match holder.is_refusal() {
+                true => Code::AccessDenied,
+                false => Code::ServiceUnavailable,
+            };
+            return S3Error::with_message(code, holder.to_string());
+        }
         VaultError::Gate(_) => Code::ServiceUnavailable,
         VaultError::Damaged { .. } | VaultError::Store(_) => Code::InternalError,
     };

@@ -32,7 +32,8 @@ fn gone(object: ObjectId) -> PortError {
 }
 
 impl Vault {
-    /// The row of an object that a record names, as long as it is the very one: its wrapped key is the named one.
+    /// The row of an object that a record names. Whether its wrapped key is still the named one, for a rotation changes it,
+    /// is for the gate to find and for the case to record.
     async fn named(&self, object: &ReleasedObject) -> Result<(ObjectRow, WrappedChain), PortError> {
         let row = self
             .inner
@@ -42,9 +43,6 @@ impl Vault {
             .map_err(failed)?;
         let row = row.ok_or_else(|| gone(object.object))?;
         let chain = row.chain.clone().ok_or_else(|| gone(object.object))?;
-        if chain.object_key.digest() != object.key.0 {
-            return Err(gone(object.object));
-        }
         Ok((row, chain))
     }
 }

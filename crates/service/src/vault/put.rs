@@ -8,6 +8,7 @@ use casework::{
 use envelope::{
     chunked::SALT_BYTES,
     content::{ContentDigest, Opening},
+    held::WrappedTenant,
     keys::{ObjectKey, Wrapped, WrappedAccount},
 };
 use futures::{Stream, future::join_all};
@@ -299,11 +300,11 @@ impl Vault {
     }
 
     /// The tenant's wrapped key in a region; made where there is none.
-    pub(super) async fn tenant_key(&self, tenant: &TenantId, region: &RegionId) -> Result<Wrapped> {
+    pub(super) async fn tenant_key(&self, tenant: &TenantId, region: &RegionId) -> Result<WrappedTenant> {
         if let Some(key) = self.inner.store.tenant_key(tenant, region).await? {
             return Ok(key);
         }
-        let key = self.inner.gate.new_tenant_key(region, tenant).await?;
+        let key = self.inner.gate.new_tenant_key(region, tenant, None).await?;
         match self
             .inner
             .store

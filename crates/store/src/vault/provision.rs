@@ -6,13 +6,13 @@ use casework::{
     facts::TenantKind,
     ids::{RegionId, TenantId},
 };
-use envelope::keys::Wrapped;
+use envelope::held::WrappedTenant;
 use jiff::Timestamp;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     StoreError, VaultStore,
-    row::{get, kind, kind_name, wrapped},
+    row::{get, kind, kind_name, wrapped_tenant},
     writer::Change,
 };
 
@@ -117,14 +117,14 @@ impl VaultStore {
         &self,
         tenant: &TenantId,
         region: &RegionId,
-    ) -> Result<Option<Wrapped>, StoreError> {
+    ) -> Result<Option<WrappedTenant>, StoreError> {
         let found: Option<Vec<u8>> =
             sqlx::query_scalar("SELECT wrapped FROM tenant_key WHERE tenant = ? AND region = ?")
                 .bind(tenant.as_str())
                 .bind(region.as_str())
                 .fetch_optional(&self.database.pool)
                 .await?;
-        found.as_deref().map(wrapped).transpose()
+        found.as_deref().map(wrapped_tenant).transpose()
     }
 
     /// Records a tenant's wrapped key in a region, unless there is one; gives the one that is there then.
@@ -135,8 +135,8 @@ impl VaultStore {
         &self,
         tenant: TenantId,
         region: RegionId,
-        key: Wrapped,
-    ) -> Result<Wrapped, StoreError> {
+        key: WrappedTenant,
+    ) -> Result<WrappedTenant, StoreError> {
         self.writer.change(AddTenantKey { tenant, region, key }).await
     }
 
@@ -275,20 +275,20 @@ impl Change for CreateTenant {
 struct AddTenantKey {
     tenant: TenantId,
     region: RegionId,
-    key: Wrapped,
+    key: WrappedTenant,
 }
 
 #[async_trait]
 impl Change for AddTenantKey {
-    type Output = Wrapped;
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<Wrapped, StoreError> {
+    type Output = WrappedTenant;
+    async fn apply(&self, db: &mut SqliteConnection) -> Result<WrappedTenant, StoreError> {
         must_exist(db, &self.tenant, Some(&self.region)).await?;
         sqlx::query(
             "INSERT INTO tenant_key (tenant, region, wrapped) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         )
         .bind(self.tenant.as_str())
         .bind(self.region.as_str())
-        .bind(self.key.as_bytes())
+        .bind(self.key.to_bytes())
         .execute(&mut *db)
         .await?;
         let key: Vec<u8> =
@@ -297,7 +297,7 @@ impl Change for AddTenantKey {
                 .bind(self.region.as_str())
                 .fetch_one(db)
                 .await?;
-        wrapped(&key)
+        wrapped_tenant(&key)
     }
 }
 

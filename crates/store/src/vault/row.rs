@@ -6,7 +6,10 @@ use casework::{
     ids::{AccountId, ObjectId, RegionId, TenantId},
     record::label,
 };
-use envelope::keys::{Wrapped, WrappedAccount, WrappedChain};
+use envelope::{
+    held::WrappedTenant,
+    keys::{Wrapped, WrappedAccount, WrappedChain},
+};
 use jiff::Timestamp;
 use sqlx::{Decode, Row as _, Sqlite, Type, sqlite::SqliteRow};
 
@@ -63,6 +66,11 @@ pub(super) fn category(row: &SqliteRow, column: usize) -> Result<Category, Store
 
 pub(super) fn wrapped(bytes: &[u8]) -> Result<Wrapped, StoreError> {
     Wrapped::from_bytes(bytes).map_err(|_| StoreError::Nonsense("a wrapped key"))
+}
+
+/// A tenant's wrapped key, as [`WrappedTenant::to_bytes`] gives it.
+pub(super) fn wrapped_tenant(bytes: &[u8]) -> Result<WrappedTenant, StoreError> {
+    WrappedTenant::from_bytes(bytes).map_err(|_| StoreError::Nonsense("a tenant's wrapped key"))
 }
 
 /// Where an owned row has its tenant, account, region, tenant key and account key.
@@ -125,7 +133,7 @@ pub(super) fn keys_above(
         region: region.as_str().to_owned(),
         tenant: tenant.as_str().to_owned(),
         account: account.as_str().to_owned(),
-        tenant_key: wrapped(tenant_key)?,
+        tenant_key: wrapped_tenant(tenant_key)?,
         account_key: wrapped(account_key)?,
     }))
 }

@@ -4,6 +4,7 @@ use casework::{
 };
 use envelope::{
     content::{ContentDigest, Opening, verify_commitment},
+    keys::TenantKey,
     opening::OwnerAccount,
 };
 use sha2::Digest as _;
@@ -109,7 +110,11 @@ async fn a_scoped_object_reads_as_committed() {
     let object = &found[0];
     let chain = scene.vault.keys(&found).await.unwrap().remove(0);
     let (root, owner) = (RegionRoot::from_random([1; 32]), scene.alice.reason());
-    let opened = OwnerAccount::open(&root, owner, &chain.account).unwrap();
+    let envelope::held::WrappedTenant::Root(under_root) = &chain.account.tenant_key else {
+        panic!("nobody else holds the key");
+    };
+    let tenant = TenantKey::unwrap(&root, chain.account.place(), under_root).unwrap();
+    let opened = OwnerAccount::open(&tenant, owner, &chain.account).unwrap();
     let key = opened.unwrap(owner, &chain).unwrap();
     let described = scene.vault.describe(object, &key).await.unwrap();
     assert_eq!(described.name, "mail/ann/1");
