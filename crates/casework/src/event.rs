@@ -16,11 +16,20 @@ use crate::{
     record::ReleaseRecord,
 };
 
+/// What events of one kind of matter say: a case's are [`Body`]'s, a transfer's are
+/// [`crate::transfer::TransferBody`]'s.
+pub trait Content: Serialize {
+    /// Begins what a header's commitment hashes, so that no kind's content passes for another's.
+    const LABEL: &'static str;
+    /// Whether a disclosure package must open an event that says this.
+    fn is_disclosed(&self) -> bool;
+}
+
 /// The part that is chained.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
-    /// The case.
+    /// The case, or the other matter that the chain is of.
     pub case: CaseId,
     /// 0 for the first.
     pub seq: u64,
@@ -33,7 +42,7 @@ pub struct Header {
     /// Whether a disclosure package must open the body: as [`Body::is_disclosed`] says. Hashed with the rest, so that nobody
     /// can close such an event later and say that it was of another kind.
     pub disclosed: bool,
-    /// `SHA-256("amparo/event-body/v1\n" || salt || canonical JSON of the body)`.
+    /// `SHA-256(label || salt || canonical JSON of the body)`; a case's label is `"amparo/event-body/v1\n"`.
     pub body: Digest,
 }
 
@@ -56,13 +65,13 @@ pub enum Actor {
 /// One event, whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Event {
+pub struct Event<B = Body> {
     /// Chained.
     pub header: Header,
     /// 32 random bytes, hex: makes the commitment hiding.
     pub salt: Digest,
     /// What happened.
-    pub body: Body,
+    pub body: B,
 }
 
 /// What happened.
@@ -354,14 +363,14 @@ impl Header {
     ///
     /// # Errors
     /// When the body has no JSON form.
-    pub fn over(
+    pub fn over<B: Content>(
         case: CaseId,
         seq: u64,
         at: Timestamp,
         actor: Actor,
         prev: Digest,
         salt: &Digest,
-        body: &Body,
+        body: &B,
     ) -> Result<Self, CanonicalError> {
         Ok(Self {
             case,
@@ -380,6 +389,13 @@ impl Header {
     /// When the header has no JSON form.
     pub fn hash(&self) -> Result<Digest, CanonicalError> {
         crate::canonical::digest("amparo/event/v2", self)
+    }
+}
+
+impl Content for Body {
+    const LABEL: &'static str = "amparo/event-body/v1\n";
+    fn is_disclosed(&self) -> bool {
+        Body::is_disclosed(self)
     }
 }
 
@@ -445,9 +461,9 @@ impl Body {
 ///
 /// # Errors
 /// When the body has no JSON form.
-pub fn body_commitment(salt: &Digest, body: &Body) -> Result<Digest, CanonicalError> {
+pub fn body_commitment<B: Content>(salt: &Digest, body: &B) -> Result<Digest, CanonicalError> {
     let json = crate::canonical::to_canonical_json(body)?;
-    Ok(Digest::of(&[b"amparo/event-body/v1\n", &salt.0, &json]))
+    Ok(Digest::of(&[B::LABEL.as_bytes(), &salt.0, &json]))
 }
 
 /// The bytes a reviewer signs to approve a record.

@@ -14,6 +14,7 @@ pub mod ids;
 pub mod promise;
 pub mod record;
 pub mod rulebook;
+pub mod transfer;
 
 #[cfg(feature = "testkit")]
 pub mod testkit;

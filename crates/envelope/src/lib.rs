@@ -18,6 +18,7 @@ pub mod chunked;
 pub mod content;
 pub mod held;
 pub mod keys;
+pub mod moving;
 pub mod opening;
 pub mod opening_reason;
 pub mod rewrap;

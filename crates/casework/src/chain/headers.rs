@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{BrokenChain, EVENTS_MAX, GENESIS};
 use crate::{
-    event::{Body, Header, body_commitment},
+    event::{Body, Content, Header, body_commitment},
     ids::{CaseId, Digest},
 };
 
@@ -69,7 +69,7 @@ impl HeaderChain {
 }
 
 /// Checks that a header commits to this body, and says rightly whether a package opens it.
-pub(super) fn fits(header: &Header, at: u64, salt: &Digest, body: &Body) -> Result<(), BrokenChain> {
+pub(super) fn fits<B: Content>(header: &Header, at: u64, salt: &Digest, body: &B) -> Result<(), BrokenChain> {
     if header.body != body_commitment(salt, body)? {
         return Err(BrokenChain::Commitment { at });
     }

@@ -1,6 +1,12 @@
-//! The chain: a case's events, verified link by link and step by step, and appended to only as the case allows.
+//! The chain: a matter's events, verified link by link and step by step, and appended to only as the matter allows.
+//!
+//! Two kinds of matter have chains: a case ([`Chain`]) and a transfer between regions
+//! ([`crate::transfer::TransferChain`]). Links, commitments, times and limits are the same; what may follow what is each
+//! kind's own ([`Matter`]).
 
 mod headers;
+
+use std::fmt;
 
 use jiff::Timestamp;
 
@@ -9,7 +15,7 @@ pub use headers::HeaderChain;
 use crate::{
     canonical::CanonicalError,
     case::{Case, NotNow},
-    event::{Actor, Body, Event, Header},
+    event::{Actor, Body, Content, Event, Header},
     ids::{CaseId, Digest},
 };
 
@@ -19,11 +25,52 @@ pub const EVENTS_MAX: usize = 10_000;
 /// The `prev` of a first event.
 pub const GENESIS: Digest = Digest([0; 32]);
 
-/// A verified chain: every link, commitment, time and step holds. Only [`Chain::verify`] and [`Chain::begin`] make one.
+/// A kind of matter that has a chain of its own: which event may open it, which may follow, and the state they lead to.
+pub trait Matter: Clone + fmt::Debug {
+    /// What its events say.
+    type Body: Content + Clone + fmt::Debug;
+
+    /// The matter that a first event opens. `hash` is its header's.
+    ///
+    /// # Errors
+    /// [`NotNow`] where no matter of this kind begins so.
+    fn open(event: &Event<Self::Body>, hash: Digest) -> Result<Self, NotNow>;
+    /// Whether `actor` may record `body` now.
+    ///
+    /// # Errors
+    /// [`NotNow`] with the promise that the step would break, the reason, and what to do first.
+    fn may(&self, at: Timestamp, actor: &Actor, body: &Self::Body) -> Result<(), NotNow>;
+    /// The state after one more event. `hash` is its header's.
+    ///
+    /// # Errors
+    /// [`NotNow`] where [`Matter::may`] says so.
+    fn step(self, event: &Event<Self::Body>, hash: Digest) -> Result<Self, NotNow>;
+}
+
+impl Matter for Case {
+    type Body = Body;
+    fn open(event: &Event, hash: Digest) -> Result<Self, NotNow> {
+        Case::open(event, hash)
+    }
+    fn may(&self, at: Timestamp, actor: &Actor, body: &Body) -> Result<(), NotNow> {
+        Case::may(self, at, actor, body)
+    }
+    fn step(self, event: &Event, hash: Digest) -> Result<Self, NotNow> {
+        Case::step(self, event, hash)
+    }
+}
+
+/// A case's chain.
+pub type Chain = MatterChain<Case>;
+
+/// A verified chain: every link, commitment, time and step holds. Only [`MatterChain::verify`] and
+/// [`MatterChain::begin`] make one.
 #[derive(Debug, Clone)]
-pub struct Chain {
-    events: Vec<Event>,
-    case: Case,
+pub struct MatterChain<M: Matter> {
+    /// Never empty.
+    events: Vec<Event<M::Body>>,
+    head: Digest,
+    matter: M,
 }
 
 /// Why events are not a chain.
@@ -113,53 +160,54 @@ pub enum Refused {
     Canonical(#[from] CanonicalError),
 }
 
-impl Chain {
+impl<M: Matter> MatterChain<M> {
     /// Verifies events from first to last.
     ///
     /// # Errors
     /// [`BrokenChain`] naming the first event that does not hold.
-    pub fn verify(events: Vec<Event>) -> Result<Self, BrokenChain> {
+    pub fn verify(events: Vec<Event<M::Body>>) -> Result<Self, BrokenChain> {
         if events.len() > EVENTS_MAX {
             return Err(BrokenChain::TooLong { found: events.len() });
         }
         let mut links = headers::Links::new();
-        let mut case: Option<Case> = None;
+        let mut known: Option<(M, Digest)> = None;
         for event in &events {
             let at = links.length();
             let hash = links.follow(&event.header)?;
             headers::fits(&event.header, at, &event.salt, &event.body)?;
-            let next = match case {
-                None => Case::open(event, hash),
-                Some(case) => case.step(event, hash),
+            let next = match known {
+                None => M::open(event, hash),
+                Some((matter, _)) => matter.step(event, hash),
             };
-            case = Some(next.map_err(|why| BrokenChain::Step { at, why })?);
+            known = Some((next.map_err(|why| BrokenChain::Step { at, why })?, hash));
         }
-        let case = case.ok_or(BrokenChain::Empty)?;
-        Ok(Self { events, case })
+        let (matter, head) = known.ok_or(BrokenChain::Empty)?;
+        Ok(Self { events, head, matter })
     }
 
-    /// Begins a case with its first event, which must be `Received`.
+    /// Begins a matter with its first event: a case's is `Received`, a transfer's `Opened`.
     ///
     /// # Errors
     /// [`Refused`] where it is any other.
     pub fn begin(
-        case: CaseId,
+        id: CaseId,
         at: Timestamp,
         actor: Actor,
         salt: Digest,
-        body: Body,
+        body: M::Body,
     ) -> Result<Self, Refused> {
-        let header = Header::over(case, 0, at, actor, GENESIS, &salt, &body)?;
-        let hash = header.hash()?;
+        let header = Header::over(id, 0, at, actor, GENESIS, &salt, &body)?;
+        let head = header.hash()?;
         let event = Event { header, salt, body };
-        let case = Case::open(&event, hash)?;
+        let matter = M::open(&event, head)?;
         Ok(Self {
             events: vec![event],
-            case,
+            head,
+            matter,
         })
     }
 
-    /// Appends one event, if the case allows it, and returns it. `salt` is 32 fresh random bytes.
+    /// Appends one event, if the matter allows it, and returns it. `salt` is 32 fresh random bytes.
     ///
     /// # Errors
     /// [`Refused`]; the chain is then unchanged.
@@ -168,15 +216,8 @@ impl Chain {
         at: Timestamp,
         actor: Actor,
         salt: Digest,
-        body: Body,
-    ) -> Result<Event, Refused> {
-        let (event, case) = self.next(at, actor, salt, body)?;
-        self.case = case;
-        self.events.push(event.clone());
-        Ok(event)
-    }
-
-    fn next(&self, at: Timestamp, actor: Actor, salt: Digest, body: Body) -> Result<(Event, Case), Refused> {
+        body: M::Body,
+    ) -> Result<Event<M::Body>, Refused> {
         if self.events.len() >= EVENTS_MAX {
             return Err(Refused::Full);
         }
@@ -184,26 +225,29 @@ impl Chain {
         if at < last {
             return Err(Refused::Time { at, last });
         }
-        self.case.may(at, &actor, &body)?;
-        let (case, seq, prev) = (self.case_id(), self.length(), self.head());
-        let header = Header::over(case, seq, at, actor, prev, &salt, &body)?;
-        let hash = header.hash()?;
+        self.matter.may(at, &actor, &body)?;
+        let header = Header::over(self.case_id(), self.length(), at, actor, self.head, &salt, &body)?;
+        let head = header.hash()?;
         let event = Event { header, salt, body };
-        let case = self.case.clone().step(&event, hash)?;
-        Ok((event, case))
+        self.matter = self.matter.clone().step(&event, head)?;
+        self.head = head;
+        self.events.push(event.clone());
+        Ok(event)
     }
 
     /// The state it leads to.
-    pub fn case(&self) -> &Case {
-        &self.case
+    pub fn matter(&self) -> &M {
+        &self.matter
     }
-    /// The case's id.
+    /// The id of the case, or of the other matter.
     pub fn case_id(&self) -> CaseId {
-        self.case.id()
+        self.events
+            .first()
+            .map_or(CaseId(uuid::Uuid::nil()), |event| event.header.case)
     }
     /// Hash of the last header.
     pub fn head(&self) -> Digest {
-        self.case.file().head()
+        self.head
     }
     /// Whether this chain is the one that had `length` events and ended in `head`, or goes on from it.
     pub fn continues(&self, length: u64, head: &Digest) -> bool {
@@ -215,10 +259,10 @@ impl Chain {
     }
     /// Number of events.
     pub fn length(&self) -> u64 {
-        self.case.file().length()
+        self.events.len() as u64
     }
     /// All events, first to last.
-    pub fn events(&self) -> &[Event] {
+    pub fn events(&self) -> &[Event<M::Body>] {
         &self.events
     }
     /// When the last event was recorded.
@@ -230,5 +274,12 @@ impl Chain {
     /// The headers alone.
     pub fn headers(&self) -> impl Iterator<Item = &Header> {
         self.events.iter().map(|event| &event.header)
+    }
+}
+
+impl Chain {
+    /// The case's state.
+    pub fn case(&self) -> &Case {
+        &self.matter
     }
 }

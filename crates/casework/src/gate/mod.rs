@@ -3,6 +3,7 @@
 //! Pure. The shell reads its memory before, and makes the decision durable after, before any key opens: see
 //! `service::gate`. Nothing shown is believed; chain, promises, log and times are all recomputed.
 
+pub(crate) mod log;
 mod policy;
 mod refusal;
 mod release;
@@ -10,20 +11,14 @@ mod release;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use translog::{
-    Checkpoint, Hash, check_consistency,
-    entry::Salt,
-    included::{Included, NotIncluded},
-    policy::NotWitnessed,
-    proof::Receipt,
-};
+use translog::{Checkpoint, Hash, entry::Salt, included::Included, proof::Receipt};
 
 pub use policy::{KEYS_MAX, POLICY_BYTES_MAX, PolicyError, RULEBOOKS_MAX, TrustPolicy};
 pub use refusal::{Breach, Refusal};
 pub use release::Release;
 
 use crate::{
-    chain::{BrokenChain, Chain},
+    chain::Chain,
     event::Event,
     finding::Promise,
     ids::{CaseId, Digest, RecordId},
@@ -132,14 +127,14 @@ pub fn decide(
         consistency,
     } = shown;
     usable_now(&record, memory, now)?;
-    let rulebook = trusted_rulebook(&record, policy, rulebooks)?;
-    let chain = Chain::verify(events).map_err(broken_chain)?;
-    not_rolled_back(&chain, memory)?;
+    let rulebook = log::trusted_rulebook(record.rulebook.digest, policy, rulebooks)?;
+    let chain = Chain::verify(events).map_err(log::broken_chain)?;
+    log::not_rolled_back(&chain, memory)?;
     let kept = promise::check(&chain, &record, rulebook, policy.reviewers(), now)?;
     let (case, id, digest) = (record.case, record.id, record.digest()?);
-    let included =
-        Included::verify(Release::new(record), &salt, &receipt, policy.docket()).map_err(not_included)?;
-    fresh(&included, now)?;
+    let included = Included::verify(Release::new(record), &salt, &receipt, policy.docket())
+        .map_err(log::not_included)?;
+    log::fresh(&included, now)?;
     if included.index() != kept.docket_index() {
         return Err(Refusal::promise(
             Promise::P14,
@@ -147,7 +142,7 @@ pub fn decide(
             "log the record, and record the index it was given",
         ));
     }
-    let checkpoint = same_log(included.checkpoint(), memory, &consistency)?;
+    let checkpoint = log::same_log(included.checkpoint(), memory, &consistency)?;
     let remember = Remember {
         record: id,
         digest,
@@ -180,117 +175,4 @@ fn usable_now(record: &ReleaseRecord, memory: &Memory, now: Timestamp) -> Result
         return refuse("the record lives longer than the 30 days that one may".to_owned());
     }
     Ok(())
-}
-
-fn trusted_rulebook<'a>(
-    record: &ReleaseRecord,
-    policy: &TrustPolicy,
-    rulebooks: &[&'a Rulebook],
-) -> Result<&'a Rulebook, Refusal> {
-    let digest = record.rulebook.digest;
-    let refuse = |reason, hint| {
-        Err(Refusal::promise(
-            Promise::P5,
-            format!("rulebook `{digest}` {reason}"),
-            hint,
-        ))
-    };
-    if !policy.rulebooks().contains(&digest) {
-        return refuse(
-            "is not one that the policy trusts",
-            "assess under a trusted rulebook, or add its digest",
-        );
-    }
-    match rulebooks.iter().find(|rulebook| rulebook.digest() == digest) {
-        Some(rulebook) => Ok(rulebook),
-        None => refuse("is not at hand", "give the gate its files"),
-    }
-}
-
-/// The chain shown goes on from the one shown at the case's last release: nothing recorded then was taken back.
-fn not_rolled_back(chain: &Chain, memory: &Memory) -> Result<(), Refusal> {
-    let Some((length, head)) = memory.seen else {
-        return Ok(());
-    };
-    if chain.continues(length, &head) {
-        return Ok(());
-    }
-    Err(Refusal::promise(
-        Promise::P14,
-        "the chain is not a continuation of the one that this case showed before",
-        "show every event of the case",
-    ))
-}
-
-fn fresh(included: &Included<Release>, now: Timestamp) -> Result<(), Refusal> {
-    const HINT: &str = "fetch a new receipt from the docket";
-    let seconds = i64::try_from(included.witnessed_at()).unwrap_or(i64::MAX);
-    let witnessed = Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
-    if witnessed > now.saturating_add(CLOCK_SKEW_MAX).unwrap_or(now) {
-        return Err(Refusal::invariant(
-            4,
-            "the witnesses saw the checkpoint in the future",
-            "set the clocks right",
-        ));
-    }
-    if witnessed.duration_until(now) > WITNESSED_AGE_MAX {
-        let reason = format!("the witnesses last saw the checkpoint at {witnessed}, too long ago");
-        return Err(Refusal::invariant(4, reason, HINT));
-    }
-    Ok(())
-}
-
-/// Checks that the receipt's checkpoint and the remembered one are of one history, in either order: a receipt from
-/// before the last release is good as long as the log that the gate knows still begins with it.
-#[allow(
-    clippy::type_complexity,
-    reason = "the pair is what is remembered, and what it replaces"
-)]
-fn same_log(
-    shown: &Checkpoint,
-    memory: &Memory,
-    proof: &[Hash],
-) -> Result<Option<(Checkpoint, Option<Checkpoint>)>, Refusal> {
-    let Some(known) = memory.checkpoints.get(&shown.origin) else {
-        return Ok(Some((shown.clone(), None)));
-    };
-    let grown = shown.size > known.size;
-    let (old, new) = if grown { (known, shown) } else { (shown, known) };
-    if let Err(error) = check_consistency(old, new, proof) {
-        let reason = format!(
-            "the docket shown, of {} entries, is not the one remembered, of {}: {error}",
-            shown.size, known.size
-        );
-        return Err(Refusal::invariant(
-            3,
-            reason,
-            "prove the two consistent; if that cannot be done, the log was forked or rolled back: stop and investigate",
-        ));
-    }
-    Ok(grown.then(|| (shown.clone(), Some(known.clone()))))
-}
-
-fn broken_chain(broken: BrokenChain) -> Refusal {
-    const HINT: &str = "show every event of the case, as it was recorded";
-    match broken {
-        BrokenChain::Step { at, why } => {
-            Refusal::promise(why.promise, format!("event {at}: {}", why.reason), why.hint)
-        }
-        other => Refusal::promise(Promise::P14, other.to_string(), HINT),
-    }
-}
-
-fn not_included(error: NotIncluded) -> Refusal {
-    match error {
-        NotIncluded::NotWitnessed(NotWitnessed::NoQuorum) => Refusal::invariant(
-            4,
-            "no quorum of witnesses cosigned the checkpoint",
-            "wait for the witnesses",
-        ),
-        other => Refusal::invariant(
-            2,
-            other.to_string(),
-            "log the record, and present its own receipt",
-        ),
-    }
 }

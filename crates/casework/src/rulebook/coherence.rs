@@ -9,6 +9,7 @@ use super::{
     load::{NOT_BUILT, UNKNOWN, groups_of},
     rule::{About, Rule},
     table::{Instrument, InstrumentKind, Span, Tables, backwards},
+    transfers,
 };
 use crate::finding::{DutyKind, Effect};
 
@@ -25,6 +26,7 @@ pub(super) fn check(tables: &Tables, rules: &[(&Rule, &Policy)], calendar: Optio
     citations(tables, rules, &mut found);
     reach(tables, rules, &mut found);
     contradictions(rules, &mut found);
+    transfers::check(tables, &mut found);
     found
 }
 
@@ -114,6 +116,9 @@ fn dates(tables: &Tables, found: &mut Found) {
             found.push((format!("fact {id}"), "`citation` must not be empty".to_owned()));
         }
         spans.entry(format!("fact {id}")).or_default().extend(&fact.spans);
+    }
+    for (place, periods) in transfers::spans(tables) {
+        spans.entry(place).or_default().extend(periods);
     }
     for (place, spans) in spans {
         if spans.iter().any(|span| span.backwards()) {

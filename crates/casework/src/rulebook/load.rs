@@ -159,7 +159,20 @@ impl Reading {
         merge("fact", &mut into.fact, read.fact)?;
         merge("jurisdiction", &mut into.jurisdiction, read.jurisdiction)?;
         merge("work", &mut into.work, read.work)?;
-        merge("reporting", &mut into.reporting, read.reporting)
+        merge("reporting", &mut into.reporting, read.reporting)?;
+        merge("regime", &mut into.regime, read.regime)?;
+        merge("basis", &mut into.basis, read.basis)?;
+        merge("use_case", &mut into.use_case, read.use_case)?;
+        merge("mark", &mut into.mark, read.mark)?;
+        for (check, words) in read.transfer_check {
+            if into.transfer_check.insert(check, words).is_some() {
+                return Err(format!(
+                    "transfer_check `{}` stands in two tables; keep one",
+                    check.name()
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn policies(&mut self, path: &str, text: &str) -> Result<(), String> {

@@ -16,6 +16,7 @@ mod page;
 mod reporting;
 mod rule;
 mod table;
+pub(crate) mod transfers;
 
 use std::collections::BTreeMap;
 
@@ -34,6 +35,7 @@ pub use load::{FILE_BYTES_MAX, FILES_MAX};
 pub use reporting::{Band, Bucket, Length, Period, Structure};
 pub use rule::{About, Rule, Source};
 pub use table::{GagMode, Instrument, InstrumentKind, Jurisdiction, Work};
+pub use transfers::{BasisKind, BasisRow, Check, Mark, Regime, Role, Roles, UseCase};
 
 /// Version of the rulebook language: what annotations and tables mean.
 pub const LANGUAGE: &str = "amparo.rulebook/1";

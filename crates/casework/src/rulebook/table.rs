@@ -6,11 +6,16 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{calendar::Calendar, reporting::Structure, rule::Source};
+use super::{
+    calendar::Calendar,
+    reporting::Structure,
+    rule::Source,
+    transfers::{BasisRow, Check, Mark, Regime, UseCase, Words},
+};
 use crate::{
     demand::{AuthorityKind, Category, CountryCode},
     finding::ClockKind,
-    ids::InstrumentId,
+    ids::{InstrumentId, RuleId},
 };
 
 /// One file of tables, or all of them together.
@@ -28,6 +33,11 @@ pub(super) struct Tables {
     #[serde(skip)]
     pub(super) folders_with_works: BTreeSet<String>,
     pub(super) reporting: BTreeMap<String, Structure>,
+    pub(super) regime: BTreeMap<String, Regime>,
+    pub(super) basis: BTreeMap<RuleId, BasisRow>,
+    pub(super) use_case: BTreeMap<RuleId, UseCase>,
+    pub(super) mark: BTreeMap<String, Mark>,
+    pub(super) transfer_check: BTreeMap<Check, Words>,
 }
 
 /// An instrument of some country's law: who may issue it, and what it reaches.

@@ -9,7 +9,9 @@
 )]
 
 mod docket;
+mod transfer;
 mod world;
 
 pub use docket::TestDocket;
+pub use transfer::TransferWorld;
 pub use world::{Step, World, raw_chain, staff};

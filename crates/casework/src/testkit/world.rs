@@ -48,7 +48,7 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn key_of(name: &str) -> SigningKey {
+pub(super) fn key_of(name: &str) -> SigningKey {
     SigningKey::from_bytes(&Digest::of(&[b"test key of ", name.as_bytes()]).0)
 }
 
