@@ -129,7 +129,7 @@ impl Deployment {
             keys.push(chain);
         }
         let dir = tempfile::tempdir().unwrap();
-        let database = Database::open(&dir.path().join("gate.sqlite")).await.unwrap();
+        let database = store::testkit::database(&dir.path().join("gate.sqlite")).await;
         Self {
             world,
             keys,
@@ -140,7 +140,7 @@ impl Deployment {
 
     fn gate(&self, fault: Fault) -> EmbeddedGate {
         let region = self.world.objects[0].account.region.clone();
-        let memory = GateMemory::new(self.database.pool.clone());
+        let memory = GateMemory::new(self.database.clone());
         EmbeddedGate::new(
             Arc::new(RegionRoots::new([(region, RegionRoot::from_random(ROOT))])),
             Arc::new(Faulty {

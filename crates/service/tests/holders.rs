@@ -379,7 +379,7 @@ async fn a_release_asks_the_holder_anew_and_a_no_leaves_the_record_unused() {
     let now = world.now;
     let gate = EmbeddedGate::new(
         shared,
-        Arc::new(GateMemory::new(database.pool.clone())),
+        Arc::new(GateMemory::new(database.clone())),
         world.policy(),
         vec![],
         Arc::new(move || now),

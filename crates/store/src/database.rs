@@ -1,100 +1,180 @@
-//! The one SQLite file behind every store, and its migrations.
+//! The database behind every store: one SQLite file, or a PostgreSQL server that several nodes share.
+//!
+//! One text of SQL runs on both: `$1` placeholders, `BIGINT`, bytes and text, no JSON, no arrays, no advisory locks, so
+//! that what speaks PostgreSQL's protocol will do. What differs is here: how a connection is made ready, how a
+//! transaction gets its turn, and how what was deleted leaves the disk.
 
-use std::{path::Path, time::Duration};
+mod location;
+
+use std::time::Duration;
 
 use sqlx::{
-    Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    Any, AnyConnection, AnyPool, Connection as _, Transaction, any::AnyPoolOptions, migrate::Migrator,
 };
 
-/// Most connections at once, the vault's writer apart.
+pub use self::location::{Location, LocationError};
+
+/// Most connections of one process at once, the vault's writer apart.
 pub const CONNECTIONS_MAX: u32 = 8;
 /// How long a write waits for another connection's transaction.
 pub const BUSY_WAIT: Duration = Duration::from_secs(10);
-/// The write-ahead log is folded into the file above this many pages of 4 KiB (64 MiB), so that bursts of small writes
-/// do not pay for it every few hundred rows.
+/// How long a statement may run on a server before it is given up.
+const STATEMENT_MS: &str = "60000";
+/// SQLite's write-ahead log is folded into the file above this many pages of 4 KiB (64 MiB), so that bursts of small
+/// writes do not pay for it every few hundred rows.
 const CHECKPOINT_PAGES: &str = "16384";
+
+static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("./migrations/postgres");
 
 /// Why a database could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// It cannot be opened or created.
-    #[error("cannot open the database `{path}`; check that the folder exists and may be written to")]
+    #[error(
+        "cannot open the database `{place}`; check that the folder exists and may be written to, or that the server runs"
+    )]
     Open {
-        /// The file.
-        path: String,
+        /// The file, or the server without the password.
+        place: String,
         /// Why.
         #[source]
         source: sqlx::Error,
     },
     /// Its tables cannot be brought up to date.
-    #[error("cannot bring the database `{path}` up to date; was it written by a newer version?")]
+    #[error("cannot bring the database `{place}` up to date; was it written by a newer version?")]
     Migrate {
-        /// The file.
-        path: String,
+        /// The file, or the server without the password.
+        place: String,
         /// Why.
         #[source]
         source: sqlx::migrate::MigrateError,
     },
 }
 
+/// Which program keeps the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// A file in this process.
+    Sqlite,
+    /// PostgreSQL, or what speaks its protocol.
+    Postgres,
+}
+
 /// An open database.
 #[derive(Clone, Debug)]
 pub struct Database {
     /// Connections for everybody. Begin transactions that write with [`Database::begin`].
-    pub pool: SqlitePool,
-    options: SqliteConnectOptions,
+    pub pool: AnyPool,
+    engine: Engine,
+    url: String,
 }
 
 impl Database {
-    /// Opens or creates the database and brings its tables up to date. A commit is on the disk when it returns
-    /// (write-ahead log, `synchronous=FULL`), and what is deleted is overwritten (`secure_delete`), for a deleted key must
-    /// not be found in a free page.
+    /// Opens the database, creates a file that is not there, and brings the tables up to date. A commit is on the disk when
+    /// it returns (SQLite: write-ahead log, `synchronous=FULL`; a server: its own `synchronous_commit`), and in SQLite what
+    /// is deleted is overwritten (`secure_delete`), for a deleted key must not be found in a free page.
     ///
     /// # Errors
-    /// When the file cannot be opened, or is of a newer version.
-    pub async fn open(path: &Path) -> Result<Self, DatabaseError> {
-        let name = || path.display().to_string();
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_WAIT)
-            .pragma("secure_delete", "ON")
-            .pragma("temp_store", "MEMORY")
-            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
-        let pool = SqlitePoolOptions::new()
+    /// When it cannot be opened, or is of a newer version.
+    pub async fn open(location: impl Into<Location>) -> Result<Self, DatabaseError> {
+        let location = location.into();
+        sqlx::any::install_default_drivers();
+        let (engine, url) = (location.engine(), location.url());
+        let open = |source| DatabaseError::Open {
+            place: location.to_string(),
+            source,
+        };
+        let pool = AnyPoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
-            .test_before_acquire(false)
-            .connect_with(options.clone())
+            .acquire_timeout(BUSY_WAIT)
+            // A server may have gone away in between; a file has not.
+            .test_before_acquire(engine == Engine::Postgres)
+            .after_connect(move |connection, _| Box::pin(make_ready(engine, connection)))
+            .connect(&url)
             .await
-            .map_err(|source| DatabaseError::Open { path: name(), source })?;
-        sqlx::migrate!("./migrations")
-            .run(&pool)
+            .map_err(open)?;
+        let database = Self { pool, engine, url };
+        database
+            .migrate()
             .await
-            .map_err(|source| DatabaseError::Migrate { path: name(), source })?;
-        Ok(Self { pool, options })
+            .map_err(|source| DatabaseError::Migrate {
+                place: location.to_string(),
+                source,
+            })?;
+        Ok(database)
     }
 
-    /// Begins a transaction that writes. It takes the write lock at once (`BEGIN IMMEDIATE`): a transaction that reads
-    /// first and writes later would fail whenever another one wrote in between.
+    async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
+        match self.engine {
+            Engine::Sqlite => SQLITE.run(&self.pool).await,
+            Engine::Postgres => {
+                // Several nodes may start at once. A row is locked, and no advisory lock, which not every server has.
+                sqlx::raw_sql(
+                    "CREATE TABLE IF NOT EXISTS migration_turn (name TEXT PRIMARY KEY); \
+                     INSERT INTO migration_turn (name) VALUES ('all') ON CONFLICT DO NOTHING;",
+                )
+                .execute(&self.pool)
+                .await?;
+                let mut turn = self.pool.begin().await?;
+                sqlx::query("SELECT name FROM migration_turn WHERE name = 'all' FOR UPDATE")
+                    .execute(&mut *turn)
+                    .await?;
+                let mut migrator = Migrator::with_migrations(POSTGRES.iter().cloned().collect());
+                migrator.set_locking(false).run(&self.pool).await?;
+                Ok(turn.commit().await?)
+            }
+        }
+    }
+
+    /// Which program keeps the rows.
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// Begins a transaction that writes, alone: what it reads stays true until it commits, for every other writer begins
+    /// here too. In SQLite it takes the write lock at once (`BEGIN IMMEDIATE`); on a server, a row.
     ///
     /// # Errors
-    /// When the lock is not free within [`BUSY_WAIT`].
-    pub async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
-        self.pool.begin_with("BEGIN IMMEDIATE").await
+    /// When its turn does not come within [`BUSY_WAIT`], or the database fails.
+    pub async fn begin(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        match self.engine {
+            Engine::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await,
+            Engine::Postgres => {
+                let mut transaction = self.pool.begin().await?;
+                sqlx::query("SELECT name FROM turn WHERE name = 'desk' FOR UPDATE")
+                    .execute(&mut *transaction)
+                    .await?;
+                Ok(transaction)
+            }
+        }
     }
 
-    /// Brings what the write-ahead log holds into the database's own file, empties the log, and closes the pool. What
-    /// another connection is just writing stays in the log; nothing is lost either way.
+    /// Begins a transaction that reads: all that it reads is of one moment.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn begin_reading(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        match self.engine {
+            Engine::Sqlite => self.pool.begin().await,
+            Engine::Postgres => {
+                self.pool
+                    .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                    .await
+            }
+        }
+    }
+
+    /// Closes the pool. What SQLite's write-ahead log holds is brought into the database's own file first; what another
+    /// connection is just writing stays in the log, and nothing is lost either way.
     pub async fn close(&self) {
-        let moved = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .execute(&self.pool)
-            .await;
-        if let Err(error) = moved {
-            tracing::warn!(%error, "the write-ahead log stays beside the database");
+        if self.engine == Engine::Sqlite {
+            let moved = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+                .execute(&self.pool)
+                .await;
+            if let Err(error) = moved {
+                tracing::warn!(%error, "the write-ahead log stays beside the database");
+            }
         }
         self.pool.close().await;
     }
@@ -110,18 +190,71 @@ impl Database {
     /// A connection of its own, outside the pool.
     ///
     /// # Errors
-    /// When the file cannot be opened.
-    pub async fn connect(&self) -> Result<SqliteConnection, sqlx::Error> {
-        SqliteConnection::connect_with(&self.options).await
+    /// When the database cannot be reached.
+    pub async fn connect(&self) -> Result<AnyConnection, sqlx::Error> {
+        let mut connection = AnyConnection::connect(&self.url).await?;
+        make_ready(self.engine, &mut connection).await?;
+        Ok(connection)
     }
+}
+
+async fn make_ready(engine: Engine, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    let busy = BUSY_WAIT.as_millis();
+    let settings = match engine {
+        Engine::Sqlite => format!(
+            "PRAGMA busy_timeout = {busy}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+             PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY; \
+             PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};"
+        ),
+        // A peer that was cut off in mid-transaction must not hold its turn for ever.
+        Engine::Postgres => format!(
+            "SET lock_timeout = {busy}; SET statement_timeout = {STATEMENT_MS}; \
+             SET idle_in_transaction_session_timeout = {STATEMENT_MS};"
+        ),
+    };
+    sqlx::raw_sql(sqlx::AssertSqlSafe(settings))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Makes what was deleted leave the disk too. In SQLite the write-ahead log is folded into the file and cut to nothing; on
+/// a server the dead rows of `table` are vacuumed. A reader of an old page can delay either: then it is said in the log.
+pub(crate) async fn scrub(engine: Engine, connection: &mut AnyConnection, table: &'static str) {
+    const TRIES: u32 = 50;
+    if engine == Engine::Postgres {
+        let sql = format!("VACUUM {table}");
+        if let Err(error) = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(connection).await {
+            tracing::warn!(%error, "a destroyed key's dead row stays until the server vacuums it");
+        }
+        return;
+    }
+    for _ in 0..TRIES {
+        let busy = sqlx::query_scalar::<_, i64>("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_one(&mut *connection)
+            .await;
+        match busy {
+            Ok(0) => return,
+            _ => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+    tracing::warn!("a destroyed key's old page stays in the write-ahead log until the next checkpoint");
 }
 
 /// Whether the error says that the disk is full.
 pub fn is_disk_full(error: &sqlx::Error) -> bool {
     match error {
-        // SQLITE_FULL, and SQLITE_IOERR_WRITE, which is what a full disk gives for the write-ahead log on some systems.
-        sqlx::Error::Database(error) => matches!(error.code().as_deref(), Some("13" | "778")),
+        // SQLITE_FULL, and SQLITE_IOERR_WRITE, which is what a full disk gives for the write-ahead log on some systems;
+        // PostgreSQL's disk_full.
+        sqlx::Error::Database(error) => matches!(error.code().as_deref(), Some("13" | "778" | "53100")),
         sqlx::Error::Io(error) => crate::blobs::is_full(error),
         _ => false,
     }
+}
+
+/// Whether the error says that the server undid the transaction because of another one, so that trying again may succeed:
+/// serialization failure and deadlock (SQLSTATE 40001, 40P01), and a lock not got in time (55P03).
+pub(crate) fn is_conflict(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(error)
+        if matches!(error.code().as_deref(), Some("40001" | "40P01" | "55P03")))
 }

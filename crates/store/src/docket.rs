@@ -9,12 +9,15 @@ mod directory;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use sqlx::{Row as _, SqlitePool, sqlite::SqliteRow};
+use sqlx::{AnyPool, AssertSqlSafe, Row as _, any::AnyRow};
 use translog::entry::{ENTRY_BYTES, Salt, commitment, kind_usable};
 
 pub use directory::{FileError, LogDirectory};
+
+use crate::database::Database;
+
 /// A connection within whose transaction an entry can be enqueued.
-pub use sqlx::SqliteConnection;
+pub use sqlx::AnyConnection;
 
 /// Most entries of one batch.
 pub const BATCH_MAX: u32 = 4096;
@@ -116,7 +119,8 @@ type Result<T> = std::result::Result<T, DocketStoreError>;
 /// The docket's tables and files. Cheap to clone.
 #[derive(Clone)]
 pub struct DocketStore {
-    pool: SqlitePool,
+    database: Database,
+    pool: AnyPool,
     directory: LogDirectory,
 }
 
@@ -126,9 +130,10 @@ impl DocketStore {
     ///
     /// # Errors
     /// When the directory cannot be made or read.
-    pub fn open(pool: SqlitePool, directory: &Path) -> Result<Self> {
+    pub fn open(database: Database, directory: &Path) -> Result<Self> {
         Ok(Self {
-            pool,
+            pool: database.pool.clone(),
+            database,
             directory: LogDirectory::create(directory)?,
         })
     }
@@ -143,7 +148,7 @@ impl DocketStore {
     /// # Errors
     /// When a kind cannot be used, there are too many, or the database fails; nothing is enqueued then.
     pub async fn enqueue(&self, entries: &[NewEntry]) -> Result<Vec<EntryId>> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.database.begin().await?;
         let ids = enqueue_in(&mut transaction, entries).await?;
         transaction.commit().await?;
         Ok(ids)
@@ -154,7 +159,7 @@ impl DocketStore {
     /// # Errors
     /// When the database fails.
     pub async fn entry(&self, id: EntryId) -> Result<Option<Entry>> {
-        let row = sqlx::query("SELECT id, kind, salt, digest, position FROM docket_entry WHERE id = ?1")
+        let row = sqlx::query("SELECT id, kind, salt, digest, position FROM docket_entry WHERE id = $1")
             .bind(id.0)
             .fetch_optional(&self.pool)
             .await?;
@@ -167,7 +172,7 @@ impl DocketStore {
     /// When the database fails.
     pub async fn find(&self, kind: &str, digest: &[u8; 32]) -> Result<Option<EntryId>> {
         let row =
-            sqlx::query("SELECT id FROM docket_entry WHERE kind = ?1 AND digest = ?2 ORDER BY id LIMIT 1")
+            sqlx::query("SELECT id FROM docket_entry WHERE kind = $1 AND digest = $2 ORDER BY id LIMIT 1")
                 .bind(kind)
                 .bind(digest.as_slice())
                 .fetch_optional(&self.pool)
@@ -194,13 +199,13 @@ impl DocketStore {
     pub async fn next_waiting(&self, first: &str, limit: u32) -> Result<Vec<(EntryId, [u8; ENTRY_BYTES])>> {
         let rows = sqlx::query(
             "SELECT * FROM (SELECT id, commitment, 0 AS class FROM docket_entry \
-               WHERE position IS NULL AND kind = ?1 ORDER BY id LIMIT ?2) \
+               WHERE position IS NULL AND kind = $1 ORDER BY id LIMIT $2) \
              UNION ALL SELECT * FROM (SELECT id, commitment, 1 AS class FROM docket_entry \
-               WHERE position IS NULL AND kind <> ?1 ORDER BY id LIMIT ?2) \
-             ORDER BY class, id LIMIT ?2",
+               WHERE position IS NULL AND kind <> $1 ORDER BY id LIMIT $2) \
+             ORDER BY class, id LIMIT $2",
         )
         .bind(first)
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;
         rows.iter()
@@ -215,29 +220,17 @@ impl DocketStore {
     /// When the database fails; nothing is staged then.
     pub async fn stage(&self, batch: &Batch, places: &[(EntryId, u64)]) -> Result<()> {
         let start = signed(batch.start)?;
-        let pairs: Vec<(i64, i64)> = places
-            .iter()
-            .map(|(id, place)| Ok((id.0, signed(*place)?)))
-            .collect::<Result<_>>()?;
-        let pairs = serde_json::to_string(&pairs).map_err(|_| DocketStoreError::Row("docket_entry"))?;
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query("DELETE FROM docket_batch WHERE start < ?1")
+        let mut transaction = self.database.begin().await?;
+        sqlx::query("DELETE FROM docket_batch WHERE start < $1")
             .bind(start)
             .execute(&mut *transaction)
             .await?;
-        sqlx::query("INSERT INTO docket_batch (start, entries) VALUES (?1, ?2)")
+        sqlx::query("INSERT INTO docket_batch (start, entries) VALUES ($1, $2)")
             .bind(start)
             .bind(batch.entries.concat())
             .execute(&mut *transaction)
             .await?;
-        let placed = sqlx::query(
-            "UPDATE docket_entry SET position = place.value ->> 1 \
-             FROM json_each(?1) AS place WHERE docket_entry.id = place.value ->> 0",
-        )
-        .bind(pairs)
-        .execute(&mut *transaction)
-        .await?
-        .rows_affected();
+        let placed = place(&mut transaction, places).await?;
         if placed != places.len() as u64 {
             return Err(DocketStoreError::Row("docket_entry"));
         }
@@ -298,7 +291,7 @@ impl DocketStore {
     /// # Errors
     /// When it is not larger than every one before, or the database fails.
     pub async fn keep_signed(&self, size: u64, note: &str) -> Result<()> {
-        sqlx::query("INSERT INTO docket_checkpoint (size, signed) VALUES (?1, ?2)")
+        sqlx::query("INSERT INTO docket_checkpoint (size, signed) VALUES ($1, $2)")
             .bind(signed(size)?)
             .bind(note)
             .execute(&self.pool)
@@ -312,7 +305,7 @@ impl DocketStore {
     /// When the database fails.
     pub async fn keep_witnessed(&self, size: u64, note: &str) -> Result<()> {
         let done =
-            sqlx::query("UPDATE docket_checkpoint SET witnessed = ?2 WHERE size = ?1 AND published = 0")
+            sqlx::query("UPDATE docket_checkpoint SET witnessed = $2 WHERE size = $1 AND published = 0")
                 .bind(signed(size)?)
                 .bind(note)
                 .execute(&self.pool)
@@ -325,7 +318,7 @@ impl DocketStore {
     /// # Errors
     /// When it was not witnessed, or the database fails.
     pub async fn keep_published(&self, size: u64) -> Result<()> {
-        let done = sqlx::query("UPDATE docket_checkpoint SET published = 1 WHERE size = ?1")
+        let done = sqlx::query("UPDATE docket_checkpoint SET published = 1 WHERE size = $1")
             .bind(signed(size)?)
             .execute(&self.pool)
             .await?;
@@ -351,23 +344,14 @@ impl DocketStore {
 ///
 /// # Errors
 /// When a kind cannot be used, there are too many, or the database fails.
-pub async fn enqueue_in(connection: &mut SqliteConnection, entries: &[NewEntry]) -> Result<Vec<EntryId>> {
+pub async fn enqueue_in(connection: &mut AnyConnection, entries: &[NewEntry]) -> Result<Vec<EntryId>> {
     if entries.len() > ENQUEUE_MAX {
         return Err(DocketStoreError::TooMany(entries.len()));
     }
-    let mut rows = Vec::with_capacity(entries.len());
     for entry in entries {
         if !kind_usable(entry.kind) {
             return Err(DocketStoreError::Kind(entry.kind.to_owned()));
         }
-        let commitment = commitment(entry.kind, &entry.salt, &entry.digest);
-        rows.push((
-            entry.kind,
-            hex::encode(entry.salt.0),
-            hex::encode(entry.digest),
-            hex::encode(commitment),
-            entry.enqueued_at,
-        ));
     }
     // Entries leave in the order of their ids, so what waits is what lies between the first waiting and the last.
     let waiting: i64 = sqlx::query(
@@ -380,16 +364,25 @@ pub async fn enqueue_in(connection: &mut SqliteConnection, entries: &[NewEntry])
     if waiting >= WAITING_MAX {
         return Err(DocketStoreError::Full);
     }
+    if entries.is_empty() {
+        return Ok(Vec::new());
+    }
     // One statement for all of them: at thousands a second the round trips would cost more than the rows.
-    let rows = serde_json::to_string(&rows).map_err(|_| DocketStoreError::Row("docket_entry"))?;
-    let inserted = sqlx::query(
-        "INSERT INTO docket_entry (kind, salt, digest, commitment, enqueued_at) \
-         SELECT value ->> 0, unhex(value ->> 1), unhex(value ->> 2), unhex(value ->> 3), value ->> 4 \
-         FROM json_each(?1) ORDER BY key RETURNING id",
-    )
-    .bind(rows)
-    .fetch_all(connection)
-    .await?;
+    let sql = format!(
+        "INSERT INTO docket_entry (kind, salt, digest, commitment, enqueued_at) VALUES {} RETURNING id",
+        tuples(entries.len(), 5)
+    );
+    let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(entries.len() == 1);
+    for entry in entries {
+        let commitment = commitment(entry.kind, &entry.salt, &entry.digest);
+        query = query
+            .bind(entry.kind)
+            .bind(entry.salt.0.to_vec())
+            .bind(entry.digest.to_vec())
+            .bind(commitment.to_vec())
+            .bind(entry.enqueued_at);
+    }
+    let inserted = query.fetch_all(connection).await?;
     let mut ids: Vec<EntryId> = inserted
         .iter()
         .map(|row| row.try_get(0).map(EntryId))
@@ -397,12 +390,43 @@ pub async fn enqueue_in(connection: &mut SqliteConnection, entries: &[NewEntry])
     if ids.len() != entries.len() {
         return Err(DocketStoreError::Row("docket_entry"));
     }
-    // SQLite promises no order for RETURNING; ids grow in the order of insertion.
+    // No order is promised for RETURNING; ids grow in the order of insertion.
     ids.sort_unstable();
     Ok(ids)
 }
 
-fn read_entry(row: &SqliteRow) -> Result<Entry> {
+/// Gives entries their places; says how many there were to give one to.
+async fn place(connection: &mut AnyConnection, places: &[(EntryId, u64)]) -> Result<u64> {
+    if places.is_empty() {
+        return Ok(0);
+    }
+    let sql = format!(
+        "WITH place (id, position) AS (VALUES {}) UPDATE docket_entry SET position = place.position \
+         FROM place WHERE docket_entry.id = place.id",
+        tuples(places.len(), 2)
+    );
+    let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+    for (id, position) in places {
+        query = query.bind(id.0).bind(signed(*position)?);
+    }
+    Ok(query.execute(connection).await?.rows_affected())
+}
+
+/// `($1, $2), ($3, $4)`: placeholders for so many rows of so many values. At most 4096 rows of 5, under SQLite's 32766.
+fn tuples(rows: usize, width: usize) -> String {
+    let mut sql = String::with_capacity(rows * width * 8);
+    for row in 0..rows {
+        sql.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 1..=width {
+            let comma = if column == 1 { "" } else { ", " };
+            sql.push_str(&format!("{comma}${}", row * width + column));
+        }
+        sql.push(')');
+    }
+    sql
+}
+
+fn read_entry(row: &AnyRow) -> Result<Entry> {
     let position: Option<i64> = row.try_get(4)?;
     Ok(Entry {
         id: EntryId(row.try_get(0)?),
@@ -413,7 +437,7 @@ fn read_entry(row: &SqliteRow) -> Result<Entry> {
     })
 }
 
-fn read_signed(row: &SqliteRow) -> Result<Signed> {
+fn read_signed(row: &AnyRow) -> Result<Signed> {
     Ok(Signed {
         size: unsigned(row.try_get(0)?, "docket_checkpoint")?,
         signed: row.try_get(1)?,
@@ -422,7 +446,7 @@ fn read_signed(row: &SqliteRow) -> Result<Signed> {
     })
 }
 
-fn bytes32(row: &SqliteRow, column: usize) -> Result<[u8; 32]> {
+fn bytes32(row: &AnyRow, column: usize) -> Result<[u8; 32]> {
     let bytes: &[u8] = row.try_get(column)?;
     bytes
         .try_into()

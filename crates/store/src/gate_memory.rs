@@ -13,8 +13,10 @@ use casework::{
     ids::{CaseId, Digest, RecordId},
 };
 use jiff::Timestamp;
-use sqlx::{Row as _, SqliteConnection, SqlitePool};
+use sqlx::{AnyConnection, Row as _};
 use translog::{Checkpoint, Hash};
+
+use crate::database::Database;
 
 /// Most logs whose checkpoints are remembered: as many as a trust policy may name.
 pub const LOGS_MAX: usize = translog::policy::LOGS_MAX;
@@ -62,16 +64,16 @@ pub trait Remembers: Send + Sync {
     async fn remember(&self, decision: &Remember) -> Result<(), MemoryError>;
 }
 
-/// The gate's memory in SQLite. Cheap to clone.
+/// The gate's memory in a database. Cheap to clone.
 #[derive(Clone)]
 pub struct GateMemory {
-    pool: SqlitePool,
+    database: Database,
 }
 
 impl GateMemory {
-    /// The memory in this database, which must sync every commit to disk (`synchronous=FULL`).
-    pub fn new(pool: SqlitePool) -> Self {
-        Self { pool }
+    /// The memory in this database, which must sync every commit to disk.
+    pub fn new(database: Database) -> Self {
+        Self { database }
     }
 
     /// Notes the trust policy that the gate is opened with; says what was known.
@@ -79,7 +81,7 @@ impl GateMemory {
     /// # Errors
     /// When it cannot be written.
     pub async fn policy(&self, digest: Digest, now: Timestamp) -> Result<PolicySeen, MemoryError> {
-        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.database.begin().await?;
         let last: Option<(i64, Vec<u8>)> =
             sqlx::query_as("SELECT number, digest FROM gate_policies ORDER BY number DESC LIMIT 1")
                 .fetch_optional(&mut *tx)
@@ -89,7 +91,7 @@ impl GateMemory {
             Some((number, _)) => number,
             None => 0,
         };
-        sqlx::query("INSERT INTO gate_policies (number, digest, seen_at) VALUES (?, ?, ?)")
+        sqlx::query("INSERT INTO gate_policies (number, digest, seen_at) VALUES ($1, $2, $3)")
             .bind(before.saturating_add(1))
             .bind(digest.0.as_slice())
             .bind(now.as_microsecond())
@@ -123,10 +125,10 @@ pub enum PolicySeen {
 impl Remembers for GateMemory {
     async fn recall(&self, record: RecordId, case: CaseId) -> Result<Memory, MemoryError> {
         // One read transaction: what it says of record, case and logs is of one moment.
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.database.begin_reading().await?;
         let memory = Memory {
             checkpoints: checkpoints(&mut tx).await?,
-            used: sqlx::query("SELECT 1 FROM gate_used_records WHERE record = ?")
+            used: sqlx::query("SELECT 1 FROM gate_used_records WHERE record = $1")
                 .bind(record.0.as_bytes().as_slice())
                 .fetch_optional(&mut *tx)
                 .await?
@@ -139,22 +141,22 @@ impl Remembers for GateMemory {
 
     async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), MemoryError> {
         sqlx::query(
-            "INSERT INTO gate_case_heads (case_id, length, head) VALUES (?1, ?2, ?3) \
-             ON CONFLICT (case_id) DO UPDATE SET length = ?2, head = ?3 WHERE ?2 > gate_case_heads.length",
+            "INSERT INTO gate_case_heads (case_id, length, head) VALUES ($1, $2, $3) \
+             ON CONFLICT (case_id) DO UPDATE SET length = $2, head = $3 WHERE $2 > gate_case_heads.length",
         )
         .bind(case.0.as_bytes().as_slice())
         .bind(integer(length)?)
         .bind(head.0.as_slice())
-        .execute(&self.pool)
+        .execute(&self.database.pool)
         .await?;
         Ok(())
     }
 
     async fn remember(&self, decision: &Remember) -> Result<(), MemoryError> {
-        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.database.begin().await?;
         let inserted = sqlx::query(
             "INSERT INTO gate_used_records (record, digest, case_id, length, head, used_at)
-             VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
         )
         .bind(decision.record.0.as_bytes().as_slice())
         .bind(decision.digest.0.as_slice())
@@ -175,9 +177,9 @@ impl Remembers for GateMemory {
     }
 }
 
-async fn checkpoints(tx: &mut SqliteConnection) -> Result<BTreeMap<String, Checkpoint>, MemoryError> {
+async fn checkpoints(tx: &mut AnyConnection) -> Result<BTreeMap<String, Checkpoint>, MemoryError> {
     let limit = i64::try_from(LOGS_MAX).unwrap_or(i64::MAX).saturating_add(1);
-    let rows = sqlx::query("SELECT origin, size, root FROM gate_checkpoints LIMIT ?")
+    let rows = sqlx::query("SELECT origin, size, root FROM gate_checkpoints LIMIT $1")
         .bind(limit)
         .fetch_all(tx)
         .await?;
@@ -196,10 +198,10 @@ async fn checkpoints(tx: &mut SqliteConnection) -> Result<BTreeMap<String, Check
     Ok(checkpoints)
 }
 
-async fn seen(tx: &mut SqliteConnection, case: CaseId) -> Result<Option<(u64, Digest)>, MemoryError> {
+async fn seen(tx: &mut AnyConnection, case: CaseId) -> Result<Option<(u64, Digest)>, MemoryError> {
     let row = sqlx::query(
-        "SELECT length, head FROM gate_used_records WHERE case_id = ?1 \
-         UNION ALL SELECT length, head FROM gate_case_heads WHERE case_id = ?1 ORDER BY length DESC LIMIT 1",
+        "SELECT length, head FROM gate_used_records WHERE case_id = $1 \
+         UNION ALL SELECT length, head FROM gate_case_heads WHERE case_id = $1 ORDER BY length DESC LIMIT 1",
     )
     .bind(case.0.as_bytes().as_slice())
     .fetch_optional(tx)
@@ -214,31 +216,30 @@ async fn seen(tx: &mut SqliteConnection, case: CaseId) -> Result<Option<(u64, Di
 
 /// Compare and swap: the decision was made against the checkpoint that it replaces, or against none.
 async fn replace_checkpoint(
-    tx: &mut SqliteConnection,
+    tx: &mut AnyConnection,
     new: &Checkpoint,
     replaces: Option<&Checkpoint>,
 ) -> Result<(), MemoryError> {
-    let done =
-        match replaces {
-            None => sqlx::query(
-                "INSERT INTO gate_checkpoints (origin, size, root) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            )
-            .bind(&new.origin)
-            .bind(integer(new.size)?)
-            .bind(new.root.0.as_slice())
-            .execute(tx)
-            .await?,
-            Some(old) => sqlx::query(
-                "UPDATE gate_checkpoints SET size = ?, root = ? WHERE origin = ? AND size = ? AND root = ?",
-            )
-            .bind(integer(new.size)?)
-            .bind(new.root.0.as_slice())
-            .bind(&new.origin)
-            .bind(integer(old.size)?)
-            .bind(old.root.0.as_slice())
-            .execute(tx)
-            .await?,
-        };
+    let done = match replaces {
+        None => sqlx::query(
+            "INSERT INTO gate_checkpoints (origin, size, root) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        )
+        .bind(&new.origin)
+        .bind(integer(new.size)?)
+        .bind(new.root.0.as_slice())
+        .execute(tx)
+        .await?,
+        Some(old) => sqlx::query(
+            "UPDATE gate_checkpoints SET size = $1, root = $2 WHERE origin = $3 AND size = $4 AND root = $5",
+        )
+        .bind(integer(new.size)?)
+        .bind(new.root.0.as_slice())
+        .bind(&new.origin)
+        .bind(integer(old.size)?)
+        .bind(old.root.0.as_slice())
+        .execute(tx)
+        .await?,
+    };
     if done.rows_affected() == 1 {
         Ok(())
     } else {
@@ -255,7 +256,7 @@ mod tests {
     use super::*;
 
     async fn memory(path: &std::path::Path) -> GateMemory {
-        GateMemory::new(crate::database::Database::open(path).await.unwrap().pool)
+        GateMemory::new(crate::testkit::database(path).await)
     }
 
     fn checkpoint(size: u64) -> Checkpoint {
@@ -289,7 +290,7 @@ mod tests {
                 Memory::default()
             );
             memory.remember(&first).await.unwrap();
-            memory.pool.close().await;
+            memory.database.close().await;
         }
         let memory = memory(&path).await;
         let recalled = memory.recall(first.record, first.case).await.unwrap();
@@ -309,7 +310,7 @@ mod tests {
             "UPDATE gate_used_records SET used_at = 1",
             "DELETE FROM gate_used_records",
         ] {
-            assert!(sqlx::query(change).execute(&memory.pool).await.is_err());
+            assert!(sqlx::query(change).execute(&memory.database.pool).await.is_err());
         }
     }
 
@@ -338,7 +339,7 @@ mod tests {
         assert_eq!(recalled.checkpoints.get("docket.test"), Some(&checkpoint(20)));
         assert!(
             sqlx::query("UPDATE gate_checkpoints SET size = 1")
-                .execute(&memory.pool)
+                .execute(&memory.database.pool)
                 .await
                 .is_err()
         );

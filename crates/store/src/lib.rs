@@ -6,4 +6,6 @@ pub mod cases;
 pub mod database;
 pub mod docket;
 pub mod gate_memory;
+#[cfg(any(test, feature = "testkit"))]
+pub mod testkit;
 pub mod vault;

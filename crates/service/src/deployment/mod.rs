@@ -176,7 +176,7 @@ impl Deployment {
 
         let docket = open_docket(&layout, &config, &trust, &database).await?;
         let memory = Database::open(&layout.gate_memory()).await?;
-        let policy = GateMemory::new(memory.pool.clone())
+        let policy = GateMemory::new(memory.clone())
             .policy(trust_digest, clock.now())
             .await?;
         if let PolicySeen::New { before } = policy {
@@ -186,13 +186,13 @@ impl Deployment {
         let reads = clock.clone();
         let gate = EmbeddedGate::new(
             roots,
-            Arc::new(GateMemory::new(memory.pool.clone())),
+            Arc::new(GateMemory::new(memory.clone())),
             trust.clone(),
             Vec::new(),
             Arc::new(move || reads.now()),
         );
         let root = CaseRoot::from_bytes(*read_key(&layout.case_root())?);
-        let cases = CaseStore::new(database.pool.clone(), Arc::new(root));
+        let cases = CaseStore::new(database.clone(), Arc::new(root));
         let tokens = Tokens::new(cases.clone(), clock.clone(), Arc::new(SystemEntropy));
         let desk = Desk::new(Parts {
             provider: config.provider.clone(),
@@ -321,7 +321,7 @@ async fn open_docket(
             key.verifier().clone(),
         )?));
     }
-    let store = DocketStore::open(database.pool.clone(), &layout.docket())?;
+    let store = DocketStore::open(database.clone(), &layout.docket())?;
     let docket = DocketConfig {
         key,
         policy: trust.docket().clone(),

@@ -13,7 +13,7 @@ pub mod witnesses;
 use std::{sync::Arc, time::Duration};
 
 use store::docket::{
-    BATCH_MAX, DocketStore, DocketStoreError, ENQUEUE_MAX, EntryId, NewEntry, SqliteConnection,
+    AnyConnection, BATCH_MAX, DocketStore, DocketStoreError, ENQUEUE_MAX, EntryId, NewEntry,
 };
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use translog::{
@@ -209,7 +209,7 @@ impl Docket {
     /// # Errors
     /// When the database fails or the queue is full; roll back then.
     pub async fn enqueue_in(
-        transaction: &mut SqliteConnection,
+        transaction: &mut AnyConnection,
         kind: &'static str,
         digest: [u8; 32],
     ) -> Result<EntryId> {

@@ -9,7 +9,7 @@ use casework::{
 };
 use envelope::{keys::RegionRoot, secrets::DeploymentKey};
 use futures::TryStreamExt as _;
-use store::{blobs::DiskBlobs, database::Database, vault::VaultStore};
+use store::{blobs::DiskBlobs, vault::VaultStore};
 
 use super::{Progress, Source, date::UNDATED_AT, import_files, import_mail, mail_key, messages};
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 
 async fn vault(folder: &Path) -> (Vault, Principal) {
     let region = RegionId::new("eu-de").unwrap();
-    let database = Database::open(&folder.join("vault.db")).await.unwrap();
+    let database = store::testkit::database(&folder.join("vault.db")).await;
     let blobs = Arc::new(DiskBlobs::open(&folder.join("blobs")).await.unwrap());
     let roots = RegionRoots::new([(region.clone(), RegionRoot::from_random([1; 32]))]);
     let gate = Arc::new(OwnerKeys::new(Arc::new(roots)));

@@ -163,7 +163,7 @@ impl Office {
     }
 
     pub async fn database(&self) -> Database {
-        let database = Database::open(&self.path("database")).await.unwrap();
+        let database = store::testkit::database(&self.path("database")).await;
         self.opened.lock().unwrap().push(database.clone());
         database
     }
@@ -177,7 +177,7 @@ impl Office {
     }
 
     pub async fn store(&self) -> DocketStore {
-        DocketStore::open(self.database().await.pool, &self.path("log")).unwrap()
+        DocketStore::open(self.database().await, &self.path("log")).unwrap()
     }
 
     pub async fn try_open(&self, faults: Arc<dyn Faults>) -> Result<Docket, DocketError> {

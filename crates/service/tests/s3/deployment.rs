@@ -12,7 +12,7 @@ use service::{
     gate::{RegionRoots, owner::OwnerKeys},
     vault::Vault,
 };
-use store::{blobs::DiskBlobs, database::Database, vault::VaultStore};
+use store::{blobs::DiskBlobs, vault::VaultStore};
 
 /// The tenants; each has one access key, named after it.
 const TENANTS: [&str; 2] = ["contoso", "fabrikam"];
@@ -21,7 +21,7 @@ const TENANTS: [&str; 2] = ["contoso", "fabrikam"];
 pub async fn open(directory: &Path) -> (Vault, RegionId, Vec<(String, String)>) {
     let region: RegionId = "eu-de".parse().unwrap();
     let country = CountryCode::new("DE").unwrap();
-    let database = Database::open(&directory.join("amparo.db")).await.unwrap();
+    let database = store::testkit::database(&directory.join("amparo.db")).await;
     let blobs = DiskBlobs::open(&directory.join("blobs")).await.unwrap();
     let gate = OwnerKeys::new(Arc::new(RegionRoots::new([(
         region.clone(),

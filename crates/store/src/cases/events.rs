@@ -7,7 +7,7 @@ use casework::{
 };
 use envelope::case_file::{CaseKey, Part};
 use serde::{Deserialize, Serialize};
-use sqlx::{Row, SqliteConnection};
+use sqlx::{AnyConnection, Row};
 
 use super::{CaseStore, CaseStoreError, EVENTS_MAX, Nonce, Progress, count, missing_case, whole};
 
@@ -58,7 +58,7 @@ impl CaseStore {
     /// [`CaseStoreError::Moved`] when another event came first; [`CaseStoreError::Full`] at [`EVENTS_MAX`].
     pub async fn append(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut AnyConnection,
         event: &Event,
         nonce: Nonce,
         docket_entry: Option<i64>,
@@ -77,8 +77,8 @@ impl CaseStore {
             .hash()
             .map_err(|_| CaseStoreError::Corrupt("header"))?;
         let moved = sqlx::query(
-            "UPDATE cases SET length = length + 1, head = ?, stage = ?, closed_at = ?, wake_at = ? \
-             WHERE id = ? AND length = ? AND head = ?",
+            "UPDATE cases SET length = length + 1, head = $1, stage = $2, closed_at = $3, wake_at = $4 \
+             WHERE id = $5 AND length = $6 AND head = $7",
         )
         .bind(head.0.as_slice())
         .bind(&progress.stage)
@@ -94,16 +94,18 @@ impl CaseStore {
         }
         let header = to_canonical_json(&event.header).map_err(|_| CaseStoreError::Corrupt("header"))?;
         let header = String::from_utf8(header).map_err(|_| CaseStoreError::Corrupt("header"))?;
-        sqlx::query("INSERT INTO events (case_id, seq, header, sealed, docket_entry) VALUES (?, ?, ?, ?, ?)")
-            .bind(case.0.as_bytes().as_slice())
-            .bind(whole(event.header.seq)?)
-            .bind(header)
-            .bind(seal_body(&key, event, nonce)?)
-            .bind(docket_entry)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "INSERT INTO events (case_id, seq, header, sealed, docket_entry) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(case.0.as_bytes().as_slice())
+        .bind(whole(event.header.seq)?)
+        .bind(header)
+        .bind(seal_body(&key, event, nonce)?)
+        .bind(docket_entry)
+        .execute(&mut *tx)
+        .await?;
         for tenant in &progress.told {
-            sqlx::query("INSERT OR IGNORE INTO case_tenants (tenant, case_id) VALUES (?, ?)")
+            sqlx::query("INSERT INTO case_tenants (tenant, case_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
                 .bind(tenant.as_str())
                 .bind(case.0.as_bytes().as_slice())
                 .execute(&mut *tx)
@@ -127,7 +129,7 @@ impl CaseStore {
     /// As [`CaseStore::events`].
     pub async fn events_in(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut AnyConnection,
         case: CaseId,
     ) -> Result<Vec<StoredEvent>, CaseStoreError> {
         let key = match self.key(tx, case).await {
@@ -136,7 +138,7 @@ impl CaseStore {
             Err(other) => return Err(other),
         };
         let rows = sqlx::query(
-            "SELECT seq, header, sealed, docket_entry FROM events WHERE case_id = ? ORDER BY seq",
+            "SELECT seq, header, sealed, docket_entry FROM events WHERE case_id = $1 ORDER BY seq",
         )
         .bind(case.0.as_bytes().as_slice())
         .fetch_all(tx)

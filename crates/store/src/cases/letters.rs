@@ -3,7 +3,7 @@
 use casework::ids::{CaseId, Digest};
 use envelope::case_file::Part;
 use jiff::Timestamp;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{AnyConnection, Row};
 
 use super::{CaseStore, CaseStoreError, Nonce, PAGE_MAX, case_id, digest, instant};
 
@@ -42,7 +42,7 @@ impl CaseStore {
     /// When the case was erased or the database fails.
     pub async fn keep_letter(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut AnyConnection,
         letter: NewLetter<'_>,
         nonce: Nonce,
     ) -> Result<Digest, CaseStoreError> {
@@ -51,7 +51,8 @@ impl CaseStore {
         let id = letter.case.0.as_bytes();
         let sealed = key.seal(id, Part::Letter(name.0), nonce, letter.text.as_bytes())?;
         sqlx::query(
-            "INSERT OR IGNORE INTO letters (case_id, digest, kind, sealed, made_at) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO letters (case_id, digest, kind, sealed, made_at) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT DO NOTHING",
         )
         .bind(id.as_slice())
         .bind(name.0.as_slice())
@@ -70,7 +71,7 @@ impl CaseStore {
     pub async fn letter(&self, case: CaseId, name: Digest) -> Result<String, CaseStoreError> {
         let mut connection = self.pool.acquire().await?;
         let key = self.key(&mut connection, case).await?;
-        let row = sqlx::query("SELECT sealed FROM letters WHERE case_id = ? AND digest = ?")
+        let row = sqlx::query("SELECT sealed FROM letters WHERE case_id = $1 AND digest = $2")
             .bind(case.0.as_bytes().as_slice())
             .bind(name.0.as_slice())
             .fetch_optional(&mut *connection)
@@ -86,7 +87,7 @@ impl CaseStore {
     /// When the database fails.
     pub async fn letters(&self, case: CaseId) -> Result<Vec<StoredLetter>, CaseStoreError> {
         let rows = sqlx::query(
-            "SELECT case_id, digest, kind, made_at, sent_at FROM letters WHERE case_id = ? ORDER BY made_at, digest",
+            "SELECT case_id, digest, kind, made_at, sent_at FROM letters WHERE case_id = $1 ORDER BY made_at, digest",
         )
         .bind(case.0.as_bytes().as_slice())
         .fetch_all(&self.pool)
@@ -101,7 +102,7 @@ impl CaseStore {
     pub async fn outbox(&self) -> Result<Vec<StoredLetter>, CaseStoreError> {
         let rows = sqlx::query(
             "SELECT case_id, digest, kind, made_at, sent_at FROM letters WHERE sent_at IS NULL \
-             ORDER BY made_at, digest LIMIT ?",
+             ORDER BY made_at, digest LIMIT $1",
         )
         .bind(i64::from(PAGE_MAX))
         .fetch_all(&self.pool)
@@ -114,13 +115,14 @@ impl CaseStore {
     /// # Errors
     /// [`CaseStoreError::NotFound`] when there is none.
     pub async fn letter_sent(&self, case: CaseId, name: Digest, at: Timestamp) -> Result<(), CaseStoreError> {
-        let done =
-            sqlx::query("UPDATE letters SET sent_at = coalesce(sent_at, ?) WHERE case_id = ? AND digest = ?")
-                .bind(at.as_microsecond())
-                .bind(case.0.as_bytes().as_slice())
-                .bind(name.0.as_slice())
-                .execute(&self.pool)
-                .await?;
+        let done = sqlx::query(
+            "UPDATE letters SET sent_at = coalesce(sent_at, $1) WHERE case_id = $2 AND digest = $3",
+        )
+        .bind(at.as_microsecond())
+        .bind(case.0.as_bytes().as_slice())
+        .bind(name.0.as_slice())
+        .execute(&self.pool)
+        .await?;
         if done.rows_affected() == 1 {
             Ok(())
         } else {
@@ -129,7 +131,7 @@ impl CaseStore {
     }
 }
 
-fn letter_row(row: &sqlx::sqlite::SqliteRow) -> Result<StoredLetter, CaseStoreError> {
+fn letter_row(row: &sqlx::any::AnyRow) -> Result<StoredLetter, CaseStoreError> {
     Ok(StoredLetter {
         case: case_id(row, "case_id")?,
         digest: digest(row, "digest")?,

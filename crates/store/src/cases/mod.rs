@@ -17,7 +17,9 @@ use casework::{
 };
 use envelope::case_file::{CaseFileError, CaseKey, CaseRoot, Part};
 use jiff::Timestamp;
-use sqlx::{Row, Sqlite, SqliteConnection, SqlitePool, Transaction, sqlite::SqliteRow};
+use sqlx::{Any, AnyConnection, AnyPool, Row, Transaction, any::AnyRow};
+
+use crate::database::{Database, scrub};
 
 pub use envelope::case_file::NONCE_BYTES;
 pub use events::StoredEvent;
@@ -32,7 +34,7 @@ pub const EVENTS_MAX: u64 = 10_000;
 pub const PAGE_MAX: u32 = 200;
 
 /// A connection inside a transaction that [`CaseStore::begin`] began.
-pub type Connection = SqliteConnection;
+pub type Connection = AnyConnection;
 
 /// Twelve random bytes for one sealing. Never the same twice under one key.
 pub type Nonce = [u8; NONCE_BYTES];
@@ -80,7 +82,8 @@ pub enum CaseStoreError {
 /// The case database. Cheap to clone.
 #[derive(Clone)]
 pub struct CaseStore {
-    pool: SqlitePool,
+    database: Database,
+    pool: AnyPool,
     root: Arc<CaseRoot>,
 }
 
@@ -162,16 +165,20 @@ pub enum Admission {
 
 impl CaseStore {
     /// The cases in a migrated database (see `database::Database`), whose content opens under `root`.
-    pub fn new(pool: SqlitePool, root: Arc<CaseRoot>) -> Self {
-        Self { pool, root }
+    pub fn new(database: Database, root: Arc<CaseRoot>) -> Self {
+        Self {
+            pool: database.pool.clone(),
+            database,
+            root,
+        }
     }
 
     /// Begins a transaction that holds the write lock from its start, so that what it reads stays true until it commits.
     ///
     /// # Errors
     /// When the database is locked for too long or fails.
-    pub async fn begin(&self) -> Result<Transaction<'static, Sqlite>, CaseStoreError> {
-        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+    pub async fn begin(&self) -> Result<Transaction<'static, Any>, CaseStoreError> {
+        Ok(self.database.begin().await?)
     }
 
     /// The case that these very bytes opened before, if any.
@@ -180,11 +187,11 @@ impl CaseStore {
     /// When the database fails.
     pub async fn find_demand(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut AnyConnection,
         bytes: &[u8],
     ) -> Result<Option<CaseId>, CaseStoreError> {
         let name = self.root.demand_name(bytes);
-        let row = sqlx::query("SELECT id FROM cases WHERE demand_name = ?")
+        let row = sqlx::query("SELECT id FROM cases WHERE demand_name = $1")
             .bind(name.as_slice())
             .fetch_optional(tx)
             .await?;
@@ -197,7 +204,7 @@ impl CaseStore {
     /// When sealing or the database fails.
     pub async fn open_case(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut AnyConnection,
         new: NewCase<'_>,
     ) -> Result<Admission, CaseStoreError> {
         if let Some(known) = self.find_demand(tx, new.demand).await? {
@@ -207,13 +214,14 @@ impl CaseStore {
         let id = case.0.as_bytes();
         sqlx::query(
             "INSERT INTO cases (id, opened_at, demand_name, wrapped_key, demand, length, head, stage) \
-             VALUES (?, ?, ?, ?, ?, 0, zeroblob(32), '')",
+             VALUES ($1, $2, $3, $4, $5, 0, $6, '')",
         )
         .bind(id.as_slice())
         .bind(new.first.header.at.as_microsecond())
         .bind(self.root.demand_name(new.demand).as_slice())
         .bind(self.root.wrap(id, &new.key, new.key_nonce)?)
         .bind(new.key.seal(id, Part::Demand, new.demand_nonce, new.demand)?)
+        .bind(&[0; 32][..])
         .execute(&mut *tx)
         .await?;
         self.append(tx, new.first, new.first_nonce, new.docket_entry, new.progress)
@@ -226,7 +234,7 @@ impl CaseStore {
     /// # Errors
     /// When there is no such case, or it was erased.
     pub async fn demand(&self, case: CaseId) -> Result<Vec<u8>, CaseStoreError> {
-        let row = sqlx::query("SELECT wrapped_key, demand FROM cases WHERE id = ?")
+        let row = sqlx::query("SELECT wrapped_key, demand FROM cases WHERE id = $1")
             .bind(case.0.as_bytes().as_slice())
             .fetch_optional(&self.pool)
             .await?
@@ -243,7 +251,7 @@ impl CaseStore {
     /// # Errors
     /// When there is no such case.
     pub async fn case(&self, case: CaseId) -> Result<CaseRow, CaseStoreError> {
-        let row = sqlx::query("SELECT * FROM cases WHERE id = ?")
+        let row = sqlx::query("SELECT * FROM cases WHERE id = $1")
             .bind(case.0.as_bytes().as_slice())
             .fetch_optional(&self.pool)
             .await?
@@ -260,9 +268,9 @@ impl CaseStore {
         let told = filter.told.as_ref().map(TenantId::as_str);
         let before = filter.before.map(|case| case.0.as_bytes().to_vec());
         let rows = sqlx::query(
-            "SELECT * FROM cases WHERE (?1 IS NULL OR (closed_at IS NULL) = ?1) \
-             AND (?2 IS NULL OR EXISTS (SELECT 1 FROM case_tenants t WHERE t.tenant = ?2 AND t.case_id = cases.id)) \
-             AND (?3 IS NULL OR id < ?3) ORDER BY id DESC LIMIT ?4",
+            "SELECT * FROM cases WHERE ($1 IS NULL OR (CASE WHEN closed_at IS NULL THEN 1 ELSE 0 END) = $1) \
+             AND ($2 IS NULL OR EXISTS (SELECT 1 FROM case_tenants t WHERE t.tenant = $2 AND t.case_id = cases.id)) \
+             AND ($3 IS NULL OR id < $3) ORDER BY id DESC LIMIT $4",
         )
         .bind(open)
         .bind(told)
@@ -278,7 +286,7 @@ impl CaseStore {
     /// # Errors
     /// When the database fails.
     pub async fn due(&self, now: Timestamp) -> Result<Vec<CaseId>, CaseStoreError> {
-        let rows = sqlx::query("SELECT id FROM cases WHERE wake_at <= ? ORDER BY wake_at LIMIT ?")
+        let rows = sqlx::query("SELECT id FROM cases WHERE wake_at <= $1 ORDER BY wake_at LIMIT $2")
             .bind(now.as_microsecond())
             .bind(i64::from(PAGE_MAX))
             .fetch_all(&self.pool)
@@ -296,7 +304,7 @@ impl CaseStore {
         length: u64,
         wake_at: Option<Timestamp>,
     ) -> Result<(), CaseStoreError> {
-        sqlx::query("UPDATE cases SET wake_at = ? WHERE id = ? AND length = ?")
+        sqlx::query("UPDATE cases SET wake_at = $1 WHERE id = $2 AND length = $3")
             .bind(wake_at.map(|at| at.as_microsecond()))
             .bind(case.0.as_bytes().as_slice())
             .bind(whole(length)?)
@@ -310,7 +318,7 @@ impl CaseStore {
     /// # Errors
     /// When the database fails.
     pub async fn was_told(&self, case: CaseId, tenant: &TenantId) -> Result<bool, CaseStoreError> {
-        let row = sqlx::query("SELECT 1 FROM case_tenants WHERE tenant = ? AND case_id = ?")
+        let row = sqlx::query("SELECT 1 FROM case_tenants WHERE tenant = $1 AND case_id = $2")
             .bind(tenant.as_str())
             .bind(case.0.as_bytes().as_slice())
             .fetch_optional(&self.pool)
@@ -324,12 +332,8 @@ impl CaseStore {
     /// When there is no such case or the database fails.
     pub async fn erase(&self, case: CaseId) -> Result<(), CaseStoreError> {
         let mut connection = self.pool.acquire().await?;
-        // Freed pages are overwritten, and the write-ahead log emptied, or the key would linger in the file.
-        sqlx::query("PRAGMA secure_delete = ON")
-            .execute(&mut *connection)
-            .await?;
         let done = sqlx::query(
-            "UPDATE cases SET wrapped_key = NULL, demand = NULL, demand_name = NULL, wake_at = NULL WHERE id = ?",
+            "UPDATE cases SET wrapped_key = NULL, demand = NULL, demand_name = NULL, wake_at = NULL WHERE id = $1",
         )
         .bind(case.0.as_bytes().as_slice())
         .execute(&mut *connection)
@@ -337,14 +341,13 @@ impl CaseStore {
         if done.rows_affected() == 0 {
             return Err(missing_case(case));
         }
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .execute(&mut *connection)
-            .await?;
+        // Or the key would linger on the disk.
+        scrub(self.database.engine(), &mut connection, "cases").await;
         Ok(())
     }
 
-    async fn key(&self, tx: &mut SqliteConnection, case: CaseId) -> Result<CaseKey, CaseStoreError> {
-        let row = sqlx::query("SELECT wrapped_key FROM cases WHERE id = ?")
+    async fn key(&self, tx: &mut AnyConnection, case: CaseId) -> Result<CaseKey, CaseStoreError> {
+        let row = sqlx::query("SELECT wrapped_key FROM cases WHERE id = $1")
             .bind(case.0.as_bytes().as_slice())
             .fetch_optional(tx)
             .await?
@@ -365,7 +368,7 @@ fn missing_case(case: CaseId) -> CaseStoreError {
     }
 }
 
-fn case_row(row: &SqliteRow) -> Result<CaseRow, CaseStoreError> {
+fn case_row(row: &AnyRow) -> Result<CaseRow, CaseStoreError> {
     Ok(CaseRow {
         id: case_id(row, "id")?,
         opened_at: instant(row.try_get("opened_at")?)?,
@@ -396,16 +399,16 @@ fn whole(number: u64) -> Result<i64, CaseStoreError> {
     i64::try_from(number).map_err(|_| CaseStoreError::Corrupt("count"))
 }
 
-fn uuid(row: &SqliteRow, column: &'static str) -> Result<uuid::Uuid, CaseStoreError> {
+fn uuid(row: &AnyRow, column: &'static str) -> Result<uuid::Uuid, CaseStoreError> {
     let bytes: Vec<u8> = row.try_get(column)?;
     uuid::Uuid::from_slice(&bytes).map_err(|_| CaseStoreError::Corrupt("id"))
 }
 
-fn case_id(row: &SqliteRow, column: &'static str) -> Result<CaseId, CaseStoreError> {
+fn case_id(row: &AnyRow, column: &'static str) -> Result<CaseId, CaseStoreError> {
     uuid(row, column).map(CaseId)
 }
 
-fn digest(row: &SqliteRow, column: &'static str) -> Result<Digest, CaseStoreError> {
+fn digest(row: &AnyRow, column: &'static str) -> Result<Digest, CaseStoreError> {
     digest_of(row.try_get(column)?)
 }
 

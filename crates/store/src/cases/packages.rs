@@ -2,7 +2,7 @@
 
 use casework::ids::{CaseId, Digest, RecordId};
 use jiff::Timestamp;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{AnyConnection, Row};
 
 use super::{CaseStore, CaseStoreError, case_id, count, digest, digest_of, instant, uuid, whole};
 
@@ -43,12 +43,12 @@ impl CaseStore {
     /// When the database fails.
     pub async fn log_release(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut AnyConnection,
         record: RecordId,
         case: CaseId,
         docket_entry: i64,
     ) -> Result<(), CaseStoreError> {
-        sqlx::query("INSERT INTO releases (record, case_id, docket_entry) VALUES (?, ?, ?)")
+        sqlx::query("INSERT INTO releases (record, case_id, docket_entry) VALUES ($1, $2, $3)")
             .bind(record.0.as_bytes().as_slice())
             .bind(case.0.as_bytes().as_slice())
             .bind(docket_entry)
@@ -63,11 +63,11 @@ impl CaseStore {
     /// When the database fails.
     pub async fn release(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut AnyConnection,
         record: RecordId,
     ) -> Result<Option<ReleaseRow>, CaseStoreError> {
         let row =
-            sqlx::query("SELECT case_id, docket_entry, digest, size, ended FROM releases WHERE record = ?")
+            sqlx::query("SELECT case_id, docket_entry, digest, size, ended FROM releases WHERE record = $1")
                 .bind(record.0.as_bytes().as_slice())
                 .fetch_optional(tx)
                 .await?;
@@ -97,12 +97,13 @@ impl CaseStore {
         digest: Digest,
         size: u64,
     ) -> Result<(), CaseStoreError> {
-        let done = sqlx::query("UPDATE releases SET digest = ?, size = ? WHERE record = ? AND ended IS NULL")
-            .bind(digest.0.as_slice())
-            .bind(whole(size)?)
-            .bind(record.0.as_bytes().as_slice())
-            .execute(&self.pool)
-            .await?;
+        let done =
+            sqlx::query("UPDATE releases SET digest = $1, size = $2 WHERE record = $3 AND ended IS NULL")
+                .bind(digest.0.as_slice())
+                .bind(whole(size)?)
+                .bind(record.0.as_bytes().as_slice())
+                .execute(&self.pool)
+                .await?;
         if done.rows_affected() == 1 {
             Ok(())
         } else {
@@ -116,19 +117,19 @@ impl CaseStore {
     /// When the database fails.
     pub async fn end_release(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut AnyConnection,
         record: RecordId,
         package: Option<&PackageRow>,
     ) -> Result<(), CaseStoreError> {
         let ended = if package.is_some() { "released" } else { "refused" };
-        sqlx::query("UPDATE releases SET ended = ? WHERE record = ?")
+        sqlx::query("UPDATE releases SET ended = $1 WHERE record = $2")
             .bind(ended)
             .bind(record.0.as_bytes().as_slice())
             .execute(&mut *tx)
             .await?;
         let Some(package) = package else { return Ok(()) };
         sqlx::query(
-            "INSERT INTO packages (record, case_id, path, digest, size, made_at) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO packages (record, case_id, path, digest, size, made_at) VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind(record.0.as_bytes().as_slice())
         .bind(package.case.0.as_bytes().as_slice())
@@ -146,7 +147,7 @@ impl CaseStore {
     /// # Errors
     /// [`CaseStoreError::NotFound`] when there is none.
     pub async fn package(&self, case: CaseId, record: RecordId) -> Result<PackageRow, CaseStoreError> {
-        let row = sqlx::query("SELECT * FROM packages WHERE record = ? AND case_id = ?")
+        let row = sqlx::query("SELECT * FROM packages WHERE record = $1 AND case_id = $2")
             .bind(record.0.as_bytes().as_slice())
             .bind(case.0.as_bytes().as_slice())
             .fetch_optional(&self.pool)

@@ -5,7 +5,7 @@
 
 use casework::ids::{StaffId, TenantId};
 use jiff::Timestamp;
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::{Row, any::AnyRow};
 
 use super::{CaseStore, CaseStoreError, PAGE_MAX, digest, instant};
 
@@ -43,14 +43,15 @@ impl CaseStore {
     /// # Errors
     /// [`CaseStoreError::Exists`] when the id is taken.
     pub async fn add_person(&self, person: &PersonRow) -> Result<(), CaseStoreError> {
-        let done =
-            sqlx::query("INSERT OR IGNORE INTO staff (id, role, tenant, created_at) VALUES (?, ?, ?, ?)")
-                .bind(person.id.as_str())
-                .bind(&person.role)
-                .bind(person.tenant.as_ref().map(TenantId::as_str))
-                .bind(person.created_at.as_microsecond())
-                .execute(&self.pool)
-                .await?;
+        let done = sqlx::query(
+            "INSERT INTO staff (id, role, tenant, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        )
+        .bind(person.id.as_str())
+        .bind(&person.role)
+        .bind(person.tenant.as_ref().map(TenantId::as_str))
+        .bind(person.created_at.as_microsecond())
+        .execute(&self.pool)
+        .await?;
         if done.rows_affected() == 1 {
             Ok(())
         } else {
@@ -63,7 +64,7 @@ impl CaseStore {
     /// # Errors
     /// When the database fails.
     pub async fn people(&self) -> Result<Vec<PersonRow>, CaseStoreError> {
-        let rows = sqlx::query("SELECT * FROM staff ORDER BY id LIMIT ?")
+        let rows = sqlx::query("SELECT * FROM staff ORDER BY id LIMIT $1")
             .bind(i64::from(PAGE_MAX))
             .fetch_all(&self.pool)
             .await?;
@@ -75,7 +76,7 @@ impl CaseStore {
     /// # Errors
     /// When the database fails.
     pub async fn person(&self, id: &StaffId) -> Result<Option<PersonRow>, CaseStoreError> {
-        let row = sqlx::query("SELECT * FROM staff WHERE id = ?")
+        let row = sqlx::query("SELECT * FROM staff WHERE id = $1")
             .bind(id.as_str())
             .fetch_optional(&self.pool)
             .await?;
@@ -87,7 +88,7 @@ impl CaseStore {
     /// # Errors
     /// [`CaseStoreError::NotFound`] when there is no such person.
     pub async fn disable_person(&self, id: &StaffId, at: Timestamp) -> Result<(), CaseStoreError> {
-        let done = sqlx::query("UPDATE staff SET disabled_at = coalesce(disabled_at, ?) WHERE id = ?")
+        let done = sqlx::query("UPDATE staff SET disabled_at = coalesce(disabled_at, $1) WHERE id = $2")
             .bind(at.as_microsecond())
             .bind(id.as_str())
             .execute(&self.pool)
@@ -111,14 +112,16 @@ impl CaseStore {
         at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<(), CaseStoreError> {
-        sqlx::query("INSERT INTO tokens (id, staff, hash, created_at, expires_at) VALUES (?, ?, ?, ?, ?)")
-            .bind(id.as_slice())
-            .bind(person.as_str())
-            .bind(hash.as_slice())
-            .bind(at.as_microsecond())
-            .bind(expires_at.as_microsecond())
-            .execute(&self.pool)
-            .await?;
+        sqlx::query(
+            "INSERT INTO tokens (id, staff, hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(id.as_slice())
+        .bind(person.as_str())
+        .bind(hash.as_slice())
+        .bind(at.as_microsecond())
+        .bind(expires_at.as_microsecond())
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 
@@ -129,7 +132,7 @@ impl CaseStore {
     pub async fn token(&self, id: [u8; 8]) -> Result<Option<TokenRow>, CaseStoreError> {
         let row = sqlx::query(
             "SELECT t.hash, t.expires_at, t.revoked_at, s.* FROM tokens t JOIN staff s ON s.id = t.staff \
-             WHERE t.id = ?",
+             WHERE t.id = $1",
         )
         .bind(id.as_slice())
         .fetch_optional(&self.pool)
@@ -153,7 +156,7 @@ impl CaseStore {
     /// # Errors
     /// [`CaseStoreError::NotFound`] when there is none.
     pub async fn revoke_token(&self, id: [u8; 8], at: Timestamp) -> Result<(), CaseStoreError> {
-        let done = sqlx::query("UPDATE tokens SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?")
+        let done = sqlx::query("UPDATE tokens SET revoked_at = coalesce(revoked_at, $1) WHERE id = $2")
             .bind(at.as_microsecond())
             .bind(id.as_slice())
             .execute(&self.pool)
@@ -166,7 +169,7 @@ impl CaseStore {
     }
 }
 
-fn person_row(row: &SqliteRow) -> Result<PersonRow, CaseStoreError> {
+fn person_row(row: &AnyRow) -> Result<PersonRow, CaseStoreError> {
     let id: String = row.try_get("id")?;
     let tenant: Option<String> = row.try_get("tenant")?;
     Ok(PersonRow {

@@ -2,7 +2,6 @@ use casework::{
     event::{Actor, Body, Channel, Event, Header},
     ids::StaffId,
 };
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
 
 use super::*;
 
@@ -15,21 +14,8 @@ struct Scratch {
 
 async fn scratch() -> Scratch {
     let dir = tempfile::tempdir().unwrap();
-    let options = SqliteConnectOptions::new()
-        .filename(dir.path().join("amparo.db"))
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .foreign_keys(true);
-    let pool = SqlitePoolOptions::new()
-        .max_connections(4)
-        .connect_with(options)
-        .await
-        .unwrap();
-    sqlx::raw_sql(include_str!("../../migrations/0002_cases.sql"))
-        .execute(&pool)
-        .await
-        .unwrap();
-    let store = CaseStore::new(pool, Arc::new(CaseRoot::from_bytes([5; 32])));
+    let database = crate::testkit::database(&dir.path().join("amparo.db")).await;
+    let store = CaseStore::new(database, Arc::new(CaseRoot::from_bytes([5; 32])));
     Scratch { store, dir }
 }
 

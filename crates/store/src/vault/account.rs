@@ -8,7 +8,7 @@ use casework::{
 };
 use envelope::keys::{Wrapped, WrappedAccount};
 use jiff::Timestamp;
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
+use sqlx::{AnyConnection, any::AnyRow};
 
 use super::{
     StoreError, VaultStore,
@@ -41,9 +41,9 @@ impl VaultStore {
     ) -> Result<Option<(i64, Option<WrappedAccount>)>, StoreError> {
         let row = sqlx::query(
             "SELECT a.seq, a.destroyed_at, tk.wrapped, ak.wrapped FROM account a \
-             LEFT JOIN account_key ak ON ak.account = a.seq AND ak.region = ?3 \
-             LEFT JOIN tenant_key tk ON tk.tenant = a.tenant AND tk.region = ?3 \
-             WHERE a.tenant = ?1 AND a.id = ?2",
+             LEFT JOIN account_key ak ON ak.account = a.seq AND ak.region = $3 \
+             LEFT JOIN tenant_key tk ON tk.tenant = a.tenant AND tk.region = $3 \
+             WHERE a.tenant = $1 AND a.id = $2",
         )
         .bind(tenant.as_str())
         .bind(account.as_str())
@@ -143,18 +143,18 @@ impl VaultStore {
             "SELECT a.tenant, a.id, t.kind, t.country, r.id, r.country, a.person_country, a.us_person, a.privileged \
              FROM account a JOIN tenant t ON t.id = a.tenant JOIN account_key ak ON ak.account = a.seq \
              JOIN region r ON r.id = ak.region WHERE a.destroyed_at IS NULL AND a.seq IN \
-             (SELECT seq FROM account WHERE id = ?1 UNION SELECT account FROM alias WHERE alias = ?1) \
-             ORDER BY a.tenant, a.id, r.id LIMIT ?2",
+             (SELECT seq FROM account WHERE id = $1 UNION SELECT account FROM alias WHERE alias = $1) \
+             ORDER BY a.tenant, a.id, r.id LIMIT $2",
         )
         .bind(identifier.trim().to_lowercase())
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(&self.database.pool)
         .await?;
         rows.iter().map(facts).collect()
     }
 }
 
-fn facts(row: &SqliteRow) -> Result<AccountFacts, StoreError> {
+fn facts(row: &AnyRow) -> Result<AccountFacts, StoreError> {
     Ok(AccountFacts {
         tenant: TenantId::new(get::<String>(row, 0)?)?,
         account: AccountId::new(get::<String>(row, 1)?)?,
@@ -163,25 +163,30 @@ fn facts(row: &SqliteRow) -> Result<AccountFacts, StoreError> {
         region: RegionId::new(get::<String>(row, 4)?)?,
         region_country: CountryCode::new(get::<String>(row, 5)?)?,
         person_country: country(get(row, 6)?)?,
-        us_person: get(row, 7)?,
-        privileged: get(row, 8)?,
+        us_person: truth(row, 7)?,
+        privileged: truth(row, 8)?,
         // The vault does not keep it yet: unknown.
         customer_holds_keys: None,
     })
 }
 
+fn truth(row: &AnyRow, column: usize) -> Result<Option<bool>, StoreError> {
+    Ok(get::<Option<i64>>(row, column)?.map(|number| number != 0))
+}
+
 /// Row and destruction of an account.
 async fn find(
-    db: &mut SqliteConnection,
+    db: &mut AnyConnection,
     tenant: &TenantId,
     account: &AccountId,
 ) -> Result<Option<(i64, bool)>, StoreError> {
-    let row = sqlx::query("SELECT seq, destroyed_at IS NOT NULL FROM account WHERE tenant = ? AND id = ?")
+    let row = sqlx::query("SELECT seq, destroyed_at FROM account WHERE tenant = $1 AND id = $2")
         .bind(tenant.as_str())
         .bind(account.as_str())
         .fetch_optional(db)
         .await?;
-    row.map(|row| Ok((get(&row, 0)?, get(&row, 1)?))).transpose()
+    row.map(|row| Ok((get(&row, 0)?, get::<Option<i64>>(&row, 1)?.is_some())))
+        .transpose()
 }
 
 struct AddAccount {
@@ -194,22 +199,25 @@ struct AddAccount {
 #[async_trait]
 impl Change for AddAccount {
     type Output = ();
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+    async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
         must_exist(db, &self.tenant, self.key.as_ref().map(|(region, _)| region)).await?;
         let seq = match find(db, &self.tenant, &self.account).await? {
             Some((_, true)) => return Err(StoreError::AccountDestroyed),
             Some((seq, false)) => seq,
-            None => sqlx::query("INSERT INTO account (tenant, id, created_at) VALUES (?, ?, ?)")
-                .bind(self.tenant.as_str())
-                .bind(self.account.as_str())
-                .bind(self.now.as_microsecond())
-                .execute(&mut *db)
-                .await?
-                .last_insert_rowid(),
+            None => {
+                let sql = "INSERT INTO account (tenant, id, created_at) VALUES ($1, $2, $3) RETURNING seq";
+                let row = sqlx::query(sql)
+                    .bind(self.tenant.as_str())
+                    .bind(self.account.as_str())
+                    .bind(self.now.as_microsecond())
+                    .fetch_one(&mut *db)
+                    .await?;
+                get(&row, 0)?
+            }
         };
         if let Some((region, key)) = &self.key {
             sqlx::query(
-                "INSERT INTO account_key (account, region, wrapped) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO account_key (account, region, wrapped) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
             )
             .bind(seq)
             .bind(region.as_str())
@@ -230,13 +238,13 @@ struct DescribeAccount {
 #[async_trait]
 impl Change for DescribeAccount {
     type Output = ();
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+    async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
         let done = sqlx::query(
-            "UPDATE account SET person_country = ?, us_person = ?, privileged = ? WHERE tenant = ? AND id = ?",
+            "UPDATE account SET person_country = $1, us_person = $2, privileged = $3 WHERE tenant = $4 AND id = $5",
         )
         .bind(self.details.person_country.as_ref().map(CountryCode::as_str))
-        .bind(self.details.us_person)
-        .bind(self.details.privileged)
+        .bind(self.details.us_person.map(i64::from))
+        .bind(self.details.privileged.map(i64::from))
         .bind(self.tenant.as_str())
         .bind(self.account.as_str())
         .execute(db)
@@ -257,11 +265,11 @@ struct AddAlias {
 #[async_trait]
 impl Change for AddAlias {
     type Output = ();
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+    async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
         let (seq, _) = find(db, &self.tenant, &self.account)
             .await?
             .ok_or(StoreError::NoSuchAccount)?;
-        sqlx::query("INSERT INTO alias (alias, account) VALUES (?, ?) ON CONFLICT DO NOTHING")
+        sqlx::query("INSERT INTO alias (alias, account) VALUES ($1, $2) ON CONFLICT DO NOTHING")
             .bind(self.alias.as_str())
             .bind(seq)
             .execute(db)
@@ -279,15 +287,15 @@ struct DestroyAccount {
 #[async_trait]
 impl Change for DestroyAccount {
     type Output = ();
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+    async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
         let (seq, _) = find(db, &self.tenant, &self.account)
             .await?
             .ok_or(StoreError::NoSuchAccount)?;
-        sqlx::query("DELETE FROM account_key WHERE account = ?")
+        sqlx::query("DELETE FROM account_key WHERE account = $1")
             .bind(seq)
             .execute(&mut *db)
             .await?;
-        sqlx::query("UPDATE account SET destroyed_at = coalesce(destroyed_at, ?) WHERE seq = ?")
+        sqlx::query("UPDATE account SET destroyed_at = coalesce(destroyed_at, $1) WHERE seq = $2")
             .bind(self.now.as_microsecond())
             .bind(seq)
             .execute(db)

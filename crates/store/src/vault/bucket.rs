@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use casework::ids::{AccountId, RegionId, TenantId};
 use jiff::Timestamp;
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
+use sqlx::{AnyConnection, any::AnyRow};
 
 use super::{
     StoreError, VaultStore, Written,
     provision::must_exist,
-    row::{blob_id, get, time},
+    row::{blob_id, flag, get, time},
     writer::Change,
 };
 
@@ -48,7 +48,7 @@ pub struct BucketRow {
     pub created_at: Timestamp,
 }
 
-fn bucket_row(row: &SqliteRow) -> Result<BucketRow, StoreError> {
+fn bucket_row(row: &AnyRow) -> Result<BucketRow, StoreError> {
     Ok(BucketRow {
         seq: get(row, 0)?,
         name: get(row, 1)?,
@@ -82,7 +82,7 @@ impl VaultStore {
     /// When the database fails.
     pub async fn bucket(&self, tenant: &TenantId, name: &str) -> Result<Option<BucketRow>, StoreError> {
         let row = sqlx::query(
-            "SELECT seq, name, region, default_account, mapping, created_at FROM bucket WHERE tenant = ? AND name = ?",
+            "SELECT seq, name, region, default_account, mapping, created_at FROM bucket WHERE tenant = $1 AND name = $2",
         )
         .bind(tenant.as_str())
         .bind(name)
@@ -97,7 +97,7 @@ impl VaultStore {
     /// When the database fails.
     pub async fn buckets(&self, tenant: &TenantId) -> Result<Vec<BucketRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT seq, name, region, default_account, mapping, created_at FROM bucket WHERE tenant = ? ORDER BY name",
+            "SELECT seq, name, region, default_account, mapping, created_at FROM bucket WHERE tenant = $1 ORDER BY name",
         )
         .bind(tenant.as_str())
         .fetch_all(&self.database.pool)
@@ -109,13 +109,14 @@ impl VaultStore {
 #[async_trait]
 impl Change for NewBucketRow {
     type Output = ();
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+    async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
         must_exist(db, &self.tenant, Some(&self.region)).await?;
-        let row = sqlx::query("SELECT count(*), coalesce(sum(name = ?2), 0) FROM bucket WHERE tenant = ?1")
-            .bind(self.tenant.as_str())
-            .bind(self.name.as_str())
-            .fetch_one(&mut *db)
-            .await?;
+        let row =
+            sqlx::query("SELECT count(*), count(*) FILTER (WHERE name = $2) FROM bucket WHERE tenant = $1")
+                .bind(self.tenant.as_str())
+                .bind(self.name.as_str())
+                .fetch_one(&mut *db)
+                .await?;
         if get::<i64>(&row, 1)? > 0 {
             let what = self.name.clone();
             return Err(StoreError::Exists { what });
@@ -124,7 +125,7 @@ impl Change for NewBucketRow {
             return Err(StoreError::TooManyBuckets { max: self.max });
         }
         sqlx::query(
-            "INSERT INTO bucket (tenant, name, region, default_account, mapping, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO bucket (tenant, name, region, default_account, mapping, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind(self.tenant.as_str())
         .bind(self.name.as_str())
@@ -143,30 +144,30 @@ struct DeleteBucket(i64);
 #[async_trait]
 impl Change for DeleteBucket {
     type Output = Written;
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<Written, StoreError> {
+    async fn apply(&self, db: &mut AnyConnection) -> Result<Written, StoreError> {
         let row = sqlx::query(
-            "SELECT EXISTS (SELECT 1 FROM bucket WHERE seq = ?1), EXISTS (SELECT 1 FROM object WHERE bucket = ?1)",
+            "SELECT EXISTS (SELECT 1 FROM bucket WHERE seq = $1), EXISTS (SELECT 1 FROM object WHERE bucket = $1)",
         )
         .bind(self.0)
         .fetch_one(&mut *db)
         .await?;
-        if !get::<bool>(&row, 0)? {
+        if !flag(&row, 0)? {
             return Err(StoreError::NoSuchBucket);
         }
-        if get::<bool>(&row, 1)? {
+        if flag(&row, 1)? {
             return Err(StoreError::NotEmpty);
         }
         let freed = sqlx::query(
-            "DELETE FROM part WHERE object IN (SELECT object FROM upload WHERE bucket = ?) RETURNING blob",
+            "DELETE FROM part WHERE object IN (SELECT object FROM upload WHERE bucket = $1) RETURNING blob",
         )
         .bind(self.0)
         .fetch_all(&mut *db)
         .await?;
-        sqlx::query("DELETE FROM upload WHERE bucket = ?")
+        sqlx::query("DELETE FROM upload WHERE bucket = $1")
             .bind(self.0)
             .execute(&mut *db)
             .await?;
-        sqlx::query("DELETE FROM bucket WHERE seq = ?")
+        sqlx::query("DELETE FROM bucket WHERE seq = $1")
             .bind(self.0)
             .execute(db)
             .await?;

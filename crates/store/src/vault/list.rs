@@ -2,7 +2,7 @@
 
 use casework::ids::ObjectId;
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 
 use super::{
     StoreError, UploadRow, VaultStore,
@@ -155,12 +155,12 @@ impl VaultStore {
         from: &[u8],
         end: Option<&[u8]>,
         limit: usize,
-    ) -> Result<Vec<SqliteRow>, StoreError> {
+    ) -> Result<Vec<AnyRow>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let query = match end {
             Some(end) => sqlx::query(
                 "SELECT key, id, size, etag, modified_at FROM object \
-                 WHERE bucket = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?",
+                 WHERE bucket = $1 AND key >= $2 AND key < $3 ORDER BY key LIMIT $4",
             )
             .bind(bucket)
             .bind(from)
@@ -168,7 +168,7 @@ impl VaultStore {
             .bind(limit),
             None => sqlx::query(
                 "SELECT key, id, size, etag, modified_at FROM object \
-                 WHERE bucket = ? AND key >= ? ORDER BY key LIMIT ?",
+                 WHERE bucket = $1 AND key >= $2 ORDER BY key LIMIT $3",
             )
             .bind(bucket)
             .bind(from)
@@ -241,9 +241,9 @@ impl VaultStore {
         bucket: i64,
         from: &Position,
         limit: usize,
-    ) -> Result<Vec<SqliteRow>, StoreError> {
+    ) -> Result<Vec<AnyRow>, StoreError> {
         const SQL: &str = upload_sql!(
-            "WHERE u.bucket = ?1 AND (u.key > ?2 OR (u.key = ?2 AND u.id > ?3)) ORDER BY u.key, u.id LIMIT ?4"
+            "WHERE u.bucket = $1 AND (u.key > $2 OR (u.key = $2 AND u.id > $3)) ORDER BY u.key, u.id LIMIT $4"
         );
         // An id is 16 bytes, so that the empty one sorts before all.
         Ok(sqlx::query(SQL)
@@ -256,7 +256,7 @@ impl VaultStore {
     }
 }
 
-fn entry(row: &SqliteRow, key: String) -> Result<ListEntry, StoreError> {
+fn entry(row: &AnyRow, key: String) -> Result<ListEntry, StoreError> {
     Ok(ListEntry {
         key,
         id: object_id(row, 1)?,

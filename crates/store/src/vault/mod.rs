@@ -128,7 +128,7 @@ impl VaultStore {
     /// # Errors
     /// When a connection cannot be opened.
     pub async fn new(database: Database) -> Result<Self, StoreError> {
-        let writer = writer::Writer::start(database.connect().await?);
+        let writer = writer::Writer::start(database.clone()).await?;
         Ok(Self { database, writer })
     }
 }

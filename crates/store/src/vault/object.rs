@@ -6,7 +6,7 @@ use casework::{
 };
 use envelope::keys::WrappedChain;
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 
 use super::{
     StoreError, VaultStore,
@@ -86,7 +86,7 @@ macro_rules! object_sql {
 }
 pub(super) use object_sql;
 
-pub(super) fn object_row(row: &SqliteRow) -> Result<ObjectRow, StoreError> {
+pub(super) fn object_row(row: &AnyRow) -> Result<ObjectRow, StoreError> {
     let owner = Owner::of(row, [3, 4, 5, 16, 17])?;
     let id = object_id(row, 1)?;
     let (category, concerns_at) = (category(row, 6)?, time(row, 7)?);
@@ -113,7 +113,7 @@ pub(super) fn object_row(row: &SqliteRow) -> Result<ObjectRow, StoreError> {
     })
 }
 
-pub(super) fn part_row(row: &SqliteRow) -> Result<PartRow, StoreError> {
+pub(super) fn part_row(row: &AnyRow) -> Result<PartRow, StoreError> {
     Ok(PartRow {
         number: unsigned(row, 0)?,
         blob: blob_id(row, 1)?,
@@ -130,7 +130,7 @@ impl VaultStore {
     /// # Errors
     /// When the database fails.
     pub async fn object(&self, bucket: i64, key: &str) -> Result<Option<ObjectRow>, StoreError> {
-        const SQL: &str = object_sql!("NULL", "WHERE o.bucket = ? AND o.key = ?");
+        const SQL: &str = object_sql!("NULL", "WHERE o.bucket = $1 AND o.key = $2");
         let query = sqlx::query(SQL).bind(bucket).bind(key.as_bytes());
         query
             .fetch_optional(&self.database.pool)
@@ -147,7 +147,7 @@ impl VaultStore {
     pub async fn object_with_body(&self, bucket: i64, key: &str) -> Result<Option<ObjectRow>, StoreError> {
         const SQL: &str = object_sql!(
             "i.body",
-            "LEFT JOIN inline i ON i.object = o.seq WHERE o.bucket = ? AND o.key = ?"
+            "LEFT JOIN inline i ON i.object = o.seq WHERE o.bucket = $1 AND o.key = $2"
         );
         let query = sqlx::query(SQL).bind(bucket).bind(key.as_bytes());
         query
@@ -163,7 +163,7 @@ impl VaultStore {
     /// # Errors
     /// When the database fails.
     pub async fn object_by_id(&self, id: ObjectId) -> Result<Option<ObjectRow>, StoreError> {
-        const SQL: &str = object_sql!("i.body", "LEFT JOIN inline i ON i.object = o.seq WHERE o.id = ?");
+        const SQL: &str = object_sql!("i.body", "LEFT JOIN inline i ON i.object = o.seq WHERE o.id = $1");
         let query = sqlx::query(SQL).bind(id.0.as_bytes().as_slice());
         query
             .fetch_optional(&self.database.pool)
@@ -185,7 +185,7 @@ impl VaultStore {
     ) -> Result<Vec<PartRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT number, blob, size, etag, modified_at, sealed_metadata FROM part \
-             WHERE object = ? AND number > ? ORDER BY number LIMIT ?",
+             WHERE object = $1 AND number > $2 ORDER BY number LIMIT $3",
         )
         .bind(object.0.as_bytes().as_slice())
         .bind(after.map_or(-1, i64::from))
@@ -202,7 +202,7 @@ impl VaultStore {
     pub async fn unreferenced(&self, blobs: &[BlobId]) -> Result<Vec<BlobId>, StoreError> {
         let mut found = Vec::new();
         for blob in blobs {
-            let named: Option<i64> = sqlx::query_scalar("SELECT 1 FROM part WHERE blob = ?")
+            let named: Option<i64> = sqlx::query_scalar("SELECT 1 FROM part WHERE blob = $1")
                 .bind(blob.0.as_slice())
                 .fetch_optional(&self.database.pool)
                 .await?;

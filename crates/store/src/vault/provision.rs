@@ -8,11 +8,11 @@ use casework::{
 };
 use envelope::held::WrappedTenant;
 use jiff::Timestamp;
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
+use sqlx::{AnyConnection, any::AnyRow};
 
 use super::{
     StoreError, VaultStore,
-    row::{get, kind, kind_name, wrapped_tenant},
+    row::{flag, get, kind, kind_name, wrapped_tenant},
     writer::Change,
 };
 
@@ -88,10 +88,10 @@ impl VaultStore {
     /// # Errors
     /// When the database fails.
     pub async fn tenants(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<TenantRow>, StoreError> {
-        let sql = "SELECT id, kind, country FROM tenant WHERE id > ? ORDER BY id LIMIT ?";
+        let sql = "SELECT id, kind, country FROM tenant WHERE id > $1 ORDER BY id LIMIT $2";
         let rows = sqlx::query(sql)
             .bind(after.map_or("", TenantId::as_str))
-            .bind(limit)
+            .bind(i64::from(limit))
             .fetch_all(&self.database.pool)
             .await?;
         rows.iter().map(tenant_row).collect()
@@ -102,7 +102,7 @@ impl VaultStore {
     /// # Errors
     /// When the database fails.
     pub async fn tenant(&self, id: &TenantId) -> Result<Option<TenantRow>, StoreError> {
-        let row = sqlx::query("SELECT id, kind, country FROM tenant WHERE id = ?")
+        let row = sqlx::query("SELECT id, kind, country FROM tenant WHERE id = $1")
             .bind(id.as_str())
             .fetch_optional(&self.database.pool)
             .await?;
@@ -119,7 +119,7 @@ impl VaultStore {
         region: &RegionId,
     ) -> Result<Option<WrappedTenant>, StoreError> {
         let found: Option<Vec<u8>> =
-            sqlx::query_scalar("SELECT wrapped FROM tenant_key WHERE tenant = ? AND region = ?")
+            sqlx::query_scalar("SELECT wrapped FROM tenant_key WHERE tenant = $1 AND region = $2")
                 .bind(tenant.as_str())
                 .bind(region.as_str())
                 .fetch_optional(&self.database.pool)
@@ -153,7 +153,7 @@ impl VaultStore {
     /// # Errors
     /// When the database fails.
     pub async fn access_key(&self, id: &str) -> Result<Option<AccessKeyRow>, StoreError> {
-        let sql = "SELECT tenant, sealed_secret FROM access_key WHERE id = ? AND disabled_at IS NULL";
+        let sql = "SELECT tenant, sealed_secret FROM access_key WHERE id = $1 AND disabled_at IS NULL";
         let Some(row) = sqlx::query(sql)
             .bind(id)
             .fetch_optional(&self.database.pool)
@@ -180,7 +180,7 @@ impl VaultStore {
     }
 }
 
-fn tenant_row(row: &SqliteRow) -> Result<TenantRow, StoreError> {
+fn tenant_row(row: &AnyRow) -> Result<TenantRow, StoreError> {
     Ok(TenantRow {
         id: TenantId::new(get::<String>(row, 0)?)?,
         kind: kind(row, 1)?,
@@ -190,21 +190,21 @@ fn tenant_row(row: &SqliteRow) -> Result<TenantRow, StoreError> {
 
 /// Checks that tenant and region are there.
 pub(super) async fn must_exist(
-    db: &mut SqliteConnection,
+    db: &mut AnyConnection,
     tenant: &TenantId,
     region: Option<&RegionId>,
 ) -> Result<(), StoreError> {
     let row = sqlx::query(
-        "SELECT EXISTS (SELECT 1 FROM tenant WHERE id = ?), EXISTS (SELECT 1 FROM region WHERE id = ?)",
+        "SELECT EXISTS (SELECT 1 FROM tenant WHERE id = $1), EXISTS (SELECT 1 FROM region WHERE id = $2)",
     )
     .bind(tenant.as_str())
     .bind(region.map(RegionId::as_str))
     .fetch_one(db)
     .await?;
-    if !get::<bool>(&row, 0)? {
+    if !flag(&row, 0)? {
         return Err(StoreError::NoSuchTenant);
     }
-    if region.is_some() && !get::<bool>(&row, 1)? {
+    if region.is_some() && !flag(&row, 1)? {
         return Err(StoreError::NoSuchRegion);
     }
     Ok(())
@@ -218,8 +218,8 @@ struct CreateRegion {
 #[async_trait]
 impl Change for CreateRegion {
     type Output = ();
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
-        let there: Option<String> = sqlx::query_scalar("SELECT country FROM region WHERE id = ?")
+    async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
+        let there: Option<String> = sqlx::query_scalar("SELECT country FROM region WHERE id = $1")
             .bind(self.id.as_str())
             .fetch_optional(&mut *db)
             .await?;
@@ -232,7 +232,7 @@ impl Change for CreateRegion {
             }
             None => {}
         }
-        sqlx::query("INSERT INTO region (id, country) VALUES (?, ?)")
+        sqlx::query("INSERT INTO region (id, country) VALUES ($1, $2)")
             .bind(self.id.as_str())
             .bind(self.country.as_str())
             .execute(db)
@@ -249,8 +249,8 @@ struct CreateTenant {
 #[async_trait]
 impl Change for CreateTenant {
     type Output = ();
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
-        let there = sqlx::query("SELECT id, kind, country FROM tenant WHERE id = ?")
+    async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
+        let there = sqlx::query("SELECT id, kind, country FROM tenant WHERE id = $1")
             .bind(self.tenant.id.as_str())
             .fetch_optional(&mut *db)
             .await?;
@@ -261,7 +261,7 @@ impl Change for CreateTenant {
             let what = self.tenant.id.to_string();
             return Err(StoreError::Exists { what });
         }
-        sqlx::query("INSERT INTO tenant (id, kind, country, created_at) VALUES (?, ?, ?, ?)")
+        sqlx::query("INSERT INTO tenant (id, kind, country, created_at) VALUES ($1, $2, $3, $4)")
             .bind(self.tenant.id.as_str())
             .bind(kind_name(self.tenant.kind))
             .bind(self.tenant.country.as_str())
@@ -281,10 +281,10 @@ struct AddTenantKey {
 #[async_trait]
 impl Change for AddTenantKey {
     type Output = WrappedTenant;
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<WrappedTenant, StoreError> {
+    async fn apply(&self, db: &mut AnyConnection) -> Result<WrappedTenant, StoreError> {
         must_exist(db, &self.tenant, Some(&self.region)).await?;
         sqlx::query(
-            "INSERT INTO tenant_key (tenant, region, wrapped) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO tenant_key (tenant, region, wrapped) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
         )
         .bind(self.tenant.as_str())
         .bind(self.region.as_str())
@@ -292,7 +292,7 @@ impl Change for AddTenantKey {
         .execute(&mut *db)
         .await?;
         let key: Vec<u8> =
-            sqlx::query_scalar("SELECT wrapped FROM tenant_key WHERE tenant = ? AND region = ?")
+            sqlx::query_scalar("SELECT wrapped FROM tenant_key WHERE tenant = $1 AND region = $2")
                 .bind(self.tenant.as_str())
                 .bind(self.region.as_str())
                 .fetch_one(db)
@@ -304,10 +304,10 @@ impl Change for AddTenantKey {
 #[async_trait]
 impl Change for NewAccess {
     type Output = ();
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+    async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
         must_exist(db, &self.tenant, None).await?;
         let done = sqlx::query(
-            "INSERT INTO access_key (id, tenant, sealed_secret, created_at) VALUES (?, ?, ?, ?) \
+            "INSERT INTO access_key (id, tenant, sealed_secret, created_at) VALUES ($1, $2, $3, $4) \
              ON CONFLICT DO NOTHING",
         )
         .bind(self.id.as_str())
@@ -333,12 +333,13 @@ struct DisableAccess {
 #[async_trait]
 impl Change for DisableAccess {
     type Output = ();
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+    async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
         let done = sqlx::query(
-            "UPDATE access_key SET disabled_at = coalesce(disabled_at, ?), sealed_secret = x'' WHERE id = ?",
+            "UPDATE access_key SET disabled_at = coalesce(disabled_at, $1), sealed_secret = $3 WHERE id = $2",
         )
         .bind(self.now.as_microsecond())
         .bind(self.id.as_str())
+        .bind(&[][..])
         .execute(db)
         .await?;
         if done.rows_affected() == 1 {

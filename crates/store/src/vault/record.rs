@@ -7,12 +7,12 @@ use casework::{
 };
 use envelope::keys::Wrapped;
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
+use sqlx::AnyConnection;
 
 use super::{
     EtagMatch, StoreError, VaultStore, WriteConditions,
-    row::{blob_id, get, signed},
-    writer::Change,
+    row::{blob_id, flag, get, signed},
+    writer::{Change, Needs, Row},
 };
 use crate::blobs::BlobId;
 
@@ -120,7 +120,10 @@ struct PutObject {
 #[async_trait]
 impl Change for PutObject {
     type Output = Written;
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<Written, StoreError> {
+    fn needs(&self) -> Needs {
+        Needs::Rows(vec![Row::Bucket(self.object.bucket)])
+    }
+    async fn apply(&self, db: &mut AnyConnection) -> Result<Written, StoreError> {
         let existing = admit(db, &self.object, &self.conditions).await?;
         let freed = match &existing {
             Some(existing) => remove(db, existing).await?,
@@ -130,7 +133,7 @@ impl Change for PutObject {
         let seq = insert(db, &self.object, parts, None).await?;
         match &self.body {
             NewPart::Inline(body) => {
-                sqlx::query("INSERT INTO inline (object, body) VALUES (?, ?)")
+                sqlx::query("INSERT INTO inline (object, body) VALUES ($1, $2)")
                     .bind(seq)
                     .bind(body.as_slice())
                     .execute(db)
@@ -139,13 +142,14 @@ impl Change for PutObject {
             NewPart::Blob(blob) => {
                 sqlx::query(
                     "INSERT INTO part (object, number, blob, size, etag, modified_at, sealed_metadata) \
-                     VALUES (?, 0, ?, ?, ?, ?, x'')",
+                     VALUES ($1, 0, $2, $3, $4, $5, $6)",
                 )
                 .bind(self.object.id.0.as_bytes().as_slice())
                 .bind(blob.0.as_slice())
                 .bind(signed(self.object.size))
                 .bind(self.object.etag.as_str())
                 .bind(self.object.modified_at.as_microsecond())
+                .bind(&[][..])
                 .execute(db)
                 .await?;
             }
@@ -163,14 +167,14 @@ pub(super) struct Existing {
 
 /// Checks, before anything is written, that bucket and account key are there and the conditions hold.
 pub(super) async fn admit(
-    db: &mut SqliteConnection,
+    db: &mut AnyConnection,
     object: &NewObject,
     conditions: &WriteConditions,
 ) -> Result<Option<Existing>, StoreError> {
     let row = sqlx::query(
-        "SELECT EXISTS (SELECT 1 FROM bucket WHERE seq = ?1), \
-         EXISTS (SELECT 1 FROM account_key WHERE account = ?3 AND region = ?4), o.seq, o.id, o.etag, o.parts \
-         FROM (SELECT 1) LEFT JOIN object o ON o.bucket = ?1 AND o.key = ?2",
+        "SELECT EXISTS (SELECT 1 FROM bucket WHERE seq = $1), \
+         EXISTS (SELECT 1 FROM account_key WHERE account = $3 AND region = $4), o.seq, o.id, o.etag, o.parts \
+         FROM (SELECT 1 AS one) AS one LEFT JOIN object o ON o.bucket = $1 AND o.key = $2",
     )
     .bind(object.bucket)
     .bind(object.key.as_bytes())
@@ -178,10 +182,10 @@ pub(super) async fn admit(
     .bind(object.region.as_str())
     .fetch_one(db)
     .await?;
-    if !get::<bool>(&row, 0)? {
+    if !flag(&row, 0)? {
         return Err(StoreError::NoSuchBucket);
     }
-    if !get::<bool>(&row, 1)? {
+    if !flag(&row, 1)? {
         return Err(StoreError::AccountDestroyed);
     }
     conditions.check(get(&row, 4)?)?;
@@ -195,25 +199,25 @@ pub(super) async fn admit(
     })
 }
 
-pub(super) async fn remove(db: &mut SqliteConnection, object: &Existing) -> Result<Vec<BlobId>, StoreError> {
+pub(super) async fn remove(db: &mut AnyConnection, object: &Existing) -> Result<Vec<BlobId>, StoreError> {
     let freed = if object.parts > 0 {
         free_parts(db, &object.id).await?
     } else {
-        sqlx::query("DELETE FROM inline WHERE object = ?")
+        sqlx::query("DELETE FROM inline WHERE object = $1")
             .bind(object.seq)
             .execute(&mut *db)
             .await?;
         Vec::new()
     };
-    sqlx::query("DELETE FROM object WHERE seq = ?")
+    sqlx::query("DELETE FROM object WHERE seq = $1")
         .bind(object.seq)
         .execute(db)
         .await?;
     Ok(freed)
 }
 
-pub(super) async fn free_parts(db: &mut SqliteConnection, object: &[u8]) -> Result<Vec<BlobId>, StoreError> {
-    let rows = sqlx::query("DELETE FROM part WHERE object = ? RETURNING blob")
+pub(super) async fn free_parts(db: &mut AnyConnection, object: &[u8]) -> Result<Vec<BlobId>, StoreError> {
+    let rows = sqlx::query("DELETE FROM part WHERE object = $1 RETURNING blob")
         .bind(object)
         .fetch_all(db)
         .await?;
@@ -221,14 +225,15 @@ pub(super) async fn free_parts(db: &mut SqliteConnection, object: &[u8]) -> Resu
 }
 
 pub(super) async fn insert(
-    db: &mut SqliteConnection,
+    db: &mut AnyConnection,
     object: &NewObject,
     parts: i64,
     upload: Option<&[u8]>,
 ) -> Result<i64, StoreError> {
-    let done = sqlx::query(
+    let row = sqlx::query(
         "INSERT INTO object (id, bucket, key, account, region, category, concerns_at, size, etag, modified_at, \
-         wrapped_key, commitment, sealed_metadata, parts, upload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         wrapped_key, commitment, sealed_metadata, parts, upload) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
+         RETURNING seq",
     )
     .bind(object.id.0.as_bytes().as_slice())
     .bind(object.bucket)
@@ -245,16 +250,19 @@ pub(super) async fn insert(
     .bind(object.sealed_metadata.as_slice())
     .bind(parts)
     .bind(upload)
-    .execute(db)
+    .fetch_one(db)
     .await?;
-    Ok(done.last_insert_rowid())
+    get(&row, 0)
 }
 
 #[async_trait]
 impl Change for Removal {
     type Output = Written;
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<Written, StoreError> {
-        let row = sqlx::query("SELECT seq, id, etag, parts FROM object WHERE bucket = ? AND key = ?")
+    fn needs(&self) -> Needs {
+        Needs::Rows(vec![Row::Bucket(self.bucket)])
+    }
+    async fn apply(&self, db: &mut AnyConnection) -> Result<Written, StoreError> {
+        let row = sqlx::query("SELECT seq, id, etag, parts FROM object WHERE bucket = $1 AND key = $2")
             .bind(self.bucket)
             .bind(self.key.as_bytes())
             .fetch_optional(&mut *db)
@@ -287,8 +295,8 @@ struct ReplaceMetadata {
 #[async_trait]
 impl Change for ReplaceMetadata {
     type Output = ();
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
-        let done = sqlx::query("UPDATE object SET sealed_metadata = ? WHERE id = ?")
+    async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
+        let done = sqlx::query("UPDATE object SET sealed_metadata = $1 WHERE id = $2")
             .bind(self.sealed.as_slice())
             .bind(self.object.0.as_bytes().as_slice())
             .execute(db)

@@ -11,41 +11,49 @@ use envelope::{
     keys::{Wrapped, WrappedAccount, WrappedChain},
 };
 use jiff::Timestamp;
-use sqlx::{Decode, Row as _, Sqlite, Type, sqlite::SqliteRow};
+use sqlx::{Any, Decode, Row as _, Type, any::AnyRow};
 
 use super::StoreError;
 use crate::blobs::BlobId;
 
-pub(super) fn get<'r, T: Decode<'r, Sqlite> + Type<Sqlite>>(
-    row: &'r SqliteRow,
+pub(super) fn get<'r, T: Decode<'r, Any> + Type<Any>>(
+    row: &'r AnyRow,
     column: usize,
 ) -> Result<T, StoreError> {
     Ok(row.try_get(column)?)
 }
 
-pub(super) fn time(row: &SqliteRow, column: usize) -> Result<Timestamp, StoreError> {
+/// A truth value: SQLite keeps it as a number.
+pub(super) fn flag(row: &AnyRow, column: usize) -> Result<bool, StoreError> {
+    match row.try_get::<bool, _>(column) {
+        Ok(flag) => Ok(flag),
+        Err(_) => Ok(get::<i64>(row, column)? != 0),
+    }
+}
+
+pub(super) fn time(row: &AnyRow, column: usize) -> Result<Timestamp, StoreError> {
     Timestamp::from_microsecond(get(row, column)?).map_err(|_| StoreError::Nonsense("a time"))
 }
 
-pub(super) fn unsigned<T: TryFrom<i64>>(row: &SqliteRow, column: usize) -> Result<T, StoreError> {
+pub(super) fn unsigned<T: TryFrom<i64>>(row: &AnyRow, column: usize) -> Result<T, StoreError> {
     T::try_from(get::<i64>(row, column)?).map_err(|_| StoreError::Nonsense("a number"))
 }
 
-pub(super) fn bytes<const N: usize>(row: &SqliteRow, column: usize) -> Result<[u8; N], StoreError> {
+pub(super) fn bytes<const N: usize>(row: &AnyRow, column: usize) -> Result<[u8; N], StoreError> {
     get::<&[u8]>(row, column)?
         .try_into()
         .map_err(|_| StoreError::Nonsense("a length of bytes"))
 }
 
-pub(super) fn object_id(row: &SqliteRow, column: usize) -> Result<ObjectId, StoreError> {
+pub(super) fn object_id(row: &AnyRow, column: usize) -> Result<ObjectId, StoreError> {
     Ok(ObjectId(uuid::Uuid::from_bytes(bytes(row, column)?)))
 }
 
-pub(super) fn blob_id(row: &SqliteRow, column: usize) -> Result<BlobId, StoreError> {
+pub(super) fn blob_id(row: &AnyRow, column: usize) -> Result<BlobId, StoreError> {
     Ok(BlobId(bytes(row, column)?))
 }
 
-pub(super) fn utf8(row: &SqliteRow, column: usize) -> Result<String, StoreError> {
+pub(super) fn utf8(row: &AnyRow, column: usize) -> Result<String, StoreError> {
     String::from_utf8(get(row, column)?).map_err(|_| StoreError::Nonsense("a key"))
 }
 
@@ -53,12 +61,12 @@ pub(super) fn country(text: Option<String>) -> Result<Option<CountryCode>, Store
     Ok(text.map(CountryCode::new).transpose()?)
 }
 
-/// A size or number as SQLite keeps it. Sizes stay far below 2^63.
+/// A size or number as databases keep it. Sizes stay far below 2^63.
 pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-pub(super) fn category(row: &SqliteRow, column: usize) -> Result<Category, StoreError> {
+pub(super) fn category(row: &AnyRow, column: usize) -> Result<Category, StoreError> {
     let name: &str = get(row, column)?;
     let found = Category::ALL.into_iter().find(|category| category.name() == name);
     found.ok_or(StoreError::Nonsense("a category"))
@@ -87,7 +95,7 @@ pub(super) struct Owner {
 
 impl Owner {
     /// Reads it from its columns.
-    pub(super) fn of(row: &SqliteRow, columns: OwnerColumns) -> Result<Self, StoreError> {
+    pub(super) fn of(row: &AnyRow, columns: OwnerColumns) -> Result<Self, StoreError> {
         let [tenant, account, region, tenant_key, account_key] = columns;
         let tenant = TenantId::new(get::<String>(row, tenant)?)?;
         let account = AccountId::new(get::<String>(row, account)?)?;
@@ -151,7 +159,7 @@ pub(super) fn kind_name(kind: TenantKind) -> &'static str {
         .map_or("enterprise", |(_, name)| name)
 }
 
-pub(super) fn kind(row: &SqliteRow, column: usize) -> Result<TenantKind, StoreError> {
+pub(super) fn kind(row: &AnyRow, column: usize) -> Result<TenantKind, StoreError> {
     let name: &str = get(row, column)?;
     let found = KINDS.iter().find(|(_, n)| *n == name);
     found

@@ -86,9 +86,9 @@ impl Cursor {
     async fn fill(&mut self, category: Category) -> Result<(), StoreError> {
         const SQL: &str = object_sql!(
             "NULL",
-            "WHERE o.account = (SELECT seq FROM account WHERE tenant = ?1 AND id = ?2) AND o.category = ?3 \
-             AND (o.concerns_at, o.seq) > (?4, ?5) AND o.concerns_at < ?6 \
-             ORDER BY o.concerns_at, o.seq LIMIT ?7"
+            "WHERE o.account = (SELECT seq FROM account WHERE tenant = $1 AND id = $2) AND o.category = $3 \
+             AND (o.concerns_at, o.seq) > ($4, $5) AND o.concerns_at < $6 \
+             ORDER BY o.concerns_at, o.seq LIMIT $7"
         );
         // Times are kept to the microsecond, cut downwards. An instant within a microsecond bounds as its next whole one.
         let bound = |at: Timestamp| at.as_microsecond() + i64::from(at.as_nanosecond() % 1000 > 0);

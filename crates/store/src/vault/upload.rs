@@ -9,13 +9,13 @@ use casework::{
 };
 use envelope::keys::{Wrapped, WrappedChain};
 use jiff::Timestamp;
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
+use sqlx::{AnyConnection, any::AnyRow};
 
 use super::{
     NewObject, PartRow, StoreError, VaultStore, WriteConditions, Written,
     record::{admit, free_parts, insert, remove},
-    row::{Owner, blob_id, bytes, category, get, object_id, signed, time, unsigned, utf8, wrapped},
-    writer::Change,
+    row::{Owner, blob_id, bytes, category, flag, get, object_id, signed, time, unsigned, utf8, wrapped},
+    writer::{Change, Needs, Row},
 };
 use crate::blobs::BlobId;
 
@@ -106,7 +106,7 @@ macro_rules! upload_sql {
 }
 pub(super) use upload_sql;
 
-pub(super) fn upload_row(row: &SqliteRow) -> Result<UploadRow, StoreError> {
+pub(super) fn upload_row(row: &AnyRow) -> Result<UploadRow, StoreError> {
     let owner = Owner::of(row, [4, 5, 6, 13, 14])?;
     let object = object_id(row, 1)?;
     let (category, concerns_at) = (category(row, 7)?, time(row, 8)?);
@@ -147,7 +147,7 @@ impl VaultStore {
         key: &str,
         id: [u8; 16],
     ) -> Result<Option<UploadRow>, StoreError> {
-        const SQL: &str = upload_sql!("WHERE u.id = ? AND u.bucket = ? AND u.key = ?");
+        const SQL: &str = upload_sql!("WHERE u.id = $1 AND u.bucket = $2 AND u.key = $3");
         let query = sqlx::query(SQL)
             .bind(id.as_slice())
             .bind(bucket)
@@ -188,25 +188,28 @@ impl VaultStore {
 #[async_trait]
 impl Change for NewUpload {
     type Output = ();
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+    fn needs(&self) -> Needs {
+        Needs::Rows(vec![Row::Bucket(self.bucket)])
+    }
+    async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
         let row = sqlx::query(
-            "SELECT EXISTS (SELECT 1 FROM bucket WHERE seq = ?), \
-             EXISTS (SELECT 1 FROM account_key WHERE account = ? AND region = ?)",
+            "SELECT EXISTS (SELECT 1 FROM bucket WHERE seq = $1), \
+             EXISTS (SELECT 1 FROM account_key WHERE account = $2 AND region = $3)",
         )
         .bind(self.bucket)
         .bind(self.account)
         .bind(self.region.as_str())
         .fetch_one(&mut *db)
         .await?;
-        if !get::<bool>(&row, 0)? {
+        if !flag(&row, 0)? {
             return Err(StoreError::NoSuchBucket);
         }
-        if !get::<bool>(&row, 1)? {
+        if !flag(&row, 1)? {
             return Err(StoreError::AccountDestroyed);
         }
         sqlx::query(
             "INSERT INTO upload (id, object, bucket, key, account, region, category, concerns_at, wrapped_key, \
-             checksum, sealed_metadata, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             checksum, sealed_metadata, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         )
         .bind(self.id.as_slice())
         .bind(self.object.0.as_bytes().as_slice())
@@ -226,16 +229,16 @@ impl Change for NewUpload {
     }
 }
 
-async fn object_of(db: &mut SqliteConnection, upload: [u8; 16]) -> Result<Vec<u8>, StoreError> {
-    let object = sqlx::query_scalar("SELECT object FROM upload WHERE id = ?")
+async fn object_of(db: &mut AnyConnection, upload: [u8; 16]) -> Result<Vec<u8>, StoreError> {
+    let object = sqlx::query_scalar("SELECT object FROM upload WHERE id = $1")
         .bind(upload.as_slice())
         .fetch_optional(db)
         .await?;
     object.ok_or(StoreError::NoSuchUpload)
 }
 
-async fn forget(db: &mut SqliteConnection, upload: [u8; 16]) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM upload WHERE id = ?")
+async fn forget(db: &mut AnyConnection, upload: [u8; 16]) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM upload WHERE id = $1")
         .bind(upload.as_slice())
         .execute(db)
         .await?;
@@ -250,16 +253,19 @@ struct PutPart {
 #[async_trait]
 impl Change for PutPart {
     type Output = Written;
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<Written, StoreError> {
+    fn needs(&self) -> Needs {
+        Needs::Rows(vec![Row::Upload(self.upload)])
+    }
+    async fn apply(&self, db: &mut AnyConnection) -> Result<Written, StoreError> {
         let object = object_of(db, self.upload).await?;
-        let replaced = sqlx::query("DELETE FROM part WHERE object = ? AND number = ? RETURNING blob")
+        let replaced = sqlx::query("DELETE FROM part WHERE object = $1 AND number = $2 RETURNING blob")
             .bind(object.as_slice())
             .bind(i64::from(self.part.number))
             .fetch_all(&mut *db)
             .await?;
         sqlx::query(
             "INSERT INTO part (object, number, blob, size, etag, modified_at, sealed_metadata) \
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(object.as_slice())
         .bind(i64::from(self.part.number))
@@ -281,9 +287,12 @@ impl Change for PutPart {
 #[async_trait]
 impl Change for CompleteUpload {
     type Output = Written;
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<Written, StoreError> {
+    fn needs(&self) -> Needs {
+        Needs::Rows(vec![Row::Bucket(self.object.bucket), Row::Upload(self.upload)])
+    }
+    async fn apply(&self, db: &mut AnyConnection) -> Result<Written, StoreError> {
         let object = object_of(db, self.upload).await?;
-        let rows = sqlx::query("SELECT number, blob FROM part WHERE object = ?")
+        let rows = sqlx::query("SELECT number, blob FROM part WHERE object = $1")
             .bind(object.as_slice())
             .fetch_all(&mut *db)
             .await?;
@@ -303,7 +312,7 @@ impl Change for CompleteUpload {
             None => Vec::new(),
         };
         for (number, blob) in there {
-            sqlx::query("DELETE FROM part WHERE object = ? AND number = ?")
+            sqlx::query("DELETE FROM part WHERE object = $1 AND number = $2")
                 .bind(object.as_slice())
                 .bind(i64::from(number))
                 .execute(&mut *db)
@@ -322,7 +331,10 @@ struct AbortUpload([u8; 16]);
 #[async_trait]
 impl Change for AbortUpload {
     type Output = Written;
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<Written, StoreError> {
+    fn needs(&self) -> Needs {
+        Needs::Rows(vec![Row::Upload(self.0)])
+    }
+    async fn apply(&self, db: &mut AnyConnection) -> Result<Written, StoreError> {
         let object = object_of(db, self.0).await?;
         let freed = free_parts(db, &object).await?;
         forget(db, self.0).await?;

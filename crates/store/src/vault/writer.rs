@@ -1,15 +1,39 @@
 //! One task makes every change to the vault's metadata, many to a transaction.
+//!
+//! SQLite has one writer at a time anyway. On a server several nodes write at once, and a change may rely on what it has
+//! read only because every other change to the same thing waits: see [`Needs`].
 
 use async_trait::async_trait;
-use sqlx::SqliteConnection;
+use sqlx::AnyConnection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::StoreError;
+use crate::database::{Database, Engine, is_conflict, scrub};
 
 /// Most changes in one transaction.
 const BATCH_MAX: usize = 256;
 /// Most changes that wait; who comes later waits to be queued.
 const QUEUE_MAX: usize = 4096;
+/// How often a transaction that another node's undid is tried again.
+const CONFLICT_TRIES: u32 = 6;
+/// The first pause before that; each next one is twice as long.
+const CONFLICT_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+
+/// What a change must have to itself while it is made, where several nodes write to one database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// The whole vault. Always right, and slow for what happens often.
+    Whole,
+    /// Only these rows, and that nobody has the whole vault.
+    Rows(Vec<Row>),
+}
+
+/// A row to be had alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Row {
+    Bucket(i64),
+    Upload([u8; 16]),
+}
 
 /// A change to the database.
 ///
@@ -18,8 +42,12 @@ const QUEUE_MAX: usize = 4096;
 #[async_trait]
 pub(super) trait Change: Send + Sync + 'static {
     type Output: Send + 'static;
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<Self::Output, StoreError>;
-    /// Whether what was deleted must also leave the write-ahead log before the change counts as made.
+    async fn apply(&self, db: &mut AnyConnection) -> Result<Self::Output, StoreError>;
+    /// What no other node may change meanwhile.
+    fn needs(&self) -> Needs {
+        Needs::Whole
+    }
+    /// Whether what was deleted must also leave the disk before the change counts as made.
     fn scrub(&self) -> bool {
         false
     }
@@ -28,8 +56,11 @@ pub(super) trait Change: Send + Sync + 'static {
 #[async_trait]
 trait Job: Send {
     /// Applies the change; `false` when the database failed and the transaction is lost.
-    async fn apply(&mut self, db: &mut SqliteConnection) -> bool;
+    async fn apply(&mut self, db: &mut AnyConnection) -> bool;
+    fn needs(&self) -> Needs;
     fn scrub(&self) -> bool;
+    /// Why it failed, where the database did.
+    fn conflicted(&self) -> bool;
     /// Tells the caller what came of it: `failed` when it was not committed.
     fn settle(self: Box<Self>, failed: Option<StoreError>);
 }
@@ -42,14 +73,20 @@ struct Pending<C: Change> {
 
 #[async_trait]
 impl<C: Change> Job for Pending<C> {
-    async fn apply(&mut self, db: &mut SqliteConnection) -> bool {
+    async fn apply(&mut self, db: &mut AnyConnection) -> bool {
         let outcome = self.change.apply(db).await;
         let sound = !matches!(outcome, Err(StoreError::Database(_) | StoreError::DiskFull));
         self.outcome = Some(outcome);
         sound
     }
+    fn needs(&self) -> Needs {
+        self.change.needs()
+    }
     fn scrub(&self) -> bool {
         self.change.scrub()
+    }
+    fn conflicted(&self) -> bool {
+        matches!(&self.outcome, Some(Err(StoreError::Database(error))) if is_conflict(error))
     }
     fn settle(self: Box<Self>, failed: Option<StoreError>) {
         let outcome = match (failed, self.outcome) {
@@ -68,10 +105,18 @@ impl<C: Change> Job for Pending<C> {
 pub(super) struct Writer(mpsc::Sender<Box<dyn Job>>);
 
 impl Writer {
-    pub(super) fn start(db: SqliteConnection) -> Self {
+    /// Starts the task, with a connection of its own.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub(super) async fn start(database: Database) -> Result<Self, StoreError> {
+        let desk = Desk {
+            connection: Some(database.connect().await?),
+            database,
+        };
         let (sender, jobs) = mpsc::channel(QUEUE_MAX);
-        tokio::spawn(run(db, jobs));
-        Self(sender)
+        tokio::spawn(run(desk, jobs));
+        Ok(Self(sender))
     }
 
     /// Makes the change. When this returns `Ok`, it is on the disk. It is made even if the caller stops waiting.
@@ -90,65 +135,187 @@ impl Writer {
     }
 }
 
-async fn run(mut db: SqliteConnection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+/// The database, and the connection to it while there is one.
+struct Desk {
+    database: Database,
+    connection: Option<AnyConnection>,
+}
+
+/// How a transaction failed.
+struct Failed {
+    error: StoreError,
+    /// It may have been committed all the same: the connection broke over `COMMIT`. Making the changes once more could
+    /// free what was just stored.
+    unknown: bool,
+    /// Another node's transaction undid it.
+    conflict: bool,
+}
+
+async fn run(mut desk: Desk, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while jobs.recv_many(&mut batch, BATCH_MAX).await > 0 {
-        if let Err(failed) = commit(&mut db, &mut batch).await {
-            if batch.len() == 1 {
-                batch.drain(..).for_each(|job| job.settle(Some(clone(&failed))));
+        match desk.commit_patiently(&mut batch).await {
+            Ok(()) => {}
+            Err(failed) if batch.len() == 1 || failed.unknown => {
+                batch
+                    .drain(..)
+                    .for_each(|job| job.settle(Some(clone(&failed.error))));
+                continue;
             }
-            // One of them failed, and not all need to: each alone.
-            for job in batch.drain(..) {
-                let mut alone = vec![job];
-                let failed = commit(&mut db, &mut alone).await.err();
-                alone
-                    .into_iter()
-                    .for_each(|job| job.settle(failed.as_ref().map(clone)));
+            Err(_) => {
+                // One of them failed, and not all need to: each alone.
+                for job in batch.drain(..) {
+                    let mut alone = vec![job];
+                    let failed = desk.commit_patiently(&mut alone).await.err();
+                    if failed.is_none() && alone.iter().any(|job| job.scrub()) {
+                        desk.scrub().await;
+                    }
+                    alone
+                        .into_iter()
+                        .for_each(|job| job.settle(failed.as_ref().map(|failed| clone(&failed.error))));
+                }
+                continue;
             }
-            continue;
         }
         if batch.iter().any(|job| job.scrub()) {
-            scrub(&mut db).await;
+            desk.scrub().await;
         }
         batch.drain(..).for_each(|job| job.settle(None));
     }
 }
 
-/// Commits all of `batch`, or nothing.
-async fn commit(db: &mut SqliteConnection, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut *db).await?;
-    for job in batch {
-        if !job.apply(db).await {
-            rollback(db).await;
-            return Err(StoreError::Stopped);
+impl Desk {
+    /// Commits all of `batch`, or nothing; again where another node's transaction came in between.
+    async fn commit_patiently(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), Failed> {
+        let mut pause = CONFLICT_PAUSE;
+        for _ in 1..CONFLICT_TRIES {
+            match self.commit(batch).await {
+                Err(failed) if failed.conflict => {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                other => return other,
+            }
+        }
+        self.commit(batch).await
+    }
+
+    async fn commit(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), Failed> {
+        let engine = self.database.engine();
+        let mut db = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.database.connect().await.map_err(Failed::before)?,
+        };
+        let done = transact(engine, &mut db, batch).await;
+        // After a broken connection the next transaction begins with a new one.
+        let broken = match &done {
+            Err(failed) => failed.unknown || !rollback(&mut db).await,
+            Ok(()) => false,
+        };
+        if !broken {
+            self.connection = Some(db);
+        }
+        done
+    }
+
+    async fn scrub(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            scrub(self.database.engine(), connection, "account_key").await;
         }
     }
-    if let Err(error) = sqlx::query("COMMIT").execute(&mut *db).await {
-        rollback(db).await;
-        return Err(error.into());
+}
+
+impl Failed {
+    fn before(error: sqlx::Error) -> Self {
+        Self {
+            conflict: is_conflict(&error),
+            error: error.into(),
+            unknown: false,
+        }
+    }
+}
+
+async fn transact(engine: Engine, db: &mut AnyConnection, batch: &mut [Box<dyn Job>]) -> Result<(), Failed> {
+    let begin = match engine {
+        Engine::Sqlite => "BEGIN IMMEDIATE",
+        Engine::Postgres => "BEGIN",
+    };
+    sqlx::query(begin)
+        .execute(&mut *db)
+        .await
+        .map_err(Failed::before)?;
+    if engine == Engine::Postgres {
+        let needs = together(batch);
+        lock(db, needs).await.map_err(Failed::before)?;
+    }
+    for job in &mut *batch {
+        if !job.apply(db).await {
+            return Err(Failed {
+                error: StoreError::Stopped,
+                unknown: false,
+                conflict: job.conflicted(),
+            });
+        }
+    }
+    match sqlx::query("COMMIT").execute(&mut *db).await {
+        Ok(_) => Ok(()),
+        // The server answered that it did not commit. SQLite always does.
+        Err(error @ sqlx::Error::Database(_)) => Err(Failed::before(error)),
+        Err(error) => Err(Failed {
+            unknown: engine == Engine::Postgres,
+            ..Failed::before(error)
+        }),
+    }
+}
+
+/// What the changes need together: each row once, and always in the same order, so that no two nodes wait for each other.
+fn together(batch: &[Box<dyn Job>]) -> Needs {
+    let mut rows = Vec::new();
+    for job in batch {
+        match job.needs() {
+            Needs::Whole => return Needs::Whole,
+            Needs::Rows(more) => rows.extend(more),
+        }
+    }
+    rows.sort_unstable();
+    rows.dedup();
+    Needs::Rows(rows)
+}
+
+/// Waits until what is needed is there alone.
+async fn lock(db: &mut AnyConnection, needs: Needs) -> Result<(), sqlx::Error> {
+    let rows = match needs {
+        Needs::Rows(rows) => rows,
+        Needs::Whole => {
+            sqlx::query("SELECT name FROM turn WHERE name = 'vault' FOR UPDATE")
+                .execute(db)
+                .await?;
+            return Ok(());
+        }
+    };
+    sqlx::query("SELECT name FROM turn WHERE name = 'vault' FOR SHARE")
+        .execute(&mut *db)
+        .await?;
+    for row in rows {
+        let query = match &row {
+            Row::Bucket(seq) => sqlx::query("SELECT seq FROM bucket WHERE seq = $1 FOR UPDATE").bind(*seq),
+            Row::Upload(id) => {
+                sqlx::query("SELECT id FROM upload WHERE id = $1 FOR UPDATE").bind(id.to_vec())
+            }
+        };
+        query.execute(&mut *db).await?;
     }
     Ok(())
 }
 
-async fn rollback(db: &mut SqliteConnection) {
-    // SQLite may have rolled back by itself, after an I/O error; then there is nothing to roll back.
-    let _ = sqlx::query("ROLLBACK").execute(db).await;
-}
-
-/// Folds the write-ahead log into the database and cuts it to nothing, so that no old page with a deleted key is left.
-async fn scrub(db: &mut SqliteConnection) {
-    const TRIES: u32 = 50;
-    for _ in 0..TRIES {
-        let busy = sqlx::query_scalar::<_, i64>("PRAGMA wal_checkpoint(TRUNCATE)")
-            .fetch_one(&mut *db)
-            .await;
-        match busy {
-            Ok(0) => return,
-            // A reader still looks at an old page.
-            _ => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
-        }
+/// Undoes the transaction; `false` when the connection is of no more use.
+async fn rollback(db: &mut AnyConnection) -> bool {
+    match sqlx::query("ROLLBACK").execute(db).await {
+        Ok(_) => true,
+        // SQLite may have rolled back by itself, after an I/O error; then there is nothing to roll back.
+        Err(sqlx::Error::Database(_)) => true,
+        Err(_) => false,
     }
-    tracing::warn!("a destroyed key's old page stays in the write-ahead log until the next checkpoint");
 }
 
 fn clone(error: &StoreError) -> StoreError {

@@ -28,10 +28,7 @@ use envelope::{
 use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
-use store::{
-    cases::{CaseStore, Connection},
-    database::Database,
-};
+use store::cases::{CaseStore, Connection};
 use translog::{entry::Salt, proof::Receipt};
 
 use crate::app::{
@@ -172,12 +169,12 @@ async fn open(
     gate: &Arc<TestGate>,
     faults: Arc<dyn Faults>,
 ) -> Desk {
-    let database = Database::open(&dir.path().join("amparo.db")).await.unwrap();
+    let database = store::testkit::database(&dir.path().join("amparo.db")).await;
     let packages = dir.path().join("packages");
     std::fs::create_dir_all(&packages).unwrap();
     Desk::new(Parts {
         provider: "Example Cloud".into(),
-        cases: CaseStore::new(database.pool.clone(), Arc::new(CaseRoot::from_bytes([1; 32]))),
+        cases: CaseStore::new(database.clone(), Arc::new(CaseRoot::from_bytes([1; 32]))),
         docket: docket.clone(),
         vault: vault.clone(),
         gate: gate.clone(),

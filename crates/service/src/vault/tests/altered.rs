@@ -19,9 +19,7 @@ use crate::{
 
 /// What somebody with the database's file can do to every object of it.
 async fn write_into(scene: &Scene, sql: &'static str) -> u64 {
-    let database = Database::open(&scene.folder.path().join("vault.db"))
-        .await
-        .unwrap();
+    let database = store::testkit::database(&scene.folder.path().join("vault.db")).await;
     sqlx::query(sql)
         .execute(&database.pool)
         .await
@@ -240,12 +238,12 @@ async fn release(
     let record = world.record(&steps);
     let shown = world.show(&steps, record);
     let memory = tempfile::tempdir().unwrap();
-    let memory = Database::open(&memory.path().join("gate.db")).await.unwrap();
+    let memory = store::testkit::database(&memory.path().join("gate.db")).await;
     let now = world.now;
     let roots = [(US, 2)].map(|(id, byte)| (region(id), RegionRoot::from_random([byte; 32])));
     let gate = EmbeddedGate::new(
         Arc::new(RegionRoots::new(roots)),
-        Arc::new(GateMemory::new(memory.pool.clone())),
+        Arc::new(GateMemory::new(memory.clone())),
         world.policy(),
         Vec::new(),
         Arc::new(move || now),

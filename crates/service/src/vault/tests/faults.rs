@@ -100,7 +100,7 @@ impl BlobWriter for FaultyWriter {
 }
 
 async fn forbid_rows(folder: &Path, forbid: bool) {
-    let database = Database::open(&folder.join("vault.db")).await.unwrap();
+    let database = store::testkit::database(&folder.join("vault.db")).await;
     let sql = if forbid {
         "CREATE TRIGGER injected BEFORE INSERT ON object BEGIN SELECT RAISE(ABORT, 'injected'); END"
     } else {
@@ -189,9 +189,7 @@ async fn a_failed_put_leaves_what_was_there() {
 #[tokio::test]
 async fn a_failed_change_fails_alone() {
     let scene = scene().await;
-    let database = Database::open(&scene.folder.path().join("vault.db"))
-        .await
-        .unwrap();
+    let database = store::testkit::database(&scene.folder.path().join("vault.db")).await;
     sqlx_execute(
         &database,
         "CREATE TRIGGER injected BEFORE INSERT ON object WHEN NEW.key = CAST('bad' AS BLOB) \

@@ -52,7 +52,7 @@ pub(super) fn principal(tenant: &str) -> Principal {
 }
 
 pub(super) async fn open(folder: &Path, blobs: Arc<dyn BlobStore>) -> Vault {
-    let database = Database::open(&folder.join("vault.db")).await.unwrap();
+    let database = store::testkit::database(&folder.join("vault.db")).await;
     let roots = [(EU, 1), (US, 2)].map(|(id, byte)| (region(id), RegionRoot::from_random([byte; 32])));
     let gate = Arc::new(OwnerKeys::new(Arc::new(RegionRoots::new(roots))));
     let store = VaultStore::new(database).await.unwrap();
