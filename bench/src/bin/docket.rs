@@ -84,5 +84,6 @@ fn config() -> anyhow::Result<Config> {
             id: RegionId::new("eu-de")?,
             country: CountryCode::new("DE")?,
         }],
+        key_providers: Vec::new(),
     })
 }

@@ -6,7 +6,10 @@ use casework::{demand::CountryCode, ids::RegionId};
 use serde::{Deserialize, Serialize};
 use store::docket::BATCH_MAX;
 
-use crate::docket::INTERVAL_MIN;
+use crate::{
+    docket::INTERVAL_MIN,
+    keys::configured::{PROVIDERS_MAX, ProviderConfig},
+};
 
 /// Largest configuration file read, in bytes.
 pub const BYTES_MAX: u64 = 256 * 1024;
@@ -28,6 +31,9 @@ pub struct Config {
     /// Regions this node serves, each with its own root key and blobs.
     #[serde(rename = "region")]
     pub regions: Vec<Region>,
+    /// Who holds keys beside the gate. Read by the gate alone.
+    #[serde(rename = "key_provider", default, skip_serializing_if = "Vec::is_empty")]
+    pub key_providers: Vec<ProviderConfig>,
 }
 
 /// The schema tag of [`Config`].
@@ -164,6 +170,14 @@ impl Config {
                 "api.listen",
                 "plain HTTP is served on loopback only; put TLS 1.3 in front of it",
             );
+        }
+        let mut providers: Vec<_> = self.key_providers.iter().map(ProviderConfig::id).collect();
+        providers.sort();
+        if providers.windows(2).any(|pair| pair.first() == pair.last()) {
+            return fail("key_provider", "two key providers have the same id");
+        }
+        if providers.len() > PROVIDERS_MAX {
+            return fail("key_provider", "there are at most 1000 key providers");
         }
         if self.docket.batch == 0 || self.docket.batch > BATCH_MAX {
             return fail("docket.batch", "use 1 to 4096 entries");

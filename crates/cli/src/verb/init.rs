@@ -91,6 +91,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             own_witness: args.witnesses.is_empty(),
         },
         regions: args.regions,
+        key_providers: Vec::new(),
     };
     let own_witness = config.docket.own_witness;
     create(

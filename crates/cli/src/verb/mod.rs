@@ -22,6 +22,7 @@ mod doctor;
 mod import;
 mod init;
 mod key;
+mod keyholder;
 mod place;
 mod rulebook;
 mod serve;
@@ -67,6 +68,7 @@ enum Verb {
     Witness(witness::Args),
     Doctor(doctor::Args),
     Key(key::Args),
+    Keyholder(keyholder::Args),
     Tenant(tenant::Args),
     Bucket(bucket::Args),
     Account(account::Args),
@@ -106,7 +108,8 @@ impl Program {
             Verb::Serve(args) => serve::run(args).await,
             Verb::Witness(args) => witness::run(args).await,
             Verb::Doctor(args) => doctor::run(args).await,
-            Verb::Key(args) => key::run(&args),
+            Verb::Key(args) => key::run(args).await,
+            Verb::Keyholder(args) => keyholder::run(args).await,
             Verb::Tenant(args) => tenant::run(args).await,
             Verb::Bucket(args) => bucket::run(args).await,
             Verb::Account(args) => account::run(args).await,

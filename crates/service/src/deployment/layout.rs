@@ -47,6 +47,17 @@ impl Layout {
     pub fn root_key(&self, region: &RegionId) -> PathBuf {
         self.keys().join(format!("root-{region}.key"))
     }
+    /// A generation of a region's root key, from 1.
+    pub fn root_generation(&self, region: &RegionId, generation: u32) -> PathBuf {
+        match generation {
+            1 => self.root_key(region),
+            later => self.keys().join(format!("root-{region}.{later}.key")),
+        }
+    }
+    /// Signs what the gate asks customers' keyholders.
+    pub fn gate_key(&self) -> PathBuf {
+        self.keys().join("gate.key")
+    }
     /// The root of the keys of case files.
     pub fn case_root(&self) -> PathBuf {
         self.keys().join("case-root.key")

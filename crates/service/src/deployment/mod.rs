@@ -4,6 +4,7 @@ mod create;
 mod docket_port;
 mod gate_port;
 mod layout;
+mod roots;
 mod running;
 mod secrets;
 mod tenants;
@@ -12,10 +13,10 @@ use std::{path::Path, sync::Arc};
 
 use casework::{
     gate::{PolicyError, TrustPolicy},
-    ids::{Digest, RegionId, TenantId},
+    ids::{Digest, TenantId},
     rulebook::Rulebook,
 };
-use envelope::{case_file::CaseRoot, keys::RegionRoot, secrets::DeploymentKey};
+use envelope::{case_file::CaseRoot, secrets::DeploymentKey};
 use store::{
     blobs::{BlobError, DiskBlobs},
     cases::CaseStore,
@@ -30,9 +31,14 @@ use translog::note::{KeyError, KeyKind, SignerKey};
 pub use self::{
     create::{CreateError, NewDeployment, NewWitness, create},
     layout::Layout,
+    roots::{
+        RootError, RootFile, gate_key, next_root, open_providers, open_roots, remove_root, root_files,
+        seal_root,
+    },
     running::{Running, StartError},
     secrets::{
-        CredentialFile, SecretError, create_key, read_credential, read_key, write_credential, write_secret,
+        CredentialFile, SecretError, create_key, read_credential, read_key, read_secret, write_credential,
+        write_secret, write_secret_bytes,
     },
 };
 use crate::{
@@ -44,7 +50,7 @@ use crate::{
     auth::Tokens,
     config::{Config, ConfigError},
     docket::{Docket, DocketConfig, DocketError, fault, witness::WitnessError, witnesses},
-    gate::{EmbeddedGate, RegionRoots, owner::OwnerKeys},
+    gate::{EmbeddedGate, owner::OwnerKeys},
     vault::{Principal, ProvisionError, Vault, VaultError},
 };
 
@@ -102,6 +108,9 @@ pub enum OpenError {
     /// The gate's memory.
     #[error(transparent)]
     Memory(#[from] MemoryError),
+    /// A region's root, or a key provider.
+    #[error(transparent)]
+    Root(#[from] RootError),
     /// A region could not be set up.
     #[error(transparent)]
     Provision(#[from] ProvisionError),
@@ -153,12 +162,14 @@ impl Deployment {
         let config = Config::read(&layout.config())?;
         let (trust, trust_digest) = read_trust(&layout.trust())?;
         let database = Database::open(&layout.database()).await?;
-        let read = |region: &crate::config::Region| {
-            let root = RegionRoot::from_random(*read_key(&layout.root_key(&region.id))?);
-            Ok::<(RegionId, RegionRoot), SecretError>((region.id.clone(), root))
-        };
-        let roots: Vec<_> = config.regions.iter().map(read).collect::<Result<_, _>>()?;
-        let roots = Arc::new(RegionRoots::new(roots));
+        let reads = clock.clone();
+        let roots = open_roots(
+            &layout,
+            &config,
+            &(Arc::new(move || reads.now()) as crate::gate::Clock),
+        )
+        .await?;
+        let roots = Arc::new(roots);
 
         let store = VaultStore::new(database.clone()).await?;
         let blobs = Arc::new(DiskBlobs::open(&layout.blobs()).await?);

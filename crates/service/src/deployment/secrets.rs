@@ -11,7 +11,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use zeroize::Zeroizing;
 
 /// Longest secret file read, in bytes.
-pub const BYTES_MAX: u64 = 1024;
+pub const BYTES_MAX: u64 = 4096;
 
 /// Why a secret file could not be used. Never holds any of it.
 #[derive(Debug, thiserror::Error)]
@@ -57,11 +57,20 @@ pub enum SecretError {
     NoRandomness,
 }
 
-/// Writes a new secret file, durably.
+/// Writes a new secret file of one line, durably.
 ///
 /// # Errors
 /// When it exists already or cannot be written.
 pub fn write_secret(path: &Path, text: &[u8]) -> Result<(), SecretError> {
+    let line = Zeroizing::new([text, b"\n"].concat());
+    write_secret_bytes(path, &line)
+}
+
+/// Writes a new secret file of exactly these bytes, durably.
+///
+/// # Errors
+/// When it exists already or cannot be written.
+pub fn write_secret_bytes(path: &Path, bytes: &[u8]) -> Result<(), SecretError> {
     let fail = |source| SecretError::Write {
         path: path.display().to_string(),
         source,
@@ -72,8 +81,7 @@ pub fn write_secret(path: &Path, text: &[u8]) -> Result<(), SecretError> {
         .mode(0o600)
         .open(path)
         .map_err(fail)?;
-    file.write_all(text)
-        .and_then(|()| file.write_all(b"\n"))
+    file.write_all(bytes)
         .and_then(|()| file.sync_all())
         .map_err(fail)?;
     let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) else {
@@ -95,7 +103,11 @@ pub fn create_key(path: &Path) -> Result<Zeroizing<[u8; 32]>, SecretError> {
     Ok(key)
 }
 
-fn read_owned(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+/// Reads a secret file of at most [`BYTES_MAX`] bytes.
+///
+/// # Errors
+/// When it is missing, or open to others.
+pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     let fail = |source| SecretError::Read {
         path: path.display().to_string(),
         source,
@@ -119,7 +131,7 @@ pub fn read_key(path: &Path) -> Result<Zeroizing<[u8; 32]>, SecretError> {
     let form = || SecretError::Form {
         path: path.display().to_string(),
     };
-    let text = read_owned(path)?;
+    let text = read_secret(path)?;
     let bytes = Zeroizing::new(STANDARD.decode(text.trim_ascii()).map_err(|_| form())?);
     let mut key = Zeroizing::new([0; 32]);
     if bytes.len() != key.len() {
@@ -154,7 +166,7 @@ pub fn read_credential(path: &Path) -> Result<CredentialFile, SecretError> {
     let form = || SecretError::Credential {
         path: path.display().to_string(),
     };
-    let bytes = read_owned(path)?;
+    let bytes = read_secret(path)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| form())?;
     let field = |name: &str| {
         text.lines()

@@ -6,9 +6,16 @@
 //! - [`refused`]: what a provider may answer but the key.
 //! - [`providers`]: the providers of a deployment, each with a limit on how long and how often it is asked.
 
+pub mod aws_kms;
+pub mod configured;
+pub mod keyholder;
+pub mod pkcs11;
 pub mod providers;
 pub mod reason;
 pub mod refused;
+pub mod sealed_file;
+pub mod transit;
+pub mod transport;
 
 use async_trait::async_trait;
 use casework::ids::ProviderId;

@@ -410,6 +410,7 @@ fn config() -> anyhow::Result<Config> {
             own_witness: false,
         },
         regions: vec![region("eu-de", "DE")?, region("us-east", "US")?],
+        key_providers: Vec::new(),
     })
 }
 

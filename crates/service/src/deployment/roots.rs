@@ -1,0 +1,284 @@
+//! The regions' root keys on the disk: generation after generation, plain or sealed by a key provider.
+//!
+//! `root-REGION.key` is the first generation, `root-REGION.2.key` the second. The newest wraps; older ones stay until
+//! everything is under the newest. A sealed one ends in `.sealed` instead, and opens only with its provider's answer.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use casework::ids::{ProviderId, RegionId};
+use ed25519_dalek::SigningKey;
+use envelope::keys::RegionRoot;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{
+    Layout,
+    secrets::{SecretError, create_key, read_key, read_secret, write_secret},
+};
+use crate::{
+    config::Config,
+    gate::{Clock, RegionRoots},
+    keys::{
+        HolderError, KeyPlace, Providers, Reason, Why,
+        configured::{self, ConfiguredError, ProviderConfig},
+    },
+};
+
+/// Most generations of a root: current, and what a rotation has not finished with.
+pub const GENERATIONS_MAX: u32 = 1000;
+
+/// Why root keys cannot be opened, made or sealed.
+#[derive(Debug, thiserror::Error)]
+pub enum RootError {
+    /// A key file.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// A key provider's configuration.
+    #[error(transparent)]
+    Provider(#[from] ConfiguredError),
+    /// Who seals a root did not give it.
+    #[error("the root of region `{region}` does not open")]
+    Sealed {
+        /// The region.
+        region: RegionId,
+        /// Why.
+        #[source]
+        source: HolderError,
+    },
+    /// A sealed root that is not what was written.
+    #[error("`{path}` is no sealed root")]
+    Form {
+        /// Which file.
+        path: String,
+    },
+    /// No root of the region at all.
+    #[error("there is no root of region `{region}` in `keys/`; restore it from the backup")]
+    Missing {
+        /// The region.
+        region: RegionId,
+    },
+    /// A file cannot be removed.
+    #[error("cannot remove `{path}`")]
+    Remove {
+        /// Which.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// A root as it lies on the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootFile {
+    /// Its generation, from 1.
+    pub generation: u32,
+    /// The file.
+    pub path: PathBuf,
+    /// Whether a key provider seals it.
+    pub sealed: bool,
+}
+
+/// What a sealed root's file holds.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sealed {
+    provider: ProviderId,
+    blob: String,
+}
+
+/// A region's roots on the disk, newest first.
+pub fn root_files(layout: &Layout, region: &RegionId) -> Vec<RootFile> {
+    let mut found = Vec::new();
+    for generation in 1..=GENERATIONS_MAX {
+        let plain = layout.root_generation(region, generation);
+        let sealed = plain.with_extension("sealed");
+        // While a root is being sealed, both are there; the sealed one was checked before the plain one goes.
+        let file = [(sealed, true), (plain, false)]
+            .into_iter()
+            .find(|(path, _)| path.exists());
+        match file {
+            Some((path, sealed)) => found.push(RootFile {
+                generation,
+                path,
+                sealed,
+            }),
+            // Generations before the current one go when a rotation ends; there is no gap after it.
+            None if !found.is_empty() => break,
+            None => {}
+        }
+    }
+    found.reverse();
+    found
+}
+
+/// Opens the key providers that the configuration names.
+///
+/// # Errors
+/// See [`ConfiguredError`].
+pub async fn open_providers(
+    layout: &Layout,
+    config: &Config,
+    clock: &Clock,
+) -> Result<Arc<Providers>, RootError> {
+    let asks_keyholders = config
+        .key_providers
+        .iter()
+        .any(|one| matches!(one, ProviderConfig::Keyholder { .. }));
+    let gate = match asks_keyholders {
+        true => gate_key(layout)?,
+        // Nothing is signed with it.
+        false => SigningKey::from_bytes(&[0; 32]),
+    };
+    let opened = configured::open(&config.key_providers, layout.dir(), &gate, clock).await?;
+    Ok(Arc::new(opened))
+}
+
+/// The key with which this gate signs what it asks keyholders; made when it is wanted first.
+///
+/// # Errors
+/// When it cannot be read or written.
+pub fn gate_key(layout: &Layout) -> Result<SigningKey, SecretError> {
+    let path = layout.gate_key();
+    let seed = match path.exists() {
+        true => read_key(&path)?,
+        false => create_key(&path)?,
+    };
+    Ok(SigningKey::from_bytes(&seed))
+}
+
+/// The roots of the regions that the configuration names, with the providers. Only a gate calls it.
+///
+/// # Errors
+/// See [`RootError`].
+pub async fn open_roots(layout: &Layout, config: &Config, clock: &Clock) -> Result<RegionRoots, RootError> {
+    let providers = open_providers(layout, config, clock).await?;
+    let mut roots = Vec::new();
+    for region in &config.regions {
+        let files = root_files(layout, &region.id);
+        if files.is_empty() {
+            return Err(RootError::Missing {
+                region: region.id.clone(),
+            });
+        }
+        for file in files {
+            let root = open_root(&region.id, &file, &providers).await?;
+            roots.push((region.id.clone(), root));
+        }
+    }
+    Ok(RegionRoots::new(roots).with_providers(providers))
+}
+
+async fn open_root(
+    region: &RegionId,
+    file: &RootFile,
+    providers: &Providers,
+) -> Result<RegionRoot, RootError> {
+    if !file.sealed {
+        return Ok(RegionRoot::from_random(*read_key(&file.path)?));
+    }
+    let form = || RootError::Form {
+        path: file.path.display().to_string(),
+    };
+    let sealed: Sealed = serde_json::from_slice(&read_secret(&file.path)?).map_err(|_| form())?;
+    let blob = STANDARD.decode(&sealed.blob).map_err(|_| form())?;
+    let place = KeyPlace::region(region.as_str());
+    let given = providers
+        .unwrap(&sealed.provider, &place, &Reason::RegionStart, &blob)
+        .await;
+    let given = given.map_err(|source| RootError::Sealed {
+        region: region.clone(),
+        source,
+    })?;
+    let bytes: [u8; 32] = given.as_slice().try_into().map_err(|_| RootError::Sealed {
+        region: region.clone(),
+        source: HolderError::new(&sealed.provider, Why::Wrong("it gave back no root".to_owned())),
+    })?;
+    Ok(RegionRoot::from_random(bytes))
+}
+
+/// Has a root sealed by a provider; what it sealed is opened again and compared before the plain file goes. What a disk
+/// keeps of a removed file it keeps: a root that was plain for long is better rotated.
+///
+/// # Errors
+/// When it is sealed already, the provider refuses, or a file cannot be written.
+pub async fn seal_root(
+    region: &RegionId,
+    file: &RootFile,
+    providers: &Providers,
+    provider: &ProviderId,
+) -> Result<PathBuf, RootError> {
+    let root = Zeroizing::new(*open_root(region, file, providers).await?.expose());
+    let path = file.path.with_extension("sealed");
+    if file.sealed {
+        return Ok(path);
+    }
+    let fail = |source| RootError::Sealed {
+        region: region.clone(),
+        source,
+    };
+    let place = KeyPlace::region(region.as_str());
+    let reason = Reason::RegionStart;
+    let blob = providers
+        .wrap(provider, &place, &reason, root.as_slice())
+        .await
+        .map_err(fail)?;
+    let again = providers
+        .unwrap(provider, &place, &reason, &blob)
+        .await
+        .map_err(fail)?;
+    if again.as_slice() != root.as_slice() {
+        let why = Why::Wrong("what it sealed does not open to the same".to_owned());
+        return Err(fail(HolderError::new(provider, why)));
+    }
+    let sealed = Sealed {
+        provider: provider.clone(),
+        blob: STANDARD.encode(blob),
+    };
+    let text = serde_json::to_vec(&sealed).map_err(|_| RootError::Form {
+        path: path.display().to_string(),
+    })?;
+    write_secret(&path, &text)?;
+    remove_root(&file.path)?;
+    Ok(path)
+}
+
+/// Makes the next generation of a region's root, plain. A gate that runs does not know it until it is started anew.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn next_root(layout: &Layout, region: &RegionId) -> Result<RootFile, RootError> {
+    let newest = root_files(layout, region)
+        .first()
+        .map_or(0, |file| file.generation);
+    let generation = newest + 1;
+    let path = layout.root_generation(region, generation);
+    create_key(&path)?;
+    Ok(RootFile {
+        generation,
+        path,
+        sealed: false,
+    })
+}
+
+/// Removes a root's file.
+///
+/// # Errors
+/// When it cannot be removed.
+pub fn remove_root(path: &Path) -> Result<(), RootError> {
+    let fail = |source| RootError::Remove {
+        path: path.display().to_string(),
+        source,
+    };
+    std::fs::remove_file(path).map_err(fail)?;
+    match path.parent() {
+        Some(folder) => std::fs::File::open(folder)
+            .and_then(|dir| dir.sync_all())
+            .map_err(fail),
+        None => Ok(()),
+    }
+}
