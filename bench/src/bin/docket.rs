@@ -83,6 +83,7 @@ fn config() -> anyhow::Result<Config> {
         regions: vec![Region {
             id: RegionId::new("eu-de")?,
             country: CountryCode::new("DE")?,
+            store: service::config::Store::Disk,
         }],
         key_providers: Vec::new(),
     })

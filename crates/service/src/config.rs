@@ -3,8 +3,11 @@
 use std::{io::Read as _, net::SocketAddr, path::Path, time::Duration};
 
 use casework::{demand::CountryCode, ids::RegionId};
-use serde::{Deserialize, Serialize};
-use store::docket::BATCH_MAX;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use store::{
+    blobs::{BlobError, Location},
+    docket::BATCH_MAX,
+};
 
 use crate::{
     docket::INTERVAL_MIN,
@@ -83,6 +86,56 @@ pub struct Region {
     pub id: RegionId,
     /// Whose law governs the place.
     pub country: CountryCode,
+    /// Where its sealed bodies lie: `"disk"`, which is the deployment's own folder, or a [`Location`].
+    #[serde(default, skip_serializing_if = "Store::is_disk")]
+    pub store: Store,
+}
+
+/// Where a region's sealed bodies lie.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Store {
+    /// In `blobs/` of the deployment's folder.
+    #[default]
+    Disk,
+    /// In an object store, or another folder.
+    At(Location),
+}
+
+impl Store {
+    fn is_disk(&self) -> bool {
+        *self == Self::Disk
+    }
+}
+
+impl Serialize for Store {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Disk => serializer.serialize_str("disk"),
+            Self::At(location) => location.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Store {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Store;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("`\"disk\"` or `{ url = \"s3://bucket/prefix\" }`")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Store, E> {
+                match text {
+                    "disk" => Ok(Store::Disk),
+                    _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
+                }
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Store, A::Error> {
+                Location::deserialize(de::value::MapAccessDeserializer::new(map)).map(Store::At)
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
 }
 
 /// Why a configuration cannot be used.
@@ -104,6 +157,15 @@ pub enum ConfigError {
         path: String,
         /// Where and why.
         reason: String,
+    },
+    /// A region's store cannot stand.
+    #[error("the store of region `{region}` in the configuration cannot stand")]
+    Store {
+        /// Which region.
+        region: RegionId,
+        /// Why.
+        #[source]
+        source: BlobError,
     },
     /// A value cannot stand.
     #[error("`{key}` in the configuration cannot stand: {reason}")]
@@ -155,6 +217,23 @@ impl Config {
         ids.sort();
         if ids.windows(2).any(|pair| pair.first() == pair.last()) {
             return fail("region", "two regions have the same id");
+        }
+        let mut places = Vec::new();
+        for region in &self.regions {
+            let Store::At(location) = &region.store else {
+                continue;
+            };
+            let place = location.place().map_err(|source| ConfigError::Store {
+                region: region.id.clone(),
+                source,
+            })?;
+            if places.contains(&(place.clone(), &location.endpoint)) {
+                return fail(
+                    "region.store",
+                    "two regions share a bucket and prefix; give each its own",
+                );
+            }
+            places.push((place, &location.endpoint));
         }
         if self.s3.listen.port() != 0 && self.s3.listen == self.api.listen {
             return fail("api.listen", "S3 and the API need an address each");
@@ -234,6 +313,39 @@ country = "DE"
     #[test]
     fn a_good_file_reads() {
         assert_eq!(read(GOOD).unwrap().regions.len(), 1);
+    }
+
+    #[test]
+    fn a_region_says_where_its_bodies_lie() {
+        let text = format!(
+            "{GOOD}store = {{ url = \"s3://box/eu\", endpoint = \"http://127.0.0.1:9\", credentials = \"keys/s3\" }}\n\
+             [[region]]\nid = \"us-east\"\ncountry = \"US\"\nstore = \"disk\"\n"
+        );
+        let config = read(&text).unwrap();
+        let [eu, us] = config.regions.as_slice() else {
+            panic!("two regions");
+        };
+        let Store::At(location) = &eu.store else {
+            panic!("a location");
+        };
+        assert_eq!(location.url, "s3://box/eu");
+        assert_eq!(us.store, Store::Disk);
+        let written = toml::to_string(&config).unwrap();
+        assert_eq!(toml::from_str::<Config>(&written).unwrap(), config);
+        for (from, to, says) in [
+            ("s3://box/eu", "ftp://box/eu", "eu-de"),
+            ("http://127.0.0.1:9", "http://192.0.2.1:9", "eu-de"),
+            ("credentials =", "secret =", "secret"),
+            ("\"disk\"", "\"tape\"", "disk"),
+            (
+                "\"disk\"",
+                "{ url = \"s3://box/eu/\", endpoint = \"http://127.0.0.1:9\" }",
+                "region.store",
+            ),
+        ] {
+            let error = read(&text.replace(from, to)).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
     }
 
     #[test]

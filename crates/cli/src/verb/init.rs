@@ -5,9 +5,10 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 use anyhow::{Context as _, bail};
 use casework::{demand::CountryCode, ids::RegionId, promise::Reviewers};
 use service::{
-    config::{Config, Docket, Listen, Region, Schema},
+    config::{Config, Docket, Listen, Region, Schema, Store},
     deployment::{NewDeployment, NewWitness, create},
 };
+use store::blobs::Location;
 use translog::note::{KeyKind, VerifierKey};
 
 use crate::voice::{WARN, say};
@@ -34,6 +35,10 @@ pub struct Args {
     /// none, the deployment runs one of its own.
     #[arg(long = "witness", value_name = "VKEY=URL", value_parser = witness)]
     witnesses: Vec<NewWitness>,
+    /// Where sealed bodies lie instead of the folder itself: `s3://bucket/prefix`, `gs://`, `az://` or `file:///folder`, with
+    /// `?endpoint=URL&region=NAME&credentials=FILE&ca=FILE` as needed. Each region gets a folder of its own in it.
+    #[arg(long, value_name = "URL", value_parser = super::place::store)]
+    store: Option<Location>,
     /// Seconds between the docket's batches.
     #[arg(long, default_value_t = 600)]
     interval: u64,
@@ -53,6 +58,7 @@ fn region(text: &str) -> anyhow::Result<Region> {
     Ok(Region {
         id: RegionId::new(id)?,
         country: CountryCode::new(country)?,
+        store: Store::default(),
     })
 }
 
@@ -79,6 +85,12 @@ fn witness(text: &str) -> anyhow::Result<NewWitness> {
 /// # Errors
 /// When the folder is not empty or cannot be written, or a value cannot stand.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let mut regions = args.regions;
+    for region in &mut regions {
+        if let Some(store) = &args.store {
+            region.store = Store::At(store.within(region.id.as_str()));
+        }
+    }
     let config = Config {
         schema: Schema::V1,
         provider: args.provider,
@@ -90,7 +102,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             batch: args.batch,
             own_witness: args.witnesses.is_empty(),
         },
-        regions: args.regions,
+        regions,
         key_providers: Vec::new(),
     };
     let own_witness = config.docket.own_witness;

@@ -8,6 +8,7 @@ use service::{
     deployment::{Deployment, read_credential},
     vault::Principal,
 };
+use store::blobs::Location;
 
 /// Which deployment.
 #[derive(Debug, Clone, clap::Args)]
@@ -55,6 +56,15 @@ impl Owner {
             .sign_in(&self.tenant, &credential.id, &credential.secret)
             .await?)
     }
+}
+
+/// Reads where sealed bodies are to lie. Files are taken from the folder in which the command runs.
+///
+/// # Errors
+/// When it names no store.
+pub fn store(text: &str) -> anyhow::Result<Location> {
+    let here = std::env::current_dir().context("the current folder is gone")?;
+    Ok(Location::parse(text)?.under(&here))
 }
 
 /// Opens the deployment in `dir`.

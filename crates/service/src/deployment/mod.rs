@@ -7,6 +7,7 @@ mod layout;
 mod roots;
 mod running;
 mod secrets;
+mod stores;
 mod tenants;
 
 use std::{path::Path, sync::Arc};
@@ -18,7 +19,7 @@ use casework::{
 };
 use envelope::{case_file::CaseRoot, secrets::DeploymentKey};
 use store::{
-    blobs::{BlobError, DiskBlobs},
+    blobs::BlobError,
     cases::CaseStore,
     database::{Database, DatabaseError},
     docket::{DocketStore, DocketStoreError},
@@ -172,7 +173,7 @@ impl Deployment {
         let roots = Arc::new(roots);
 
         let store = VaultStore::new(database.clone()).await?;
-        let blobs = Arc::new(DiskBlobs::open(&layout.blobs()).await?);
+        let blobs = stores::open(&layout, &config, docket_key(&layout, &config)?.verifier()).await?;
         let owners = Arc::new(OwnerKeys::new(Arc::clone(&roots)));
         let sealing = DeploymentKey::from_random(*read_key(&layout.credential_key())?);
         let vault = Vault::new(store, blobs, owners, sealing);
@@ -312,6 +313,12 @@ fn read_trust(path: &Path) -> Result<(TrustPolicy, Digest), OpenError> {
     Ok((TrustPolicy::parse(&text)?, Digest::of(&[text.as_bytes()])))
 }
 
+/// The key that signs the docket's checkpoints.
+fn docket_key(layout: &Layout, config: &Config) -> Result<SignerKey, OpenError> {
+    let seed = read_key(&layout.docket_key())?;
+    Ok(SignerKey::from_seed(&config.docket.origin, KeyKind::Log, &seed)?)
+}
+
 /// Opens the docket. The deployment's own witness is added when it is served: only one process may run it.
 async fn open_docket(
     layout: &Layout,
@@ -319,11 +326,7 @@ async fn open_docket(
     trust: &TrustPolicy,
     database: &Database,
 ) -> Result<Docket, OpenError> {
-    let key = SignerKey::from_seed(
-        &config.docket.origin,
-        KeyKind::Log,
-        &read_key(&layout.docket_key())?,
-    )?;
+    let key = docket_key(layout, config)?;
     let mut asked = witnesses::of_policy(trust.docket())?;
     if config.docket.own_witness {
         asked.push(Arc::new(docket_port::OwnWitness::new(

@@ -51,6 +51,13 @@ pub(super) fn of(error: VaultError) -> S3Error {
             return full;
         }
         VaultError::Busy => Code::SlowDown,
+        VaultError::Unavailable(cause) => {
+            tracing::warn!(error = cause as &dyn std::error::Error, "a store is away");
+            return message(
+                Code::ServiceUnavailable,
+                "Please reduce your request rate, and try again.",
+            );
+        }
         VaultError::Gate(GateError::Refused) => Code::AccessDenied,
         VaultError::Gate(GateError::AccountDestroyed) => Code::InvalidObjectState,
         VaultError::Gate(GateError::Holder(holder)) => {

@@ -170,6 +170,9 @@ pub enum VaultError {
         /// What failed.
         reason: String,
     },
+    /// A store that is reached over the network is away, or asks us to slow down. Nothing of the object was kept.
+    #[error("where the data lies cannot be reached just now; try again")]
+    Unavailable(#[source] BlobError),
     /// The database or the disk failed.
     #[error("the store failed")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -202,6 +205,7 @@ impl From<BlobError> for VaultError {
     fn from(error: BlobError) -> Self {
         match error {
             BlobError::Full => Self::DiskFull,
+            error @ BlobError::Unavailable { .. } => Self::Unavailable(error),
             other => Self::Store(Box::new(other)),
         }
     }

@@ -31,7 +31,7 @@ mod upload_checksum;
 use std::sync::Arc;
 
 use envelope::secrets::DeploymentKey;
-use store::{blobs::BlobStore, vault::VaultStore};
+use store::{blobs::RegionBlobs, vault::VaultStore};
 
 pub use self::{
     checksum::{Checksum, ChecksumAlgorithm, ChecksumType},
@@ -58,7 +58,7 @@ pub struct Vault {
 
 struct Inner {
     store: VaultStore,
-    blobs: Arc<dyn BlobStore>,
+    blobs: RegionBlobs,
     gate: Arc<dyn OwnerGate>,
     deployment: DeploymentKey,
     buckets: bucket::Buckets,
@@ -68,14 +68,14 @@ impl Vault {
     /// A vault over its metadata, its blobs and the owner's door of the gate. `deployment` seals access keys' secrets.
     pub fn new(
         store: VaultStore,
-        blobs: Arc<dyn BlobStore>,
+        blobs: impl Into<RegionBlobs>,
         gate: Arc<dyn OwnerGate>,
         deployment: DeploymentKey,
     ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 store,
-                blobs,
+                blobs: blobs.into(),
                 gate,
                 deployment,
                 buckets: bucket::Buckets::default(),
@@ -86,6 +86,11 @@ impl Vault {
     /// The metadata, for scoping.
     pub fn store(&self) -> &VaultStore {
         &self.inner.store
+    }
+
+    /// Where each region's sealed bodies lie.
+    pub fn blobs(&self) -> &RegionBlobs {
+        &self.inner.blobs
     }
 }
 

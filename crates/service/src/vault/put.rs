@@ -1,5 +1,7 @@
 //! Storing, deleting and tagging objects.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use casework::{
     ids::{AccountId, ObjectId, RegionId, TenantId},
@@ -105,7 +107,7 @@ impl Vault {
             trailer: options.trailer,
         };
         let intake = Intake {
-            blobs: &*self.inner.blobs,
+            blobs: &**self.inner.blobs.of(&bucket.row.region)?,
             key: &fresh.key,
             context: sealed::body_context(&fresh.account.chain, fresh.object, 0),
             object: fresh.object,
@@ -140,11 +142,11 @@ impl Vault {
             .await
         {
             Ok(written) => {
-                self.free(written.freed);
+                self.free(&bucket.row.region, written.freed);
                 Ok(stored)
             }
             Err(error) => {
-                self.discard(blob, &error);
+                self.discard(&bucket.row.region, blob, &error);
                 Err(error.into())
             }
         }
@@ -197,7 +199,7 @@ impl Vault {
             if_match,
         };
         let written = self.inner.store.remove_object(removal).await?;
-        self.free(written.freed);
+        self.free(&bucket.row.region, written.freed);
         Ok(())
     }
 
@@ -318,12 +320,18 @@ impl Vault {
         }
     }
 
-    /// Deletes blobs that no row names any more. What fails is left to the sweep.
-    pub(super) fn free(&self, blobs: Vec<BlobId>) {
+    /// Deletes blobs of a region that no row names any more. What fails is left to the sweep.
+    pub(super) fn free(&self, region: &RegionId, blobs: Vec<BlobId>) {
         if blobs.is_empty() {
             return;
         }
-        let store = self.inner.blobs.clone();
+        let store = match self.inner.blobs.of(region) {
+            Ok(store) => Arc::clone(store),
+            Err(error) => {
+                tracing::warn!(%error, "unused blobs stay until the next sweep");
+                return;
+            }
+        };
         tokio::spawn(async move {
             for blob in blobs {
                 if let Err(error) = store.delete(blob).await {
@@ -334,9 +342,9 @@ impl Vault {
     }
 
     /// Deletes a blob that was not recorded. After a failure of the database it may have been, and is left to the sweep.
-    pub(super) fn discard(&self, blob: Option<BlobId>, error: &StoreError) {
+    pub(super) fn discard(&self, region: &RegionId, blob: Option<BlobId>, error: &StoreError) {
         if !matches!(error, StoreError::Database(_) | StoreError::Stopped) {
-            self.free(blob.into_iter().collect());
+            self.free(region, blob.into_iter().collect());
         }
     }
 }

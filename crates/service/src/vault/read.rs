@@ -198,7 +198,7 @@ impl Vault {
             offset += part.size;
         }
         let reading = Reading {
-            blobs: Arc::clone(&self.inner.blobs),
+            blobs: Arc::clone(self.inner.blobs.of(&row.region)?),
             key,
             account,
             object,
@@ -328,9 +328,10 @@ struct OpenPart {
 
 impl Reading {
     async fn open(&self, part: &PartRow, start: u64, end: u64) -> Result<OpenPart> {
+        let span = Span::of(part.size, start, end).map_err(|error| damaged(self.object, error))?;
         let reader = self
             .blobs
-            .open(part.blob)
+            .open_for(part.blob, span.sealed_start..span.sealed_end)
             .await
             .map_err(|error| self.failed(error))?;
         let expected = chunked::sealed_len(part.size).map_err(|error| damaged(self.object, error))?;
@@ -346,7 +347,6 @@ impl Reading {
             .ok_or_else(|| damaged(self.object, ChunkedError::Truncated))?;
         let context = sealed::body_context(&self.account, self.object, part.number);
         let opener = Opener::new(&self.key, &context, header).map_err(|error| damaged(self.object, error))?;
-        let span = Span::of(part.size, start, end).map_err(|error| damaged(self.object, error))?;
         Ok(OpenPart {
             reader,
             opener,

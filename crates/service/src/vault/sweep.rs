@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use store::blobs::BlobStore;
+
 use super::{Result, Vault};
 
 /// A blob that no row names is deleted when it is this old. One just written is recorded within moments.
@@ -26,11 +28,26 @@ impl Vault {
     /// # Errors
     /// When store or disk fail; what was not reached is left to the next sweep.
     pub async fn sweep(&self, orphans_age: Duration, unfinished_age: Duration) -> Result<Swept> {
-        let blobs = &self.inner.blobs;
-        let mut swept = Swept {
-            unfinished: blobs.sweep_unfinished(unfinished_age).await?,
-            ..Swept::default()
-        };
+        let mut swept = Swept::default();
+        let mut failed = None;
+        // One store that is away does not keep the others from being swept.
+        for (_, blobs) in self.inner.blobs.each() {
+            let done = self
+                .sweep_store(&**blobs, orphans_age, unfinished_age, &mut swept)
+                .await;
+            failed = failed.or(done.err());
+        }
+        failed.map_or(Ok(swept), Err)
+    }
+
+    async fn sweep_store(
+        &self,
+        blobs: &dyn BlobStore,
+        orphans_age: Duration,
+        unfinished_age: Duration,
+        swept: &mut Swept,
+    ) -> Result<()> {
+        swept.unfinished += blobs.sweep_unfinished(unfinished_age).await?;
         for shard in 0..blobs.shards() {
             let old = blobs.list(shard, orphans_age).await?;
             for orphan in self.inner.store.unreferenced(&old).await? {
@@ -38,7 +55,7 @@ impl Vault {
                 swept.orphans += 1;
             }
         }
-        Ok(swept)
+        Ok(())
     }
 
     /// Sweeps now and then, until dropped.

@@ -136,7 +136,7 @@ impl Vault {
         };
         let object = upload.row.object;
         let intake = Intake {
-            blobs: &*self.inner.blobs,
+            blobs: &**self.inner.blobs.of(&bucket.row.region)?,
             key: &upload.key,
             context: sealed::body_context(&upload.account, object, number),
             object,
@@ -169,11 +169,11 @@ impl Vault {
         };
         match self.inner.store.put_part(upload.row.id, part).await {
             Ok(written) => {
-                self.free(written.freed);
+                self.free(&bucket.row.region, written.freed);
                 Ok(info)
             }
             Err(error) => {
-                self.discard(Some(blob), &error);
+                self.discard(&bucket.row.region, Some(blob), &error);
                 Err(error.into())
             }
         }
@@ -291,7 +291,7 @@ impl Vault {
                 conditions: completion.conditions,
             })
             .await?;
-        self.free(written.freed);
+        self.free(&bucket.row.region, written.freed);
         Ok(stored)
     }
 
@@ -303,7 +303,7 @@ impl Vault {
         let bucket = self.find_bucket(who, bucket).await?;
         let row = self.find_upload(&bucket, key, upload).await?;
         let written = self.inner.store.abort_upload(row.id).await?;
-        self.free(written.freed);
+        self.free(&bucket.row.region, written.freed);
         Ok(())
     }
 

@@ -237,6 +237,10 @@ impl BlobReader for DiskReader {
     async fn read_at(&self, offset: u64, mut into: Vec<u8>) -> Result<Vec<u8>, BlobError> {
         let file = Arc::clone(&self.file);
         let id = self.id;
+        let end = offset.checked_add(into.len() as u64);
+        if end.is_none_or(|end| end > self.len) {
+            return Err(BlobError::Short { id });
+        }
         blocking(move || match file.read_exact_at(&mut into, offset) {
             Ok(()) => Ok(into),
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(BlobError::Short { id }),

@@ -4,16 +4,32 @@
 //! exchange bodies without their failing to open.
 
 mod disk;
+mod location;
+mod object;
+mod regions;
 
-use std::{fmt, time::Duration};
+use std::{fmt, ops::Range, time::Duration};
 
 use async_trait::async_trait;
 
-pub use disk::DiskBlobs;
+pub use self::{
+    disk::DiskBlobs,
+    location::{Location, Place, Service},
+    object::{ObjectBlobs, PART_BYTES, Patience},
+    regions::RegionBlobs,
+};
 
 /// The random name of a blob. It says nothing about what is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlobId(pub [u8; 16]);
+
+impl BlobId {
+    /// Reads a name as [`fmt::Display`] writes it.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut id = [0; 16];
+        hex::decode_to_slice(text, &mut id).ok().map(|()| Self(id))
+    }
+}
 
 impl fmt::Display for BlobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -45,6 +61,54 @@ pub enum BlobError {
         /// The folder.
         path: String,
     },
+    /// An object store does not answer, or asks us to slow down, and went on so for as long as we tried.
+    #[error("the object store `{store}` does not answer: {reason}; try again")]
+    Unavailable {
+        /// Its URL.
+        store: String,
+        /// What came last.
+        reason: String,
+    },
+    /// An object store will not have us, or not this.
+    #[error("the object store `{store}` refuses: {reason}; check its URL, region and credentials")]
+    Refused {
+        /// Its URL.
+        store: String,
+        /// What it said.
+        reason: String,
+    },
+    /// An object store holds the blobs of another deployment or region.
+    #[error(
+        "`{store}` belongs to `{owner}`; give each region of each deployment a bucket or a prefix of its own"
+    )]
+    Foreign {
+        /// Its URL.
+        store: String,
+        /// Who says so in it.
+        owner: String,
+    },
+    /// A location that names no store, or must not be used.
+    #[error("`{url}` cannot hold blobs: {reason}")]
+    Location {
+        /// The URL.
+        url: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// The credentials of an object store cannot be used.
+    #[error("the credentials in `{path}` cannot be used: {reason}")]
+    Credentials {
+        /// The file.
+        path: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// No store for a region.
+    #[error("this node has no blobs of region `{region}`; ask one that serves it")]
+    NoStore {
+        /// The region.
+        region: String,
+    },
     /// The file system failed.
     #[error("the file system failed")]
     Io(#[source] std::io::Error),
@@ -73,6 +137,12 @@ pub trait BlobStore: Send + Sync + 'static {
     async fn create(&self, id: BlobId) -> Result<Box<dyn BlobWriter>, BlobError>;
     /// Opens a blob to read. Deleting it does not disturb who has it open.
     async fn open(&self, id: BlobId) -> Result<Box<dyn BlobReader>, BlobError>;
+    /// Opens a blob of which `wanted` will be read, in order: a store that is far away asks once for all of it. More or
+    /// less may be read all the same.
+    async fn open_for(&self, id: BlobId, wanted: Range<u64>) -> Result<Box<dyn BlobReader>, BlobError> {
+        let _ = wanted;
+        self.open(id).await
+    }
     /// Deletes a blob; one that is not there counts as deleted.
     async fn delete(&self, id: BlobId) -> Result<(), BlobError>;
     /// Into how many shards [`BlobStore::list`] divides the store.

@@ -14,6 +14,7 @@ mod story;
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use anyhow::bail;
+use store::blobs::Location;
 
 use self::provider::Provider;
 use crate::voice::{STRONG, data, say};
@@ -32,6 +33,10 @@ pub struct Args {
     /// A folder that does not exist yet; all of it may be deleted afterwards.
     #[arg(long, value_name = "DIR", default_value = "amparo-demo")]
     dir: PathBuf,
+    /// Where sealed bodies lie instead of the folder: `s3://bucket/prefix`, `gs://`, `az://` or `file:///folder`, with
+    /// `?endpoint=URL&region=NAME&credentials=FILE&ca=FILE` as needed.
+    #[arg(long, value_name = "URL", value_parser = super::place::store)]
+    store: Option<Location>,
     /// Stop after the story instead of leaving the server up.
     #[arg(long)]
     exit: bool,
@@ -49,7 +54,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         );
     }
     let started = Instant::now();
-    let provider = Provider::set_up(&args.dir, args.mail.as_deref()).await?;
+    let provider = Provider::set_up(&args.dir, args.mail.as_deref(), args.store.as_ref()).await?;
     let handed = chapters::tell(&provider).await?;
     let verified = provider.verify_everything(&handed).await?;
     data!(

@@ -18,13 +18,13 @@ use casework::{
 use futures::{StreamExt as _, stream};
 use service::{
     app::{Desk, clock::Clock as _},
-    config::{Config, Docket, Listen, Region, Schema},
+    config::{Config, Docket, Listen, Region, Schema, Store},
     deployment::{Deployment, NewDeployment, NewWitness, Running, create, create_key},
     docket::witness::{self, Witness},
     import::{self, RawMessage, Source, spread::Spread},
     vault::{Mapping, NewBucket, PathRule, Placement, Principal, PutOptions},
 };
-use store::vault::AccountDetails;
+use store::{blobs::Location, vault::AccountDetails};
 use tokio::net::TcpListener;
 use translog::note::{KeyKind, SignerKey};
 
@@ -67,7 +67,8 @@ pub struct Provider {
 
 impl Provider {
     /// Sets everything up under `dir`.
-    pub async fn set_up(dir: &Path, mail: Option<&Path>) -> anyhow::Result<Self> {
+    pub async fn set_up(dir: &Path, mail: Option<&Path>, store: Option<&Location>) -> anyhow::Result<Self> {
+        let store = store.map(own_place).transpose()?;
         story::chapter(None, "Setting up Example Cloud");
         let people = dir.join("people");
         for folder in [dir, &people, &dir.join("handed-over")] {
@@ -83,7 +84,7 @@ impl Provider {
         create(
             &data_dir,
             NewDeployment {
-                config: config()?,
+                config: config(store.as_ref())?,
                 witnesses: witnesses.described()?,
                 reviewers: Reviewers {
                     keys: [&team.first, &team.second]
@@ -388,11 +389,19 @@ impl Provider {
     }
 }
 
-fn config() -> anyhow::Result<Config> {
+/// A place of this run's own within the one named, so that a second run finds nobody else's blobs.
+fn own_place(store: &Location) -> anyhow::Result<Location> {
+    let mut number = [0; 4];
+    getrandom::fill(&mut number)?;
+    Ok(store.within(&format!("demo-{:08x}", u32::from_be_bytes(number))))
+}
+
+fn config(store: Option<&Location>) -> anyhow::Result<Config> {
     let region = |id: &str, country: &str| -> anyhow::Result<Region> {
         Ok(Region {
             id: RegionId::new(id)?,
             country: CountryCode::new(country)?,
+            store: store.map_or(Store::Disk, |store| Store::At(store.within(id))),
         })
     };
     let loopback = || Listen {

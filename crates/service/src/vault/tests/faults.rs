@@ -6,9 +6,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use store::blobs::{BlobError, BlobId, BlobReader, BlobWriter};
+use store::blobs::{BlobError, BlobId, BlobReader, BlobWriter, ObjectBlobs, Patience};
+use tokio::sync::Notify;
 
-use super::*;
+use super::{rclone::Rclone, *};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
@@ -26,15 +27,17 @@ enum Fault {
 }
 
 struct Faulty {
-    disk: Arc<DiskBlobs>,
+    inner: Arc<dyn BlobStore>,
     fault: Fault,
     armed: Arc<AtomicBool>,
+    crash: Arc<Notify>,
 }
 
 struct FaultyWriter {
     inner: Box<dyn BlobWriter>,
     fault: Fault,
     writes: u32,
+    crash: Arc<Notify>,
 }
 
 fn broken() -> BlobError {
@@ -45,31 +48,32 @@ fn broken() -> BlobError {
 impl BlobStore for Faulty {
     async fn create(&self, id: BlobId) -> std::result::Result<Box<dyn BlobWriter>, BlobError> {
         if !self.armed.load(Ordering::SeqCst) {
-            return self.disk.create(id).await;
+            return self.inner.create(id).await;
         }
         if self.fault == Fault::Create {
             return Err(broken());
         }
         Ok(Box::new(FaultyWriter {
-            inner: self.disk.create(id).await?,
+            inner: self.inner.create(id).await?,
             fault: self.fault,
             writes: 0,
+            crash: Arc::clone(&self.crash),
         }))
     }
     async fn open(&self, id: BlobId) -> std::result::Result<Box<dyn BlobReader>, BlobError> {
-        self.disk.open(id).await
+        self.inner.open(id).await
     }
     async fn delete(&self, id: BlobId) -> std::result::Result<(), BlobError> {
-        self.disk.delete(id).await
+        self.inner.delete(id).await
     }
     fn shards(&self) -> u32 {
-        self.disk.shards()
+        self.inner.shards()
     }
     async fn list(&self, shard: u32, age: Duration) -> std::result::Result<Vec<BlobId>, BlobError> {
-        self.disk.list(shard, age).await
+        self.inner.list(shard, age).await
     }
     async fn sweep_unfinished(&self, age: Duration) -> std::result::Result<u64, BlobError> {
-        self.disk.sweep_unfinished(age).await
+        self.inner.sweep_unfinished(age).await
     }
 }
 
@@ -92,6 +96,7 @@ impl BlobWriter for FaultyWriter {
             }
             Fault::CrashBeforeRecord => {
                 self.inner.finish().await?;
+                self.crash.notify_one();
                 std::future::pending().await
             }
             _ => self.inner.finish().await,
@@ -113,9 +118,44 @@ async fn sqlx_execute(database: &Database, sql: &'static str) {
     database.execute(sql).await.unwrap();
 }
 
-/// Invariant 7, for a PUT over an object that is there.
+/// Where blobs lie, whatever becomes of the vault over them.
+struct Ground {
+    folder: tempfile::TempDir,
+    server: Option<Rclone>,
+}
+
+impl Ground {
+    async fn blobs(&self) -> Arc<dyn BlobStore> {
+        match &self.server {
+            None => disk(self.folder.path()).await,
+            Some(server) => object_store(server),
+        }
+    }
+    fn stored(&self) -> usize {
+        match &self.server {
+            None => blob_files(self.folder.path()).len(),
+            Some(server) => files(&server.files("p").join("objects")).len(),
+        }
+    }
+}
+
+fn object_store(server: &Rclone) -> Arc<ObjectBlobs> {
+    let location = server.location(&server.address, "p");
+    Arc::new(ObjectBlobs::open(&location, "test", Patience::default()).unwrap())
+}
+
 #[tokio::test]
 async fn a_failed_put_leaves_what_was_there() {
+    every_fault(|| None).await;
+}
+
+#[tokio::test]
+async fn a_failed_put_leaves_what_was_there_in_an_object_store() {
+    every_fault(|| Some(Rclone::start())).await;
+}
+
+/// Invariant 7, for a PUT over an object that is there.
+async fn every_fault(server: impl Fn() -> Option<Rclone>) {
     let faults = [
         Fault::Create,
         Fault::FirstWrite,
@@ -127,12 +167,18 @@ async fn a_failed_put_leaves_what_was_there() {
         Fault::CrashBeforeRecord,
     ];
     for fault in faults {
-        let folder = tempfile::tempdir().unwrap();
+        let ground = Ground {
+            folder: tempfile::tempdir().unwrap(),
+            server: server(),
+        };
+        let folder = &ground.folder;
         let armed = Arc::new(AtomicBool::new(false));
+        let crash = Arc::new(Notify::new());
         let faulty = Faulty {
-            disk: disk(folder.path()).await,
+            inner: ground.blobs().await,
             fault,
             armed: Arc::clone(&armed),
+            crash: Arc::clone(&crash),
         };
         let vault = open(folder.path(), Arc::new(faulty)).await;
         provision(&vault).await;
@@ -148,11 +194,14 @@ async fn a_failed_put_leaves_what_was_there() {
         if fault == Fault::Record {
             forbid_rows(folder.path(), true).await;
         }
-        let done = tokio::time::timeout(Duration::from_millis(500), put(&new)).await;
+        let done = tokio::select! {
+            done = put(&new) => Some(done),
+            () = crash.notified() => None,
+        };
         match (fault, done) {
-            (Fault::CrashBeforeRecord, Err(_)) => {}
-            (Fault::Full, Ok(Err(VaultError::DiskFull))) => {}
-            (_, Ok(Err(VaultError::Store(_)))) => {}
+            (Fault::CrashBeforeRecord, None) => {}
+            (Fault::Full, Some(Err(VaultError::DiskFull))) => {}
+            (_, Some(Err(VaultError::Store(_)))) => {}
             (fault, other) => panic!("{fault:?}: {:?}", other.map(|r| r.err())),
         }
         armed.store(false, Ordering::SeqCst);
@@ -162,7 +211,7 @@ async fn a_failed_put_leaves_what_was_there() {
 
         // As after a crash: everything is opened anew, and what is left over is swept.
         drop(vault);
-        let vault = open(folder.path(), disk(folder.path()).await).await;
+        let vault = open(folder.path(), ground.blobs().await).await;
         let got = vault
             .get(&who, "box", "k", None, &Conditions::default())
             .await
@@ -170,7 +219,7 @@ async fn a_failed_put_leaves_what_was_there() {
         assert_eq!(got.info.etag, etag, "{fault:?}");
         assert_eq!(collect(got.body).await.unwrap(), old, "{fault:?}");
         vault.sweep(Duration::ZERO, Duration::ZERO).await.unwrap();
-        assert_eq!(blob_files(folder.path()).len(), 1, "{fault:?}");
+        assert_eq!(ground.stored(), 1, "{fault:?}");
         let got = vault
             .get(&who, "box", "k", None, &Conditions::default())
             .await
@@ -183,6 +232,100 @@ async fn a_failed_put_leaves_what_was_there() {
             .await
             .unwrap();
     }
+}
+
+/// The store is not trusted: other data under a name, old data, cut data are found by whoever opens them.
+#[tokio::test]
+async fn what_an_object_store_alters_or_exchanges_does_not_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Rclone::start();
+    let vault = open(folder.path(), object_store(&server)).await;
+    provision(&vault).await;
+    let scene = Scene {
+        folder,
+        vault,
+        alice: principal("contoso"),
+        mallory: principal("fabrikam"),
+    };
+    let (first, second) = (body(300_000), body(300_000 + 1));
+    let stored = |known: &[std::path::PathBuf]| {
+        let mut found = files(&server.files("p").join("objects"));
+        found.retain(|path| !known.contains(path));
+        found.pop().unwrap()
+    };
+    scene.put("first", &first).await;
+    let first_file = stored(&[]);
+    scene.put("second", &second[..300_000]).await;
+    let second_file = stored(std::slice::from_ref(&first_file));
+    let name = first_file.file_name().unwrap().to_str().unwrap();
+    let (store, name) = (object_store(&server), BlobId::parse(name).unwrap());
+    let exchange = async |bytes: &[u8]| {
+        store.delete(name).await.unwrap();
+        let mut writer = store.create(name).await.unwrap();
+        writer.write(bytes.to_vec()).await.unwrap();
+        writer.finish().await.unwrap();
+    };
+    let sealed = std::fs::read(&first_file).unwrap();
+    let of_second = std::fs::read(&second_file).unwrap();
+    let mut flipped = sealed.clone();
+    flipped[200_000] ^= 1;
+    let cut = &sealed[..sealed.len() - 1000];
+    for altered in [of_second.as_slice(), &flipped, cut, b""] {
+        exchange(altered).await;
+        assert!(matches!(
+            scene.get("first").await,
+            Err(VaultError::Damaged { .. })
+        ));
+        assert_eq!(scene.get("second").await.unwrap(), second[..300_000]);
+    }
+    store.delete(name).await.unwrap();
+    assert!(matches!(
+        scene.get("first").await,
+        Err(VaultError::Damaged { .. })
+    ));
+    exchange(&sealed).await;
+    assert_eq!(scene.get("first").await.unwrap(), first);
+}
+
+/// A store that is away is an answer to try again, for reading and writing; what lies in rows is there all the same.
+#[tokio::test]
+async fn a_store_that_is_away_is_said_to_be_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Rclone::start();
+    let patience = Patience {
+        retries: 1,
+        ..Patience::default()
+    };
+    let location = server.location(&server.address, "p");
+    let blobs = Arc::new(ObjectBlobs::open(&location, "test", patience).unwrap());
+    let vault = open(folder.path(), blobs).await;
+    provision(&vault).await;
+    let scene = Scene {
+        folder,
+        vault,
+        alice: principal("contoso"),
+        mallory: principal("fabrikam"),
+    };
+    scene.put("large", &body(300_000)).await;
+    scene.put("small", b"in its row").await;
+    drop(server);
+    assert!(matches!(
+        scene.get("large").await,
+        Err(VaultError::Unavailable(_))
+    ));
+    let put = scene
+        .vault
+        .put(
+            &scene.alice,
+            "box",
+            "large",
+            PutOptions::default(),
+            pieces(&body(400_000), 100_000),
+        )
+        .await;
+    assert!(matches!(put, Err(VaultError::Unavailable(_))));
+    scene.put("small too", b"in its row").await;
+    assert_eq!(scene.get("small").await.unwrap(), b"in its row");
 }
 
 /// One bad change does not take down those that share its transaction.

@@ -6,6 +6,8 @@ mod faults;
 mod isolation;
 mod multipart;
 mod objects;
+#[path = "../../../../../tests/servers/rclone.rs"]
+mod rclone;
 mod scope;
 
 use std::{path::Path, sync::Arc};
