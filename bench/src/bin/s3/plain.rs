@@ -27,7 +27,7 @@ use s3s::{
 };
 use sha2::{Digest as _, Sha256};
 use store::{
-    blobs::{BlobId, BlobStore, BlobWriter, DiskBlobs},
+    blobs::{BlobId, BlobStore, BlobWriter, DiskBlobs, SealedDigest},
     vault::{NewBucketRow, NewObject, NewPart, VaultStore, WriteConditions},
 };
 
@@ -104,16 +104,17 @@ impl Plain {
                 }
             }
         }
+        let digest: [u8; 32] = digest.finalize().into();
         let part = if blob.is_none() && out.len() <= INLINE_MAX {
-            NewPart::Inline(out)
+            NewPart::Inline(out, SealedDigest(digest))
         } else {
             self.write(&mut blob, out).await?;
             let (id, writer) = blob.ok_or_else(|| s3_error!(InternalError))?;
             writer.finish().await.map_err(S3Error::internal_error)?;
-            NewPart::Blob(id)
+            NewPart::Blob(id, SealedDigest(digest))
         };
         checksum.finalize();
-        Ok((part, size, digest.finalize().into()))
+        Ok((part, size, digest))
     }
 
     async fn write(&self, blob: &mut Option<(BlobId, Box<dyn BlobWriter>)>, bytes: Vec<u8>) -> S3Result<()> {

@@ -25,6 +25,7 @@ mod key;
 mod keyholder;
 mod place;
 mod rulebook;
+mod scrub;
 mod serve;
 mod staff;
 mod stop;
@@ -67,6 +68,7 @@ enum Verb {
     Serve(serve::Args),
     Witness(witness::Args),
     Doctor(doctor::Args),
+    Scrub(scrub::Args),
     Key(key::Args),
     Keyholder(keyholder::Args),
     Tenant(tenant::Args),
@@ -108,6 +110,7 @@ impl Program {
             Verb::Serve(args) => serve::run(args).await,
             Verb::Witness(args) => witness::run(args).await,
             Verb::Doctor(args) => doctor::run(args).await,
+            Verb::Scrub(args) => scrub::run(args).await,
             Verb::Key(args) => key::run(args).await,
             Verb::Keyholder(args) => keyholder::run(args).await,
             Verb::Tenant(args) => tenant::run(args).await,

@@ -11,10 +11,11 @@ use futures::{Stream, StreamExt as _};
 use md5::Digest as _;
 use sha2::Sha256;
 use store::{
-    blobs::{BlobId, BlobStore, BlobWriter},
+    blobs::{BlobId, BlobStore, BlobWriter, Digesting, SealedDigest},
     vault::NewPart,
 };
 use subtle::ConstantTimeEq as _;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{
     BodyError, Checksum, ChecksumAlgorithm, Result, Trailer, VaultError, checksum::Running,
@@ -60,6 +61,13 @@ pub(super) struct Intake<'a> {
     pub inline: bool,
     /// Longest body in bytes.
     pub max: u64,
+}
+
+/// A blob being written, and the digest of what was written of it, computed beside the next bytes' encryption.
+struct Outgoing {
+    id: BlobId,
+    writer: Box<dyn BlobWriter>,
+    digesting: JoinHandle<Digesting>,
 }
 
 struct Digests {
@@ -160,7 +168,7 @@ impl Intake<'_> {
             .map_or(WRITE_BYTES, |n| usize::try_from(n).unwrap_or(WRITE_BYTES));
         let mut out = Vec::with_capacity(expected.min(WRITE_BYTES) + 2 * SEALED_CHUNK_BYTES);
         out.extend_from_slice(&header);
-        let mut blob: Option<(BlobId, Box<dyn BlobWriter>)> = None;
+        let mut blob: Option<Outgoing> = None;
         let mut body = std::pin::pin!(body);
         while let Some(piece) = body.next().await {
             let piece = piece.map_err(|error| self.broken(error.into(), digests.size))?;
@@ -181,13 +189,20 @@ impl Intake<'_> {
         // Verified before anything is made durable: a body that is not what was sent is not kept.
         let (sha256, checksums) = digests.verify(claims)?;
         let body = if self.inline && blob.is_none() && out.len() <= INLINE_MAX {
-            NewPart::Inline(out)
+            let digest = SealedDigest::of(&out);
+            NewPart::Inline(out, digest)
         } else {
             self.write(&mut blob, out).await?;
             match blob {
-                Some((id, writer)) => {
-                    writer.finish().await?;
-                    NewPart::Blob(id)
+                Some(Outgoing {
+                    id,
+                    writer,
+                    digesting,
+                }) => {
+                    // The store makes it durable while the last bytes are digested.
+                    let (finished, digested) = tokio::join!(writer.finish(), digesting);
+                    finished?;
+                    NewPart::Blob(id, digested.map_err(store_failed)?.finish())
                 }
                 None => return Err(VaultError::Busy),
             }
@@ -200,15 +215,25 @@ impl Intake<'_> {
         })
     }
 
-    async fn write(&self, blob: &mut Option<(BlobId, Box<dyn BlobWriter>)>, bytes: Vec<u8>) -> Result<()> {
-        if blob.is_none() {
-            let id = BlobId(random()?);
-            *blob = Some((id, self.blobs.create(id).await?));
-        }
-        if let Some((_, writer)) = blob {
-            writer.write(bytes).await?;
-        }
-        Ok(())
+    async fn write(&self, blob: &mut Option<Outgoing>, bytes: Vec<u8>) -> Result<()> {
+        let out = match blob {
+            Some(out) => out,
+            None => {
+                let id = BlobId(random()?);
+                blob.insert(Outgoing {
+                    id,
+                    writer: self.blobs.create(id).await?,
+                    digesting: spawn_blocking(Digesting::default),
+                })
+            }
+        };
+        let mut digesting = (&mut out.digesting).await.map_err(store_failed)?;
+        let copy = bytes.clone();
+        out.digesting = spawn_blocking(move || {
+            digesting.update(&copy);
+            digesting
+        });
+        Ok(out.writer.write(bytes).await?)
     }
 
     /// A body that comes from another object of the vault fails with the vault's own error.

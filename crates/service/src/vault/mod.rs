@@ -20,6 +20,7 @@ pub mod principal;
 pub mod provision;
 pub mod put;
 mod read;
+pub mod scrub;
 mod sealed;
 pub mod sweep;
 #[cfg(test)]

@@ -132,8 +132,8 @@ impl Vault {
             fresh.record(&bucket, key, etag, received.size, digest.finish(), metadata)?;
         let stored = stored(&object, &metadata);
         let blob = match &received.body {
-            NewPart::Blob(id) => Some(*id),
-            NewPart::Inline(_) => None,
+            NewPart::Blob(id, _) => Some(*id),
+            NewPart::Inline(..) => None,
         };
         match self
             .inner

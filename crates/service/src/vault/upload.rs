@@ -144,7 +144,7 @@ impl Vault {
             max: PUT_BYTES_MAX,
         };
         let received = intake.receive(body, claims).await?;
-        let NewPart::Blob(blob) = received.body else {
+        let NewPart::Blob(blob, sealed_digest) = received.body else {
             return Err(VaultError::Busy);
         };
         let metadata = PartMetadata {
@@ -159,6 +159,7 @@ impl Vault {
             etag: hex::encode(random::<16>()?),
             modified_at: microseconds(Timestamp::now()),
             sealed_metadata: sealed::seal(&upload.key, &context, random::<SALT_BYTES>()?, &metadata)?,
+            sealed_digest: Some(sealed_digest),
         };
         let info = PartInfo {
             number,

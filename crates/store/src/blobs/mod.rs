@@ -3,6 +3,7 @@
 //! The store is not trusted: who controls it sees sizes and times, and can delete or withhold; it cannot read, alter or
 //! exchange bodies without their failing to open.
 
+mod digest;
 mod disk;
 mod location;
 mod object;
@@ -13,6 +14,7 @@ use std::{fmt, ops::Range, time::Duration};
 use async_trait::async_trait;
 
 pub use self::{
+    digest::{Digesting, SealedDigest},
     disk::DiskBlobs,
     location::{Location, Place, Service},
     object::{ObjectBlobs, PART_BYTES, Patience},

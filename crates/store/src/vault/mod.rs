@@ -13,6 +13,7 @@ mod provision;
 mod record;
 mod row;
 mod scope;
+mod scrub;
 mod upload;
 mod writer;
 
@@ -29,6 +30,7 @@ pub use self::{
     provision::{AccessKeyRow, NewAccess, TenantRow},
     record::{NewObject, NewPart, Removal, Written},
     scope::{SCOPE_PAGE, ScopedObject},
+    scrub::{KeptObject, KeptPart, WALK_PAGE},
     upload::{CompleteUpload, NewUpload, UploadRow},
 };
 

@@ -10,9 +10,9 @@ use sqlx::any::AnyRow;
 
 use super::{
     StoreError, VaultStore,
-    row::{Owner, blob_id, bytes, category, get, object_id, time, unsigned, utf8, wrapped},
+    row::{Owner, blob_id, bytes, category, digest, get, object_id, time, unsigned, utf8, wrapped},
 };
-use crate::blobs::BlobId;
+use crate::blobs::{BlobId, SealedDigest};
 
 /// An object as it is recorded.
 #[derive(Debug, Clone)]
@@ -68,6 +68,8 @@ pub struct PartRow {
     pub modified_at: Timestamp,
     /// Its digest and checksums, sealed under the object's key.
     pub sealed_metadata: Vec<u8>,
+    /// The digest of the blob; `None` for what was stored before digests were kept.
+    pub sealed_digest: Option<SealedDigest>,
 }
 
 macro_rules! object_sql {
@@ -121,6 +123,7 @@ pub(super) fn part_row(row: &AnyRow) -> Result<PartRow, StoreError> {
         etag: get(row, 3)?,
         modified_at: time(row, 4)?,
         sealed_metadata: get(row, 5)?,
+        sealed_digest: digest(row, 6)?,
     })
 }
 
@@ -184,7 +187,7 @@ impl VaultStore {
         max: u32,
     ) -> Result<Vec<PartRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT number, blob, size, etag, modified_at, sealed_metadata FROM part \
+            "SELECT number, blob, size, etag, modified_at, sealed_metadata, sealed_digest FROM part \
              WHERE object = $1 AND number > $2 ORDER BY number LIMIT $3",
         )
         .bind(object.0.as_bytes().as_slice())

@@ -14,7 +14,7 @@ use super::{
     row::{blob_id, flag, get, signed},
     writer::{Change, Needs, Row},
 };
-use crate::blobs::BlobId;
+use crate::blobs::{BlobId, SealedDigest};
 
 /// An object to be recorded.
 #[derive(Debug, Clone)]
@@ -51,9 +51,9 @@ pub struct NewObject {
 #[derive(Debug, Clone)]
 pub enum NewPart {
     /// Small: goes into the row.
-    Inline(Vec<u8>),
+    Inline(Vec<u8>, SealedDigest),
     /// In the blob store, and durable there already.
-    Blob(BlobId),
+    Blob(BlobId, SealedDigest),
 }
 
 /// What a change leaves behind: blobs that no row names any more, to be deleted.
@@ -129,20 +129,21 @@ impl Change for PutObject {
             Some(existing) => remove(db, existing).await?,
             None => Vec::new(),
         };
-        let parts = i64::from(matches!(self.body, NewPart::Blob(_)));
+        let parts = i64::from(matches!(self.body, NewPart::Blob(..)));
         let seq = insert(db, &self.object, parts, None).await?;
         match &self.body {
-            NewPart::Inline(body) => {
-                sqlx::query("INSERT INTO inline (object, body) VALUES ($1, $2)")
+            NewPart::Inline(body, digest) => {
+                sqlx::query("INSERT INTO inline (object, body, digest) VALUES ($1, $2, $3)")
                     .bind(seq)
                     .bind(body.as_slice())
+                    .bind(digest.0.as_slice())
                     .execute(db)
                     .await?;
             }
-            NewPart::Blob(blob) => {
+            NewPart::Blob(blob, digest) => {
                 sqlx::query(
-                    "INSERT INTO part (object, number, blob, size, etag, modified_at, sealed_metadata) \
-                     VALUES ($1, 0, $2, $3, $4, $5, $6)",
+                    "INSERT INTO part (object, number, blob, size, etag, modified_at, sealed_metadata, sealed_digest) \
+                     VALUES ($1, 0, $2, $3, $4, $5, $6, $7)",
                 )
                 .bind(self.object.id.0.as_bytes().as_slice())
                 .bind(blob.0.as_slice())
@@ -150,6 +151,7 @@ impl Change for PutObject {
                 .bind(self.object.etag.as_str())
                 .bind(self.object.modified_at.as_microsecond())
                 .bind(&[][..])
+                .bind(digest.0.as_slice())
                 .execute(db)
                 .await?;
             }

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use sqlx::{Any, Decode, Row as _, Type, any::AnyRow};
 
 use super::StoreError;
-use crate::blobs::BlobId;
+use crate::blobs::{BlobId, SealedDigest};
 
 pub(super) fn get<'r, T: Decode<'r, Any> + Type<Any>>(
     row: &'r AnyRow,
@@ -51,6 +51,12 @@ pub(super) fn object_id(row: &AnyRow, column: usize) -> Result<ObjectId, StoreEr
 
 pub(super) fn blob_id(row: &AnyRow, column: usize) -> Result<BlobId, StoreError> {
     Ok(BlobId(bytes(row, column)?))
+}
+
+pub(super) fn digest(row: &AnyRow, column: usize) -> Result<Option<SealedDigest>, StoreError> {
+    let digest = get::<Option<Vec<u8>>>(row, column)?.map(<[u8; 32]>::try_from);
+    let digest = digest.transpose().map_err(|_| StoreError::Nonsense("a digest"))?;
+    Ok(digest.map(SealedDigest))
 }
 
 pub(super) fn utf8(row: &AnyRow, column: usize) -> Result<String, StoreError> {

@@ -264,8 +264,8 @@ impl Change for PutPart {
             .fetch_all(&mut *db)
             .await?;
         sqlx::query(
-            "INSERT INTO part (object, number, blob, size, etag, modified_at, sealed_metadata) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO part (object, number, blob, size, etag, modified_at, sealed_metadata, sealed_digest) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(object.as_slice())
         .bind(i64::from(self.part.number))
@@ -274,6 +274,7 @@ impl Change for PutPart {
         .bind(self.part.etag.as_str())
         .bind(self.part.modified_at.as_microsecond())
         .bind(self.part.sealed_metadata.as_slice())
+        .bind(self.part.sealed_digest.map(|digest| digest.0.to_vec()))
         .execute(db)
         .await?;
         let freed = replaced

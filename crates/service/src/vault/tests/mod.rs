@@ -9,6 +9,7 @@ mod objects;
 #[path = "../../../../../tests/servers/rclone.rs"]
 mod rclone;
 mod scope;
+mod scrub;
 
 use std::{path::Path, sync::Arc};
 

@@ -1,0 +1,133 @@
+//! Walking over all that is stored, page by page, for checks and copies.
+
+use casework::ids::{ObjectId, RegionId};
+
+use super::{
+    StoreError, VaultStore,
+    row::{blob_id, bytes, digest, get, object_id, unsigned},
+};
+use crate::blobs::{BlobId, SealedDigest};
+
+/// Most rows in one page of a walk. Rows of objects bring inline bodies of up to 65 KiB each.
+pub const WALK_PAGE: u32 = 100;
+
+/// A piece of a body in a blob store.
+#[derive(Debug, Clone)]
+pub struct KeptPart {
+    /// The object, or what an upload will be.
+    pub object: ObjectId,
+    /// Its number.
+    pub number: u32,
+    /// Where its blob lies; `None` when neither an object nor an upload has this part.
+    pub region: Option<RegionId>,
+    /// The blob.
+    pub blob: BlobId,
+    /// Plaintext length in bytes.
+    pub size: u64,
+    /// What was digested when it was stored; `None` for what was stored before digests were kept.
+    pub digest: Option<SealedDigest>,
+}
+
+/// An object, and what there is of its body.
+#[derive(Debug, Clone)]
+pub struct KeptObject {
+    /// Its row.
+    pub seq: i64,
+    /// Its id.
+    pub id: ObjectId,
+    /// Where it lies.
+    pub region: RegionId,
+    /// Plaintext length in bytes.
+    pub size: u64,
+    /// How many parts it should have; 0 when its body is inline.
+    pub parts: u32,
+    /// How many it has.
+    pub parts_there: u32,
+    /// Plaintext length of those.
+    pub parts_size: u64,
+    /// The inline body.
+    pub inline: Option<Vec<u8>>,
+    /// The digest of that.
+    pub digest: Option<SealedDigest>,
+}
+
+impl VaultStore {
+    /// The next parts after one, by object and number, at most [`WALK_PAGE`]. Parts of uploads under way are among them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn kept_parts(&self, after: Option<(ObjectId, u32)>) -> Result<Vec<KeptPart>, StoreError> {
+        let (object, number) = after.map_or((ObjectId(uuid::Uuid::nil()), -1), |(object, number)| {
+            (object, i64::from(number))
+        });
+        let rows = sqlx::query(
+            "SELECT p.object, p.number, COALESCE(o.region, u.region), p.blob, p.size, p.sealed_digest FROM part p \
+             LEFT JOIN object o ON o.id = p.object LEFT JOIN upload u ON u.object = p.object \
+             WHERE p.object > $1 OR (p.object = $1 AND p.number > $2) ORDER BY p.object, p.number LIMIT $3",
+        )
+        .bind(object.0.as_bytes().as_slice())
+        .bind(number)
+        .bind(i64::from(WALK_PAGE))
+        .fetch_all(&self.database.pool)
+        .await?;
+        let part = |row| {
+            let region: Option<String> = get(row, 2)?;
+            Ok(KeptPart {
+                object: object_id(row, 0)?,
+                number: unsigned(row, 1)?,
+                region: region.map(RegionId::new).transpose()?,
+                blob: blob_id(row, 3)?,
+                size: unsigned(row, 4)?,
+                digest: digest(row, 5)?,
+            })
+        };
+        rows.iter().map(part).collect()
+    }
+
+    /// The next objects after a row, at most [`WALK_PAGE`].
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn kept_objects(&self, after: i64) -> Result<Vec<KeptObject>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT o.seq, o.id, o.region, o.size, o.parts, \
+             (SELECT COUNT(*) FROM part p WHERE p.object = o.id), \
+             (SELECT CAST(COALESCE(SUM(p.size), 0) AS BIGINT) FROM part p WHERE p.object = o.id), i.body, i.digest \
+             FROM object o LEFT JOIN inline i ON i.object = o.seq WHERE o.seq > $1 ORDER BY o.seq LIMIT $2",
+        )
+        .bind(after)
+        .bind(i64::from(WALK_PAGE))
+        .fetch_all(&self.database.pool)
+        .await?;
+        let object = |row| {
+            Ok(KeptObject {
+                seq: get(row, 0)?,
+                id: object_id(row, 1)?,
+                region: RegionId::new(get::<String>(row, 2)?)?,
+                size: unsigned(row, 3)?,
+                parts: unsigned(row, 4)?,
+                parts_there: unsigned(row, 5)?,
+                parts_size: unsigned(row, 6)?,
+                inline: get(row, 7)?,
+                digest: digest(row, 8)?,
+            })
+        };
+        rows.iter().map(object).collect()
+    }
+
+    /// Whether a part still names the blob that was seen there: what is replaced or deleted meanwhile is no loss.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn still_names(&self, part: &KeptPart) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT blob FROM part WHERE object = $1 AND number = $2")
+            .bind(part.object.0.as_bytes().as_slice())
+            .bind(i64::from(part.number))
+            .fetch_optional(&self.database.pool)
+            .await?;
+        match row {
+            Some(row) => Ok(bytes::<16>(&row, 0)? == part.blob.0),
+            None => Ok(false),
+        }
+    }
+}
