@@ -66,9 +66,7 @@ async fn main() -> anyhow::Result<()> {
 }
 
 fn config() -> anyhow::Result<Config> {
-    let loopback = || Listen {
-        listen: ([127, 0, 0, 1], 0).into(),
-    };
+    let loopback = || Listen::plain(([127, 0, 0, 1], 0).into());
     Ok(Config {
         schema: Schema::V1,
         provider: "bench".to_owned(),
@@ -80,6 +78,7 @@ fn config() -> anyhow::Result<Config> {
             batch: BATCH_MAX,
             own_witness: true,
         },
+        gate: None,
         regions: vec![Region {
             id: RegionId::new("eu-de")?,
             country: CountryCode::new("DE")?,

@@ -233,7 +233,29 @@ fn warrant() -> Value {
 
 #[test]
 fn a_case_is_worked_by_hand_from_demand_to_package() {
+    worked_by_hand(&provider());
+}
+
+#[test]
+fn a_case_is_worked_by_hand_with_the_gate_in_a_process_of_its_own() {
     let provider = provider();
+    provider.run(&["gate", "split", "--to", "gate"]);
+    let mut gate = Command::new(env!("CARGO_BIN_EXE_amparo"))
+        .args(["gate", "--data", "gate"])
+        .current_dir(provider.dir.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(gate.stdout.take().unwrap()).lines().next();
+    let _gate = Server {
+        process: gate,
+        api: said.unwrap().unwrap(),
+    };
+    worked_by_hand(&provider);
+}
+
+fn worked_by_hand(provider: &Provider) {
     let server = provider.serve();
     let run = |args: &[&str]| provider.run(args);
 

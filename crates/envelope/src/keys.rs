@@ -65,6 +65,15 @@ impl ObjectKey {
     pub fn duplicate(&self) -> Self {
         Self(self.0)
     }
+    /// The key itself, for a link from a gate in a process of its own to the process that its door opened it for. No other
+    /// kind of key has this: a root, tenant or account key cannot leave its gate.
+    ///
+    /// ```compile_fail
+    /// fn leak(key: &envelope::keys::AccountKey) -> &[u8] { key.for_a_link() }
+    /// ```
+    pub fn for_a_link(&self) -> &[u8; KEY_BYTES] {
+        &self.0
+    }
 }
 
 key!(

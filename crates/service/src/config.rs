@@ -12,10 +12,15 @@ use store::{
 use crate::{
     docket::INTERVAL_MIN,
     keys::configured::{PROVIDERS_MAX, ProviderConfig},
+    link::Address,
+    tls::{MutualTls, TlsFiles},
 };
 
 /// Largest configuration file read, in bytes.
 pub const BYTES_MAX: u64 = 256 * 1024;
+
+const PLAIN: &str =
+    "plain HTTP is served on loopback only; give it `tls = { certificate = \"...\", key = \"...\" }`";
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +36,9 @@ pub struct Config {
     pub api: Listen,
     /// The public log of commitments.
     pub docket: Docket,
+    /// The gate, where it runs in a process of its own; else `amparo serve` is its own gate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
     /// Regions this node serves, each with its own root key and blobs.
     #[serde(rename = "region")]
     pub regions: Vec<Region>,
@@ -51,9 +59,44 @@ pub enum Schema {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Listen {
-    /// Address and port; port 0 takes a free one. Plain HTTP, so anything but loopback is refused: put a TLS 1.3
-    /// terminator on the same host in front of it.
+    /// Address and port; port 0 takes a free one. Without `tls` it is plain HTTP, so anything but loopback is refused.
     pub listen: SocketAddr,
+    /// TLS 1.3 with this certificate and key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsFiles>,
+}
+
+impl Listen {
+    /// Plain HTTP at `address`, which must be loopback.
+    pub fn plain(address: SocketAddr) -> Self {
+        Self {
+            listen: address,
+            tls: None,
+        }
+    }
+    /// Whether nothing unencrypted leaves the machine.
+    fn is_safe(&self) -> bool {
+        self.tls.is_some() || self.listen.ip().is_loopback()
+    }
+    /// `https` or `http`.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+}
+
+/// Where the gate answers, for the gate itself and for those who ask it. Each has a folder and a configuration of its own;
+/// this part may read the same in both.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gate {
+    /// `unix:PATH`, relative to the folder; or `HOST:PORT`, with `tls`.
+    pub at: Address,
+    /// Over TCP: our certificate, and whom to expect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<MutualTls>,
+    /// On a unix socket: ids of the users whose processes may ask. None named: the gate's own user alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<u32>,
 }
 
 /// The docket's rate. Both figures are public: they must not change with the number of demands.
@@ -238,17 +281,25 @@ impl Config {
         if self.s3.listen.port() != 0 && self.s3.listen == self.api.listen {
             return fail("api.listen", "S3 and the API need an address each");
         }
-        if !self.s3.listen.ip().is_loopback() {
-            return fail(
-                "s3.listen",
-                "plain HTTP is served on loopback only; put TLS 1.3 in front of it",
-            );
+        if !self.s3.is_safe() {
+            return fail("s3.listen", PLAIN);
         }
-        if !self.api.listen.ip().is_loopback() {
-            return fail(
-                "api.listen",
-                "plain HTTP is served on loopback only; put TLS 1.3 in front of it",
-            );
+        if !self.api.is_safe() {
+            return fail("api.listen", PLAIN);
+        }
+        if let Some(gate) = &self.gate {
+            match (&gate.at, &gate.tls) {
+                (Address::Tcp(_), None) => {
+                    return fail(
+                        "gate.tls",
+                        "a gate over TCP needs `tls = { certificate, key, ca, names }`",
+                    );
+                }
+                (Address::Unix(_), Some(_)) => {
+                    return fail("gate.tls", "a unix socket takes no TLS; leave it out");
+                }
+                _ => {}
+            }
         }
         let mut providers: Vec<_> = self.key_providers.iter().map(ProviderConfig::id).collect();
         providers.sort();
@@ -359,6 +410,9 @@ country = "DE"
             let error = read(&GOOD.replace(from, to)).unwrap_err().to_string();
             assert!(error.contains(says), "{error}");
         }
+        let tls = "0.0.0.0:9000\"\ntls = { certificate = \"s3.pem\", key = \"s3.key\" }\n#\"";
+        let config = read(&GOOD.replace("127.0.0.1:9000\"", tls)).unwrap();
+        assert_eq!((config.s3.scheme(), config.api.scheme()), ("https", "http"));
     }
 
     #[test]

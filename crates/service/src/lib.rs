@@ -9,6 +9,8 @@ pub mod gate;
 pub mod http;
 pub mod import;
 pub mod keys;
+pub mod link;
 pub mod listener;
 pub mod s3;
+pub mod tls;
 pub mod vault;

@@ -1,4 +1,5 @@
-//! A listener: connections, their limits, and an orderly end. S3, the HTTP API and a witness are served alike.
+//! A listener: connections, their limits, and an orderly end. S3, the HTTP API and a witness are served alike, over TLS or,
+//! on loopback, without.
 
 use std::{
     future::Future,
@@ -25,9 +26,12 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-use crate::s3::limits::{
-    CONNECTIONS_MAX, DRAIN_TIMEOUT, HEAD_READ_TIMEOUT, HEADER_BYTES_MAX, HEADERS_MAX, READ_BUFFER_BYTES,
-    STREAMS_MAX, WINDOW_BYTES, WRITE_STALL_TIMEOUT,
+use crate::{
+    s3::limits::{
+        CONNECTIONS_MAX, DRAIN_TIMEOUT, HEAD_READ_TIMEOUT, HEADER_BYTES_MAX, HEADERS_MAX, READ_BUFFER_BYTES,
+        STREAMS_MAX, WINDOW_BYTES, WRITE_STALL_TIMEOUT,
+    },
+    tls::TlsServer,
 };
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -35,8 +39,22 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// Pause after a failed accept: it fails when file descriptors are exhausted, and at once again without a pause.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// Serves `face` on `listener` until `shutdown` completes; then lets running requests end for [`DRAIN_TIMEOUT`].
-pub async fn serve<S, B>(listener: TcpListener, face: S, shutdown: impl Future<Output = ()> + Send)
+/// A bound address, with the TLS that is spoken there.
+pub struct Door {
+    /// Where connections come in.
+    pub listener: TcpListener,
+    /// What they speak; `None` is plain HTTP, for loopback alone.
+    pub tls: Option<Arc<TlsServer>>,
+}
+
+impl From<TcpListener> for Door {
+    fn from(listener: TcpListener) -> Self {
+        Self { listener, tls: None }
+    }
+}
+
+/// Serves `face` at `door` until `shutdown` completes; then lets running requests end for [`DRAIN_TIMEOUT`].
+pub async fn serve<S, B>(door: impl Into<Door>, face: S, shutdown: impl Future<Output = ()> + Send)
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
     S::Future: Send + 'static,
@@ -45,6 +63,7 @@ where
     B::Data: Send,
     B::Error: Into<Failure>,
 {
+    let Door { listener, tls } = door.into();
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let graceful = GracefulShutdown::new();
     let builder = builder();
@@ -68,13 +87,25 @@ where
             }
         };
         let _ = stream.set_nodelay(true);
-        let connection = builder
-            .serve_connection(TokioIo::new(Patient::new(stream)), face.clone())
-            .into_owned();
-        let connection = graceful.watch(connection);
+        let (stream, face, builder) = (Patient::new(stream), face.clone(), builder.clone());
+        let (tls, watcher) = (tls.clone(), graceful.watcher());
         tokio::spawn(async move {
             // Broken connections are the network's daily bread; the requests on them were answered for themselves.
-            if let Err(error) = connection.await {
+            let ended = match tls {
+                None => {
+                    let connection = builder.serve_connection(TokioIo::new(stream), face).into_owned();
+                    watcher.watch(connection).await
+                }
+                Some(tls) => {
+                    // Refused handshakes are in the log already.
+                    let Ok(stream) = tls.accept(stream).await else {
+                        return;
+                    };
+                    let connection = builder.serve_connection(TokioIo::new(stream), face).into_owned();
+                    watcher.watch(connection).await
+                }
+            };
+            if let Err(error) = ended {
                 tracing::debug!(error, "a connection broke");
             }
             drop(permit);

@@ -28,7 +28,7 @@ use envelope::{
 };
 use service::{
     gate::{
-        EmbeddedGate, RegionRoots, ReleaseGate as _, ReleaseRequest, RewrapAccounts, RewrapObjects,
+        EmbeddedGate, RegionRoots, ReleaseRequest, RewrapAccounts, RewrapObjects,
         owner::{GateError, OwnerGate as _, OwnerKeys},
     },
     keys::{Health, HolderError, KeyPlace, KeyProvider, Providers, Reason, Why, reason::Level},

@@ -108,7 +108,8 @@ impl GateMemory {
 }
 
 /// What the gate knew of a trust policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PolicySeen {
     /// It is the first.
     First,

@@ -1,11 +1,14 @@
 //! Why the gate refused, in a form that a person, a case event and a test can all read.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
+
+use serde::{Deserialize, Serialize};
 
 use crate::{canonical::CanonicalError, finding::Promise, promise::BrokenPromise};
 
 /// What opening would have broken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Breach {
     /// A promise to the customer.
     Promise(Promise),
@@ -23,7 +26,8 @@ impl fmt::Display for Breach {
 }
 
 /// A refusal. No key opened.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(deny_unknown_fields)]
 #[error("{breach}: {reason}\nhint: {hint}")]
 pub struct Refusal {
     /// What would have been broken.
@@ -31,7 +35,7 @@ pub struct Refusal {
     /// Why. Names rules, tenants and object ids; never an account, content or a key.
     pub reason: String,
     /// What to do about it.
-    pub hint: &'static str,
+    pub hint: Cow<'static, str>,
 }
 
 impl Refusal {
@@ -40,7 +44,7 @@ impl Refusal {
         Self {
             breach: Breach::Promise(promise),
             reason: reason.into(),
-            hint,
+            hint: Cow::Borrowed(hint),
         }
     }
     /// An invariant would be broken.
@@ -48,7 +52,7 @@ impl Refusal {
         Self {
             breach: Breach::Invariant(number),
             reason: reason.into(),
-            hint,
+            hint: Cow::Borrowed(hint),
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{os::unix::fs::PermissionsExt as _, path::PathBuf, process::ExitCode};
 
-use service::deployment::{Deployment, Layout, read_key};
+use service::{
+    deployment::{Deployment, Layout, read_key, root_files},
+    tls::{Certificate, TlsFiles},
+};
 use store::gate_memory::PolicySeen;
 
 use crate::voice::{BAD, GOOD, WARN, data};
@@ -23,6 +26,7 @@ pub struct Args {
 /// # Errors
 /// When the folder is no deployment.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let now = jiff::Timestamp::now();
     let layout = Layout::at(&args.dir);
     let config = service::config::Config::read(&layout.config())?;
     let mut report = Report::default();
@@ -43,20 +47,57 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
 
     let mut secrets = vec![layout.case_root(), layout.credential_key(), layout.docket_key()];
-    secrets.extend(config.regions.iter().map(|region| layout.root_key(&region.id)));
+    let roots = config
+        .regions
+        .iter()
+        .flat_map(|region| root_files(&layout, &region.id));
+    let roots = roots.filter(|file| !file.sealed).map(|file| file.path);
+    match &config.gate {
+        None => secrets.extend(roots),
+        Some(gate) => {
+            for root in roots {
+                report.bad(&format!(
+                    "`{}` is here although the gate is a process of its own: move it to the gate's folder, and consider it \
+                     known to this user",
+                    root.display()
+                ));
+            }
+            if let Some(mutual) = &gate.tls {
+                report.certificate("gate", &mutual.within(&args.dir).files(), now);
+            }
+        }
+    }
     for path in secrets {
         match read_key(&path) {
             Ok(_) => report.good(&format!("`{}` is a key of its owner's alone", path.display())),
             Err(error) => report.bad(&error.to_string()),
         }
     }
-    report.warn(
-        "root keys are files on this machine: whoever is root here can read what they open (THREATS.md)",
-    );
+    for (face, at) in [("s3", &config.s3), ("api", &config.api)] {
+        match &at.tls {
+            None => report.warn(&format!("`{face}` is served without TLS, on loopback only")),
+            Some(files) => report.certificate(face, &files.within(&args.dir), now),
+        }
+    }
+    if config.gate.is_none() {
+        report.warn(
+            "root keys are files that the serving process reads: whoever is root here, or takes that process over, can read \
+             what they open; `amparo gate split` gives them a process of their own (THREATS.md)",
+        );
+    }
     match Deployment::open(&args.dir).await {
         Err(error) => report.bad(&error.to_string()),
         Ok(deployment) => {
             report.good("databases, blobs and the docket's files open and agree");
+            match deployment.remote_gate_answers().await {
+                None => {}
+                Some(Ok(true)) => report.good("the gate answers, and goes by the same trust.toml"),
+                Some(Ok(false)) => report.warn(
+                    "the gate goes by another trust.toml than this folder's: approvals may be asked of people whom the gate \
+                     does not count",
+                ),
+                Some(Err(error)) => report.bad(&error.to_string()),
+            }
             let (cases, wrong) = deployment.desk().check_all().await?;
             if wrong.is_empty() {
                 report.good(&format!(
@@ -111,6 +152,21 @@ struct Report {
 }
 
 impl Report {
+    fn certificate(&mut self, face: &str, files: &TlsFiles, now: jiff::Timestamp) {
+        match Certificate::of(files) {
+            Err(error) => self.bad(&format!("`{face}`: {:#}", anyhow::Error::new(error))),
+            Ok(certificate) if certificate.ends_soon(now) => self.warn(&format!(
+                "`{face}`: the certificate `{}` ends at {}; renew it (it is taken up without a stop)",
+                files.certificate.display(),
+                certificate.ends
+            )),
+            Ok(certificate) => self.good(&format!(
+                "`{face}`: the certificate `{}` is good until {}",
+                files.certificate.display(),
+                certificate.ends
+            )),
+        }
+    }
     fn good(&mut self, text: &str) {
         data!("{GOOD}ok{GOOD:#}       {text}");
     }

@@ -45,10 +45,10 @@ pub struct Args {
     /// Entries in each batch, filler included.
     #[arg(long, default_value_t = 16)]
     batch: u32,
-    /// Where the S3 face listens; loopback only.
+    /// Where the S3 face listens; loopback until `amparo.toml` gives it TLS.
     #[arg(long, default_value = "127.0.0.1:9000")]
     s3: SocketAddr,
-    /// Where the HTTP API listens; loopback only.
+    /// Where the HTTP API listens; loopback until `amparo.toml` gives it TLS.
     #[arg(long, default_value = "127.0.0.1:9001")]
     api: SocketAddr,
 }
@@ -94,14 +94,15 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = Config {
         schema: Schema::V1,
         provider: args.provider,
-        s3: Listen { listen: args.s3 },
-        api: Listen { listen: args.api },
+        s3: Listen::plain(args.s3),
+        api: Listen::plain(args.api),
         docket: Docket {
             origin: args.origin,
             interval_ms: args.interval.saturating_mul(1000),
             batch: args.batch,
             own_witness: args.witnesses.is_empty(),
         },
+        gate: None,
         regions,
         key_providers: Vec::new(),
     };

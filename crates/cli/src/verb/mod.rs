@@ -19,6 +19,7 @@ mod completions;
 mod demand;
 mod demo;
 mod doctor;
+mod gate;
 mod import;
 mod init;
 mod key;
@@ -66,6 +67,7 @@ enum Verb {
     Verify(verify::Args),
     Init(init::Args),
     Serve(serve::Args),
+    Gate(gate::Args),
     Witness(witness::Args),
     Doctor(doctor::Args),
     Scrub(scrub::Args),
@@ -108,6 +110,7 @@ impl Program {
             Verb::Verify(args) => verify::run(&args),
             Verb::Init(args) => init::run(args),
             Verb::Serve(args) => serve::run(args).await,
+            Verb::Gate(args) => gate::run(args).await,
             Verb::Witness(args) => witness::run(args).await,
             Verb::Doctor(args) => doctor::run(args).await,
             Verb::Scrub(args) => scrub::run(args).await,

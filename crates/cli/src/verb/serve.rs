@@ -24,9 +24,10 @@ pub struct Args {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let deployment = place::open(&args.dir).await?;
     let running = deployment.start().await?;
-    data!("s3      http://{}", running.s3());
-    data!("api     http://{}", running.api());
-    data!("docket  http://{}/docket", running.api());
+    let (s3, api) = (deployment.config().s3.scheme(), deployment.config().api.scheme());
+    data!("s3      {s3}://{}", running.s3());
+    data!("api     {api}://{}", running.api());
+    data!("docket  {api}://{}/docket", running.api());
     if let PolicySeen::New { before } = deployment.policy_seen() {
         say!(
             "{WARN}note:{WARN:#} trust.toml is not the one in force before ({before} earlier); the docket will hold that it \

@@ -6,6 +6,8 @@ use anyhow::{Context as _, ensure};
 use service::{
     deployment::{create_key, read_key},
     docket::witness::{Witness, serve},
+    listener::Door,
+    tls::{Audience, TlsFiles, TlsServer},
 };
 use translog::note::{KeyKind, SignerKey, VerifierKey};
 
@@ -40,6 +42,13 @@ pub struct Args {
     /// The address to listen on.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7380")]
     listen: SocketAddr,
+    /// The certificate to speak TLS 1.3 with, and those between it and its authority (PEM). Without it the witness listens on
+    /// loopback only.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// The certificate's private key (PEM), readable by its owner alone.
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
     /// The folder that remembers what was cosigned.
     #[arg(long, value_name = "DIR", default_value = "witness")]
     state: PathBuf,
@@ -75,13 +84,28 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         .map(|log| VerifierKey::parse(log).with_context(|| format!("cannot use `--log {log}`")))
         .collect::<anyhow::Result<_>>()?;
     let witness = Witness::open(key, &logs, &args.state)?;
+    let tls = match (args.tls_certificate, args.tls_key) {
+        (Some(certificate), Some(key)) => {
+            let files = TlsFiles { certificate, key };
+            Some(TlsServer::open(Audience::Public(files))?)
+        }
+        _ => None,
+    };
+    ensure!(
+        tls.is_some() || args.listen.ip().is_loopback(),
+        "plain HTTP is served on loopback only; give `--tls-certificate` and `--tls-key`, or listen on 127.0.0.1"
+    );
     let listener = tokio::net::TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("cannot listen on `{}`", args.listen))?;
     let address = listener
         .local_addr()
         .context("cannot read the address listened on")?;
-    data!("witness w1 {} http://{address}/", witness.verifier());
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    data!("witness w1 {} {scheme}://{address}/", witness.verifier());
+    if let Some(tls) = &tls {
+        tokio::spawn(Arc::clone(tls).keep_current());
+    }
     for log in &logs {
         say!(
             "witnessing `{}` with its state in `{}`",
@@ -92,7 +116,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let stop = async {
         let _ = super::stop::asked().await;
     };
-    serve(listener, Arc::new(witness), stop)
+    serve(Door { listener, tls }, Arc::new(witness), stop)
         .await
         .context("the witness failed")?;
     Ok(ExitCode::SUCCESS)

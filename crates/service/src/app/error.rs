@@ -168,13 +168,13 @@ impl DeskError {
     }
 
     /// What to do about it.
-    pub fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> &str {
         match self {
             Self::NotFound { .. } => {
                 "check the id; `amparo case list` shows cases, `amparo case show` what is in one"
             }
             Self::NotNow { hint, .. } => hint,
-            Self::GateRefused { refusal, .. } => refusal.hint,
+            Self::GateRefused { refusal, .. } => &refusal.hint,
             Self::NoData => "close the case with the outcome `no_data`, or narrow nothing and resolve again",
             Self::TooLarge { .. } => "send less; a larger release is several records",
             Self::Invalid { .. } => "correct it and send it again",

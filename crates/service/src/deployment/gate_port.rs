@@ -1,25 +1,27 @@
 //! The gate, as the desk uses it.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use casework::ids::{CaseId, Digest};
 
 use crate::{
     app::ports::{GateAnswer, GatePort, GateRequest, PortError},
     docket::Docket,
-    gate::{EmbeddedGate, ReleaseGate as _, ReleaseRequest},
+    gate::{NotReleased, ReleaseGate, ReleaseRequest},
 };
 use translog::{checkpoint::Checkpoint, note::Note};
 
-/// The embedded gate, with the docket at hand to prove that what it remembers and what it is shown are one history.
+/// A gate, wherever it runs, with the docket at hand to prove that what it remembers and what it is shown are one history.
 pub struct GateDoor {
-    gate: EmbeddedGate,
+    gate: Arc<dyn ReleaseGate>,
     docket: Docket,
     origin: String,
 }
 
 impl GateDoor {
     /// A door to `gate` for the log of this origin.
-    pub fn new(gate: EmbeddedGate, docket: Docket, origin: &str) -> Self {
+    pub fn new(gate: Arc<dyn ReleaseGate>, docket: Docket, origin: &str) -> Self {
         Self {
             gate,
             docket,
@@ -61,7 +63,8 @@ impl GatePort for GateDoor {
             .await;
         match answer {
             Ok(opened) => Ok(GateAnswer::Opened(opened.keys)),
-            Err(refusal) => Ok(GateAnswer::Refused(refusal)),
+            Err(NotReleased::Refused(refusal)) => Ok(GateAnswer::Refused(refusal)),
+            Err(NotReleased::NoAnswer(error)) => Err(failed(error)),
         }
     }
 

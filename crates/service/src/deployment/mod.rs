@@ -3,10 +3,12 @@
 mod create;
 mod docket_port;
 mod gate_port;
+mod gate_process;
 mod layout;
 mod roots;
 mod running;
 mod secrets;
+mod split;
 mod stores;
 mod tenants;
 
@@ -31,6 +33,7 @@ use translog::note::{KeyError, KeyKind, SignerKey};
 
 pub use self::{
     create::{CreateError, NewDeployment, NewWitness, create},
+    gate_process::{GateProcess, GateProcessError},
     layout::Layout,
     roots::{
         RootError, RootFile, gate_key, next_root, open_providers, open_roots, remove_root, root_files,
@@ -41,6 +44,7 @@ pub use self::{
         CredentialFile, SecretError, create_key, read_credential, read_key, read_secret, write_credential,
         write_secret, write_secret_bytes,
     },
+    split::{SplitError, split},
 };
 use crate::{
     app::{
@@ -51,7 +55,11 @@ use crate::{
     auth::Tokens,
     config::{Config, ConfigError},
     docket::{Docket, DocketConfig, DocketError, fault, witness::WitnessError, witnesses},
-    gate::{EmbeddedGate, owner::OwnerKeys},
+    gate::{
+        EmbeddedGate, ReleaseGate,
+        owner::{OwnerGate, OwnerKeys},
+        remote::RemoteGate,
+    },
     vault::{Principal, ProvisionError, Vault, VaultError},
 };
 
@@ -106,6 +114,9 @@ pub enum OpenError {
     /// Witnesses that cannot be asked.
     #[error("the witnesses cannot be asked")]
     Witnesses(#[from] witnesses::Unreachable),
+    /// The certificate for the link to the gate.
+    #[error("the gate cannot be asked")]
+    GateTls(#[source] crate::tls::TlsError),
     /// The gate's memory.
     #[error(transparent)]
     Memory(#[from] MemoryError),
@@ -141,8 +152,10 @@ pub struct Deployment {
     docket: Docket,
     desk: Desk,
     tokens: Tokens,
-    databases: [Database; 2],
+    databases: Vec<Database>,
     policy: PolicySeen,
+    remote: Option<RemoteGate>,
+    trust_digest: Digest,
 }
 
 impl Deployment {
@@ -163,20 +176,12 @@ impl Deployment {
         let config = Config::read(&layout.config())?;
         let (trust, trust_digest) = read_trust(&layout.trust())?;
         let database = Database::open(&layout.database()).await?;
-        let reads = clock.clone();
-        let roots = open_roots(
-            &layout,
-            &config,
-            &(Arc::new(move || reads.now()) as crate::gate::Clock),
-        )
-        .await?;
-        let roots = Arc::new(roots);
+        let gate = open_gate(&layout, &config, &trust, trust_digest, &clock).await?;
 
         let store = VaultStore::new(database.clone()).await?;
         let blobs = stores::open(&layout, &config, docket_key(&layout, &config)?.verifier()).await?;
-        let owners = Arc::new(OwnerKeys::new(Arc::clone(&roots)));
         let sealing = DeploymentKey::from_random(*read_key(&layout.credential_key())?);
-        let vault = Vault::new(store, blobs, owners, sealing);
+        let vault = Vault::new(store, blobs, Arc::clone(&gate.owner), sealing);
         let known = vault.regions().await?;
         for region in config
             .regions
@@ -187,22 +192,10 @@ impl Deployment {
         }
 
         let docket = open_docket(&layout, &config, &trust, &database).await?;
-        let memory = Database::open(&layout.gate_memory()).await?;
-        let policy = GateMemory::new(memory.clone())
-            .policy(trust_digest, clock.now())
-            .await?;
-        if let PolicySeen::New { before } = policy {
+        if let PolicySeen::New { before } = gate.policy {
             tracing::warn!(before, "trust.toml is not the one that was in force before");
             docket.enqueue(POLICY_KIND, trust_digest.0).await?;
         }
-        let reads = clock.clone();
-        let gate = EmbeddedGate::new(
-            roots,
-            Arc::new(GateMemory::new(memory.clone())),
-            trust.clone(),
-            Vec::new(),
-            Arc::new(move || reads.now()),
-        );
         let root = CaseRoot::from_bytes(*read_key(&layout.case_root())?);
         let cases = CaseStore::new(database.clone(), Arc::new(root));
         let tokens = Tokens::new(cases.clone(), clock.clone(), Arc::new(SystemEntropy));
@@ -212,7 +205,7 @@ impl Deployment {
             docket: Arc::new(docket.clone()),
             vault: Arc::new(vault.clone()),
             gate: Arc::new(gate_port::GateDoor::new(
-                gate,
+                gate.release,
                 docket.clone(),
                 &config.docket.origin,
             )),
@@ -232,8 +225,10 @@ impl Deployment {
             docket,
             desk,
             tokens,
-            databases: [database, memory],
-            policy,
+            databases: std::iter::once(database).chain(gate.memory).collect(),
+            policy: gate.policy,
+            remote: gate.remote,
+            trust_digest,
         })
     }
 
@@ -259,6 +254,13 @@ impl Deployment {
     /// Whether the trust policy was in force before this deployment was opened. A new one is committed to in the docket.
     pub fn policy_seen(&self) -> PolicySeen {
         self.policy
+    }
+    /// For a gate in a process of its own: whether it answers, and goes by the same trust policy. Nobody is told of a new
+    /// policy by this.
+    pub async fn remote_gate_answers(&self) -> Option<Result<bool, crate::gate::NoAnswer>> {
+        let gate = self.remote.as_ref()?;
+        let digest = gate.policy_digest().await;
+        Some(digest.map(|digest| digest == self.trust_digest))
     }
     /// The vault.
     pub fn vault(&self) -> &Vault {
@@ -296,6 +298,56 @@ impl Deployment {
             "local",
         ))
     }
+}
+
+/// The gate as this process reaches it.
+struct OpenGate {
+    owner: Arc<dyn OwnerGate>,
+    release: Arc<dyn ReleaseGate>,
+    policy: PolicySeen,
+    memory: Option<Database>,
+    remote: Option<RemoteGate>,
+}
+
+/// A gate in this process; or, where the configuration names one of its own, the way to it. Then no root key is read here,
+/// and the gate's memory is not opened.
+async fn open_gate(
+    layout: &Layout,
+    config: &Config,
+    trust: &TrustPolicy,
+    trust_digest: Digest,
+    clock: &Arc<dyn Clock>,
+) -> Result<OpenGate, OpenError> {
+    if let Some(gate) = &config.gate {
+        let remote = gate_process::remote(gate, layout.dir()).map_err(OpenError::GateTls)?;
+        return Ok(OpenGate {
+            owner: Arc::new(remote.clone()),
+            release: Arc::new(remote.clone()),
+            policy: PolicySeen::InForce,
+            memory: None,
+            remote: Some(remote),
+        });
+    }
+    let reads = Arc::clone(clock);
+    let time: crate::gate::Clock = Arc::new(move || reads.now());
+    let roots = Arc::new(open_roots(layout, config, &time).await?);
+    let memory = Database::open(&layout.gate_memory()).await?;
+    let remembers = GateMemory::new(memory.clone());
+    let policy = remembers.policy(trust_digest, clock.now()).await?;
+    let release = EmbeddedGate::new(
+        Arc::clone(&roots),
+        Arc::new(remembers),
+        trust.clone(),
+        Vec::new(),
+        time,
+    );
+    Ok(OpenGate {
+        owner: Arc::new(OwnerKeys::new(roots)),
+        release: Arc::new(release),
+        policy,
+        memory: Some(memory),
+        remote: None,
+    })
 }
 
 fn read_trust(path: &Path) -> Result<(TrustPolicy, Digest), OpenError> {

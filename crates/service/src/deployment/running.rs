@@ -10,13 +10,16 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::Deployment;
+use super::{Deployment, gate_process};
 use crate::{
     app::clock::Clock,
     auth::Permissions,
+    config::Listen,
+    gate::remote::RemoteGate,
     http::{Api, router},
-    listener,
+    listener::{self, Door},
     s3::{S3Config, serve},
+    tls::{Audience, TlsFiles, TlsServer},
 };
 
 /// Time between looks at what has fallen due: gags that end, late notices.
@@ -41,6 +44,15 @@ pub enum StartError {
     /// The permissions that this program carries do not validate: a defect of it.
     #[error(transparent)]
     Permissions(#[from] crate::auth::PermissionsError),
+    /// A face's certificate or key.
+    #[error("`{face}` cannot speak TLS")]
+    Tls {
+        /// Which, as the configuration names it.
+        face: &'static str,
+        /// Why.
+        #[source]
+        source: crate::tls::TlsError,
+    },
     /// The configuration names no region.
     #[error("the configuration names no region")]
     NoRegion,
@@ -75,11 +87,19 @@ impl Running {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+async fn bind(
+    face: &'static str,
+    at: &Listen,
+    dir: &std::path::Path,
+) -> Result<(Door, SocketAddr), StartError> {
+    let address = at.listen;
     let fail = |source| StartError::Listen { address, source };
+    let open = |files: &TlsFiles| TlsServer::open(Audience::Public(files.within(dir)));
+    let tls = at.tls.as_ref().map(open).transpose();
+    let tls = tls.map_err(|source| StartError::Tls { face, source })?;
     let listener = TcpListener::bind(address).await.map_err(fail)?;
     let bound = listener.local_addr().map_err(fail)?;
-    Ok((listener, bound))
+    Ok((Door { listener, tls }, bound))
 }
 
 fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + 'static {
@@ -96,8 +116,8 @@ impl Deployment {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(&self) -> Result<Running, StartError> {
-        let (s3_listener, s3) = bind(self.config.s3.listen).await?;
-        let (api_listener, api) = bind(self.config.api.listen).await?;
+        let (s3_door, s3) = bind("s3", &self.config.s3, self.layout.dir()).await?;
+        let (api_door, api) = bind("api", &self.config.api, self.layout.dir()).await?;
         let region = self
             .config
             .regions
@@ -110,6 +130,12 @@ impl Deployment {
         let stop = watch::Sender::new(false);
         let mut tasks = Vec::new();
 
+        for tls in [&s3_door.tls, &api_door.tls].into_iter().flatten() {
+            let (keeping, told) = (Arc::clone(tls).keep_current(), stopped(&stop));
+            tasks.push(tokio::spawn(async move {
+                tokio::select! { () = told => {}, () = keeping => {} }
+            }));
+        }
         tasks.push(tokio::spawn(self.docket.clone().run(stopped(&stop))));
         let sweeping = self.vault.clone().keep_swept();
         let told = stopped(&stop);
@@ -119,7 +145,7 @@ impl Deployment {
 
         let (vault, told) = (self.vault.clone(), stopped(&stop));
         tasks.push(tokio::spawn(async move {
-            if let Err(error) = serve(s3_listener, vault, S3Config::new(region), told).await {
+            if let Err(error) = serve(s3_door, vault, S3Config::new(region), told).await {
                 tracing::error!(%error, "S3 is no longer served");
             }
         }));
@@ -133,12 +159,41 @@ impl Deployment {
         let app = router(state, Some(self.docket.router()));
         let told = stopped(&stop);
         tasks.push(tokio::spawn(async move {
-            listener::serve(api_listener, TowerToHyperService::new(app), told).await;
+            listener::serve(api_door, TowerToHyperService::new(app), told).await;
         }));
+
+        if let Some(gate) = self.remote.clone() {
+            let (docket, ours, told) = (self.docket.clone(), self.trust_digest, stopped(&stop));
+            tasks.push(tokio::spawn(async move {
+                tokio::select! { () = told => {}, () = log_policies(gate, docket, ours) => {} }
+            }));
+        }
 
         let (desk, clock, told) = (self.desk.clone(), self.clock.clone(), stopped(&stop));
         tasks.push(tokio::spawn(keep_ticking(desk, clock, told)));
         Ok(Running { s3, api, stop, tasks })
+    }
+}
+
+/// Puts each change of the gate's trust policy into the docket, for a gate of its own cannot. Never returns.
+async fn log_policies(gate: RemoteGate, docket: crate::docket::Docket, ours: casework::ids::Digest) {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut owed = None;
+    loop {
+        ticks.tick().await;
+        if owed.is_none() {
+            owed = gate_process::new_policy(&gate, ours).await;
+        }
+        let Some((digest, before)) = owed else { continue };
+        tracing::warn!(
+            before,
+            "the gate's trust.toml is not the one that was in force before"
+        );
+        match docket.enqueue(super::POLICY_KIND, digest.0).await {
+            Ok(_) => owed = None,
+            Err(error) => tracing::error!(%error, "the change of the trust policy is not in the docket yet"),
+        }
     }
 }
 

@@ -215,11 +215,11 @@ pub fn router(witness: Arc<Witness>) -> Router {
 /// # Errors
 /// When the listener fails.
 pub async fn serve(
-    listener: tokio::net::TcpListener,
+    door: impl Into<crate::listener::Door>,
     witness: Arc<Witness>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    crate::listener::serve(listener, TowerToHyperService::new(router(witness)), stop).await;
+    crate::listener::serve(door, TowerToHyperService::new(router(witness)), stop).await;
     Ok(())
 }
 

@@ -58,6 +58,7 @@ pub fn of_policy(policy: &Policy) -> std::result::Result<Vec<Arc<dyn AskWitness>
     let client = reqwest::Client::builder()
         .timeout(ANSWER_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
+        .tls_version_min(reqwest::tls::Version::TLS_1_3)
         .build()
         .map_err(|e| Unreachable(e.to_string()))?;
     let mut witnesses: Vec<Arc<dyn AskWitness>> = Vec::new();

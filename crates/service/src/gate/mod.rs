@@ -6,6 +6,7 @@
 
 pub mod owner;
 pub mod release;
+pub mod remote;
 mod rewrapping;
 mod roots;
 
@@ -35,26 +36,48 @@ pub trait ReleaseGate: Send + Sync {
     /// Opens exactly the keys that a release record names, once.
     ///
     /// # Errors
-    /// [`Refusal`], naming the promise or invariant. No key opened; where the reason says so, the record is used up.
-    async fn release(&self, request: ReleaseRequest) -> Result<Opened, Refusal>;
+    /// [`NotReleased`]: refused, or no answer.
+    async fn release(&self, request: ReleaseRequest) -> Result<Opened, NotReleased>;
 
     /// Notes how far a case has come. What is known already, or is shorter, changes nothing.
     ///
     /// # Errors
-    /// When the memory cannot be written.
-    async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), MemoryError>;
+    /// When the memory cannot be written, or no answer comes.
+    async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), NoAnswer>;
 
     /// How far the gate knows a case to have come.
     ///
     /// # Errors
-    /// When the memory cannot be read.
-    async fn known(&self, case: CaseId) -> Result<Option<(u64, Digest)>, MemoryError>;
+    /// When the memory cannot be read, or no answer comes.
+    async fn known(&self, case: CaseId) -> Result<Option<(u64, Digest)>, NoAnswer>;
 
     /// The checkpoint of a log that the gate remembers: prove the receipt's consistent with this one.
     ///
     /// # Errors
-    /// When the memory cannot be read.
-    async fn remembered(&self, origin: &str) -> Result<Option<Checkpoint>, Refusal>;
+    /// When the memory cannot be read, or no answer comes.
+    async fn remembered(&self, origin: &str) -> Result<Option<Checkpoint>, NoAnswer>;
+}
+
+/// Why nothing was released.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReleased {
+    /// The gate refused, naming the promise or invariant. No key opened; where the reason says so, the record is used up.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The gate did not answer.
+    #[error(transparent)]
+    NoAnswer(#[from] NoAnswer),
+}
+
+/// The gate gave no answer. Says so where it may have acted all the same.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoAnswer(pub String);
+
+impl From<MemoryError> for NoAnswer {
+    fn from(error: MemoryError) -> Self {
+        Self(error.to_string())
+    }
 }
 
 /// A gate in this process.

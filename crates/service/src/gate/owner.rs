@@ -32,7 +32,8 @@ pub const ACCOUNT_KEYS_MAX: usize = 10_000;
 const DESTROYED_FOR: Duration = Duration::from_secs(600);
 
 /// Why the gate would not make or open a key. Says nothing about the key.
-#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum GateError {
     /// This gate holds no root for the region.

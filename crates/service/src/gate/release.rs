@@ -31,7 +31,7 @@ use jiff::Timestamp;
 use store::gate_memory::MemoryError;
 use translog::{Checkpoint, Hash, entry::Salt, proof::Receipt};
 
-use super::{EmbeddedGate, ReleaseGate, owner::GateError};
+use super::{EmbeddedGate, NoAnswer, NotReleased, ReleaseGate, owner::GateError};
 use crate::keys::Reason;
 
 /// What the desk presents for one release. The gate takes the time from its own clock.
@@ -61,9 +61,12 @@ pub struct Opened {
     pub kept: Vec<(casework::finding::Promise, String)>,
 }
 
-#[async_trait]
-impl ReleaseGate for EmbeddedGate {
-    async fn release(&self, request: ReleaseRequest) -> Result<Opened, Refusal> {
+impl EmbeddedGate {
+    /// Opens exactly the keys that a release record names, once.
+    ///
+    /// # Errors
+    /// [`Refusal`], naming the promise or invariant. No key opened; where the reason says so, the record is used up.
+    pub async fn release(&self, request: ReleaseRequest) -> Result<Opened, Refusal> {
         let ReleaseRequest {
             chain,
             record,
@@ -113,23 +116,29 @@ impl ReleaseGate for EmbeddedGate {
             .map_err(not_remembered)?;
         open(admitted, &tenants, &chains)
     }
+}
 
-    async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), MemoryError> {
-        self.memory.observe(case, length, head).await
+#[async_trait]
+impl ReleaseGate for EmbeddedGate {
+    async fn release(&self, request: ReleaseRequest) -> Result<Opened, NotReleased> {
+        Ok(Self::release(self, request).await?)
     }
 
-    async fn known(&self, case: CaseId) -> Result<Option<(u64, Digest)>, MemoryError> {
+    async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), NoAnswer> {
+        Ok(self.memory.observe(case, length, head).await?)
+    }
+
+    async fn known(&self, case: CaseId) -> Result<Option<(u64, Digest)>, NoAnswer> {
         let nobody = casework::ids::RecordId(uuid::Uuid::nil());
         Ok(self.memory.recall(nobody, case).await?.seen)
     }
 
-    async fn remembered(&self, origin: &str) -> Result<Option<Checkpoint>, Refusal> {
+    async fn remembered(&self, origin: &str) -> Result<Option<Checkpoint>, NoAnswer> {
         let nobody = uuid::Uuid::nil();
         let memory = self
             .memory
             .recall(casework::ids::RecordId(nobody), casework::ids::CaseId(nobody))
-            .await
-            .map_err(not_remembered)?;
+            .await?;
         Ok(memory.checkpoints.get(origin).cloned())
     }
 }

@@ -69,6 +69,13 @@ pub(super) fn of(error: VaultError) -> S3Error {
             };
             return S3Error::with_message(code, holder.to_string());
         }
+        VaultError::Gate(GateError::Unreachable) => {
+            // In the log already, by whoever asked it.
+            return message(
+                Code::ServiceUnavailable,
+                "The gate that opens keys does not answer, so nothing can be read or stored. Please try again.",
+            );
+        }
         VaultError::Gate(_) => Code::ServiceUnavailable,
         VaultError::Damaged { .. } | VaultError::Store(_) => Code::InternalError,
     };

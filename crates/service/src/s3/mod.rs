@@ -40,19 +40,20 @@ mod upload;
 
 use std::{future::Future, io, sync::Arc};
 
+pub use self::{
+    door::{Answer, S3Face},
+    fault::BodyFault,
+};
+use crate::{
+    listener::Door,
+    vault::{Principal, Vault},
+};
 use casework::ids::RegionId;
 use s3s::{
     S3Error, S3ErrorCode, S3Request, S3Result,
     config::{S3Config as ProtocolConfig, StaticConfigProvider},
     service::S3ServiceBuilder,
 };
-use tokio::net::TcpListener;
-
-pub use self::{
-    door::{Answer, S3Face},
-    fault::BodyFault,
-};
-use crate::vault::{Principal, Vault};
 
 /// The log filter directive without which s3s writes customers' metadata to the log.
 pub const SILENT_TARGET: &str = "s3s";
@@ -74,17 +75,17 @@ impl S3Config {
     }
 }
 
-/// Serves S3 on `listener` until `shutdown` completes; see [`crate::listener::serve`].
+/// Serves S3 at `door` until `shutdown` completes; see [`crate::listener::serve`].
 ///
 /// # Errors
 /// As [`service`].
 pub async fn serve(
-    listener: TcpListener,
+    door: impl Into<Door>,
     vault: Vault,
     config: S3Config,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
-    crate::listener::serve(listener, service(vault, config)?, shutdown).await;
+    crate::listener::serve(door, service(vault, config)?, shutdown).await;
     Ok(())
 }
 

@@ -404,9 +404,7 @@ fn config(store: Option<&Location>) -> anyhow::Result<Config> {
             store: store.map_or(Store::Disk, |store| Store::At(store.within(id))),
         })
     };
-    let loopback = || Listen {
-        listen: ([127, 0, 0, 1], 0).into(),
-    };
+    let loopback = || Listen::plain(([127, 0, 0, 1], 0).into());
     Ok(Config {
         schema: Schema::V1,
         provider: "Example Cloud".to_owned(),
@@ -418,6 +416,7 @@ fn config(store: Option<&Location>) -> anyhow::Result<Config> {
             batch: 16,
             own_witness: false,
         },
+        gate: None,
         regions: vec![region("eu-de", "DE")?, region("us-east", "US")?],
         key_providers: Vec::new(),
     })

@@ -14,7 +14,7 @@ use store::gate_memory::GateMemory;
 use super::*;
 use crate::{
     app::ports::VaultPort,
-    gate::{EmbeddedGate, RegionRoots, ReleaseGate as _, ReleaseRequest},
+    gate::{EmbeddedGate, RegionRoots, ReleaseRequest},
 };
 
 /// What somebody with the database's file can do to every object of it.

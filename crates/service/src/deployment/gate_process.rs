@@ -1,0 +1,148 @@
+//! The gate in a process of its own: root keys, the gate's memory and the trust policy, behind a link.
+
+use std::{future::Future, path::Path, sync::Arc};
+
+use casework::ids::Digest;
+use jiff::Timestamp;
+use store::{
+    database::Database,
+    gate_memory::{GateMemory, PolicySeen},
+};
+
+use super::{Layout, OpenError, open_roots, read_trust};
+use crate::{
+    config::{Config, Gate},
+    gate::{
+        Clock, EmbeddedGate,
+        owner::OwnerKeys,
+        remote::{GateService, RemoteGate},
+    },
+    link::{Address, BindError, Guard, Reception},
+    tls::{Audience, TlsClient, TlsError, TlsServer},
+};
+
+/// Why a gate cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum GateProcessError {
+    /// The configuration does not say where it is to answer.
+    #[error(
+        "`amparo.toml` has no `[gate]`; write `at = \"unix:PATH\"` there, or make one with `amparo gate split`"
+    )]
+    NotConfigured,
+    /// Its folder.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// Its certificate.
+    #[error("the gate cannot speak TLS")]
+    Tls(#[from] TlsError),
+    /// Its address.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+}
+
+/// A gate that is open, and bound to its address.
+pub struct GateProcess {
+    reception: Reception,
+    service: Arc<GateService>,
+    tls: Option<Arc<TlsServer>>,
+    memory: Database,
+    policy: PolicySeen,
+}
+
+impl GateProcess {
+    /// Opens the gate of the deployment in `dir`, and binds.
+    ///
+    /// # Errors
+    /// See [`GateProcessError`].
+    pub async fn open(dir: &Path) -> Result<Self, GateProcessError> {
+        let layout = Layout::at(dir);
+        let config = Config::read(&layout.config()).map_err(OpenError::from)?;
+        let gate = config.gate.as_ref().ok_or(GateProcessError::NotConfigured)?;
+        let (trust, digest) = read_trust(&layout.trust())?;
+        let clock: Clock = Arc::new(Timestamp::now);
+        let roots = open_roots(&layout, &config, &clock)
+            .await
+            .map_err(OpenError::from)?;
+        let roots = Arc::new(roots);
+        let memory = Database::open(&layout.gate_memory())
+            .await
+            .map_err(OpenError::from)?;
+        let remembers = GateMemory::new(memory.clone());
+        let policy = remembers
+            .policy(digest, Timestamp::now())
+            .await
+            .map_err(OpenError::from)?;
+        let release = EmbeddedGate::new(Arc::clone(&roots), Arc::new(remembers), trust, Vec::new(), clock);
+        let owner = Arc::new(OwnerKeys::new(roots));
+        let service = GateService::new(owner, Arc::new(release), (digest, policy));
+        let (guard, tls) = guard(gate, dir)?;
+        Ok(Self {
+            reception: Reception::bind(&gate.at.within(dir), guard).await?,
+            service: Arc::new(service),
+            tls,
+            memory,
+            policy,
+        })
+    }
+
+    /// Where it answers.
+    pub fn address(&self) -> &Address {
+        self.reception.address()
+    }
+
+    /// Whether its trust policy was in force before. A new one is committed to in the docket by who asks first.
+    pub fn policy_seen(&self) -> PolicySeen {
+        self.policy
+    }
+
+    /// Answers until `shutdown` completes.
+    pub async fn serve(self, shutdown: impl Future<Output = ()> + Send) {
+        let keeping = self.tls.map(|tls| tokio::spawn(tls.keep_current()));
+        self.reception.serve(self.service, shutdown).await;
+        if let Some(keeping) = keeping {
+            keeping.abort();
+        }
+        self.memory.close().await;
+    }
+}
+
+fn guard(gate: &Gate, dir: &Path) -> Result<(Guard, Option<Arc<TlsServer>>), TlsError> {
+    match &gate.tls {
+        Some(mutual) => {
+            let tls = TlsServer::open(Audience::Own(mutual.within(dir)))?;
+            Ok((Guard::Tls(Arc::clone(&tls)), Some(tls)))
+        }
+        None => {
+            let mut users: std::collections::BTreeSet<u32> = gate.users.iter().copied().collect();
+            if users.is_empty() {
+                // Files of the folder are its user's, so what it owns says who we are.
+                users.extend(std::fs::metadata(dir).map(|meta| std::os::unix::fs::MetadataExt::uid(&meta)));
+            }
+            Ok((Guard::Users(users), None))
+        }
+    }
+}
+
+/// The gate that the configuration names, for a process that holds no root keys.
+///
+/// # Errors
+/// When its certificate cannot be used.
+pub(super) fn remote(gate: &Gate, dir: &Path) -> Result<RemoteGate, TlsError> {
+    let tls = gate
+        .tls
+        .as_ref()
+        .map(|mutual| TlsClient::open(mutual.within(dir)));
+    Ok(RemoteGate::new(gate.at.within(dir), tls.transpose()?))
+}
+
+/// Says in the log where the two processes go by different trust policies, and gives whether the gate's is a new one.
+pub(super) async fn new_policy(gate: &RemoteGate, ours: Digest) -> Option<(Digest, u64)> {
+    let (digest, seen) = gate.policy().await.ok()?;
+    if digest != ours {
+        tracing::warn!("the gate's trust.toml is not this process's; the gate goes by its own");
+    }
+    match seen {
+        PolicySeen::New { before } => Some((digest, before)),
+        _ => None,
+    }
+}

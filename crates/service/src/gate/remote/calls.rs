@@ -1,0 +1,210 @@
+//! The messages. Heads only: raw keys are the part after it ([`crate::link::Message`]).
+
+use casework::{
+    event::Event,
+    finding::Promise,
+    gate::Refusal,
+    ids::{AccountId, CaseId, Digest, ObjectId, ProviderId, RegionId, TenantId},
+    record::ReleaseRecord,
+};
+use envelope::{
+    held::WrappedTenant,
+    keys::{Label, Wrapped, WrappedAccount, WrappedChain},
+    opening_reason::OwnerRequest,
+};
+use serde::{Deserialize, Serialize};
+use store::gate_memory::PolicySeen;
+use translog::{Checkpoint, Hash, entry::Salt, proof::Receipt};
+
+use crate::gate::{ReleaseRequest, RewrapAccounts, RewrapObjects, owner::GateError};
+
+/// What is asked.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "call", rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Call {
+    NewTenantKey {
+        region: RegionId,
+        tenant: TenantId,
+        holder: Option<ProviderId>,
+    },
+    NewAccountKey {
+        region: RegionId,
+        tenant: TenantId,
+        account: AccountId,
+        tenant_key: WrappedTenant,
+    },
+    NewObjectKey {
+        owner: Owner,
+        account: WrappedAccount,
+        object: [u8; 16],
+        label: Label,
+    },
+    OpenObjectKey {
+        owner: Owner,
+        chain: WrappedChain,
+    },
+    RewrapTenantKey {
+        region: RegionId,
+        tenant: TenantId,
+        key: WrappedTenant,
+        holder: Option<ProviderId>,
+    },
+    RewrapAccountKeys(RewrapAccounts),
+    RewrapObjectKeys(Box<RewrapObjects>),
+    ForgetAccount {
+        tenant: TenantId,
+        account: AccountId,
+    },
+    Release(Box<Presented>),
+    Observe {
+        case: CaseId,
+        length: u64,
+        head: Digest,
+    },
+    Known {
+        case: CaseId,
+    },
+    Remembered {
+        origin: String,
+    },
+    Policy {
+        /// Whether the asker will put a change into the docket.
+        log: bool,
+    },
+}
+
+/// What is answered.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Answer {
+    Done,
+    /// A key that was wrapped for its place. For an object, its raw key is the secret part.
+    Wrapped {
+        key: Wrapped,
+    },
+    /// A tenant's key, wrapped.
+    Tenant {
+        key: WrappedTenant,
+    },
+    /// Keys wrapped anew, in the order asked.
+    Rewrapped {
+        keys: Vec<Wrapped>,
+    },
+    /// An object's key, which is the secret part.
+    Opened,
+    /// What the owner's door said instead.
+    NotOpened {
+        error: GateError,
+    },
+    /// The keys of these objects, one after the other in the secret part.
+    Released {
+        objects: Vec<ObjectId>,
+        kept: Vec<(Promise, String)>,
+    },
+    /// What the release door said instead.
+    Refused {
+        refusal: Refusal,
+    },
+    Known {
+        seen: Option<(u64, Digest)>,
+    },
+    Remembered {
+        checkpoint: Option<Log>,
+    },
+    Policy {
+        digest: Digest,
+        seen: PolicySeen,
+    },
+    /// The gate could not do it, or could not read what was asked.
+    Failed {
+        reason: String,
+    },
+}
+
+/// An owner's request, as whoever checked its signature states it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Owner {
+    tenant: String,
+    credential: String,
+    request: String,
+}
+
+impl From<&OwnerRequest> for Owner {
+    fn from(owner: &OwnerRequest) -> Self {
+        Self {
+            tenant: owner.tenant().to_owned(),
+            credential: owner.credential().to_owned(),
+            request: owner.request().to_owned(),
+        }
+    }
+}
+impl From<Owner> for OwnerRequest {
+    fn from(owner: Owner) -> Self {
+        Self::new(owner.tenant, owner.credential, owner.request)
+    }
+}
+
+/// A log's checkpoint.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Log {
+    origin: String,
+    size: u64,
+    root: Hash,
+}
+
+impl From<Checkpoint> for Log {
+    fn from(Checkpoint { origin, size, root }: Checkpoint) -> Self {
+        Self { origin, size, root }
+    }
+}
+impl From<Log> for Checkpoint {
+    fn from(Log { origin, size, root }: Log) -> Self {
+        Self { origin, size, root }
+    }
+}
+
+/// What is presented for one release.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Presented {
+    chain: Vec<Event>,
+    record: ReleaseRecord,
+    salt: Salt,
+    /// As a tlog-proof file.
+    receipt: String,
+    consistency: Vec<Hash>,
+    keys: Vec<WrappedChain>,
+}
+
+impl From<ReleaseRequest> for Presented {
+    fn from(request: ReleaseRequest) -> Self {
+        Self {
+            chain: request.chain,
+            record: request.record,
+            salt: request.salt,
+            receipt: request.receipt.to_string(),
+            consistency: request.consistency,
+            keys: request.keys,
+        }
+    }
+}
+
+impl TryFrom<Presented> for ReleaseRequest {
+    type Error = Refusal;
+    fn try_from(presented: Presented) -> Result<Self, Refusal> {
+        let receipt = Receipt::parse(&presented.receipt).map_err(|error| {
+            let reason = format!("the receipt cannot be read: {error}");
+            Refusal::invariant(2, reason, "fetch a new receipt from the docket")
+        })?;
+        Ok(Self {
+            chain: presented.chain,
+            record: presented.record,
+            salt: presented.salt,
+            receipt,
+            consistency: presented.consistency,
+            keys: presented.keys,
+        })
+    }
+}

@@ -1,0 +1,260 @@
+//! The listening side.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+    time::SystemTime,
+};
+
+use jiff::Timestamp;
+use rustls::{
+    ServerConfig,
+    crypto::CryptoProvider,
+    pki_types::{CertificateDer, PrivateKeyDer},
+    server::NoServerSessionStorage,
+    version::TLS13,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    signal::unix::{SignalKind, signal},
+    sync::Semaphore,
+    time::timeout,
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+use super::{
+    HANDSHAKE_TIMEOUT, HANDSHAKES_MAX, LOOK_AGAIN, MutualTls, Refused, TlsError, TlsFiles, certificate,
+    certificate::Certificate, provider, verifier,
+};
+
+/// Protocols of a face that speaks HTTP.
+const HTTP: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// Who may come.
+#[derive(Debug, Clone)]
+pub enum Audience {
+    /// Anybody's client, over HTTP; it proves who it is inside.
+    Public(TlsFiles),
+    /// Our own: both sides show a certificate.
+    Own(MutualTls),
+}
+
+impl Audience {
+    fn files(&self) -> TlsFiles {
+        match self {
+            Self::Public(files) => files.clone(),
+            Self::Own(mutual) => mutual.files(),
+        }
+    }
+    fn paths(&self) -> Vec<PathBuf> {
+        let files = self.files();
+        let mut paths = vec![files.certificate, files.key];
+        if let Self::Own(mutual) = self {
+            paths.push(mutual.ca.clone());
+        }
+        paths
+    }
+}
+
+/// TLS of one listener. Reads its files again when they change.
+#[derive(Debug)]
+pub struct TlsServer {
+    audience: Audience,
+    current: RwLock<Current>,
+    handshakes: Semaphore,
+}
+
+#[derive(Debug, Clone)]
+struct Current {
+    config: Arc<ServerConfig>,
+    stamps: Stamps,
+}
+
+/// When each file was last changed and how long it is; `None` where it cannot be seen.
+pub(super) type Stamps = Vec<Option<(SystemTime, u64)>>;
+
+pub(super) fn stamps<P: AsRef<Path>>(paths: &[P]) -> Stamps {
+    let stamp = |path: &P| {
+        let meta = std::fs::metadata(path).ok()?;
+        Some((meta.modified().ok()?, meta.len()))
+    };
+    paths.iter().map(stamp).collect()
+}
+
+impl TlsServer {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// [`TlsError`]: what cannot be read, may not be used, or does not belong together.
+    pub fn open(audience: Audience) -> Result<Arc<Self>, TlsError> {
+        let stamps = stamps(&audience.paths());
+        let config = config(&audience)?;
+        Ok(Arc::new(Self {
+            audience,
+            current: RwLock::new(Current { config, stamps }),
+            handshakes: Semaphore::new(HANDSHAKES_MAX),
+        }))
+    }
+
+    /// Shakes hands.
+    ///
+    /// # Errors
+    /// [`Refused`], with the reason. It is in the log as well.
+    pub async fn accept<I>(&self, io: I) -> Result<TlsStream<I>, Refused>
+    where
+        I: AsyncRead + AsyncWrite + Unpin,
+    {
+        let done = timeout(HANDSHAKE_TIMEOUT, async {
+            let _turn = self.handshakes.acquire().await;
+            TlsAcceptor::from(self.config()).accept(io).await
+        });
+        let refused = match done.await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => Refused::of(&error),
+            Err(_) => Refused::slow(),
+        };
+        // The public's scanners knock all day; what our own cannot do, somebody must see.
+        match self.audience {
+            Audience::Public(_) => tracing::info!(reason = refused.0, "a TLS handshake was refused"),
+            Audience::Own(_) => tracing::warn!(reason = refused.0, "a TLS handshake was refused"),
+        }
+        Err(refused)
+    }
+
+    fn config(&self) -> Arc<ServerConfig> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&current.config)
+    }
+
+    /// Reads the files again if they changed, or anyway. Gives whether they were taken up.
+    ///
+    /// # Errors
+    /// When what is there now cannot be used: what was in force stays.
+    pub fn reload(&self, anyway: bool) -> Result<bool, TlsError> {
+        let found = stamps(&self.audience.paths());
+        {
+            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            if !anyway && current.stamps == found {
+                return Ok(false);
+            }
+            // Also where it cannot be used: it is complained of once, not every time.
+            current.stamps = found;
+        }
+        let config = config(&self.audience)?;
+        self.current
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .config = config;
+        Ok(true)
+    }
+
+    /// Keeps looking for new files, every [`LOOK_AGAIN`] and on SIGHUP, and says when the certificate ends soon. Never
+    /// returns.
+    pub async fn keep_current(self: Arc<Self>) {
+        let mut hangup = signal(SignalKind::hangup()).ok();
+        let mut warned = None;
+        loop {
+            self.warn_of_the_end(&mut warned);
+            let told = async {
+                match &mut hangup {
+                    Some(signal) => signal.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let anyway = tokio::select! {
+                _ = told => true,
+                () = tokio::time::sleep(LOOK_AGAIN) => false,
+            };
+            let path = self.audience.files().certificate;
+            match self.reload(anyway) {
+                Ok(true) => tracing::info!(certificate = %path.display(), "a certificate was taken up"),
+                Ok(false) => {}
+                Err(error) => tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "a new certificate cannot be used; the one before stays in force"
+                ),
+            }
+        }
+    }
+
+    /// Once a day.
+    fn warn_of_the_end(&self, warned: &mut Option<Timestamp>) {
+        let now = Timestamp::now();
+        let day = jiff::SignedDuration::from_hours(24);
+        if warned.is_some_and(|last| last.duration_until(now) < day) {
+            return;
+        }
+        let path = self.audience.files().certificate;
+        if let Ok(certificate) = certificate::first_of(&path)
+            && certificate.ends_soon(now)
+        {
+            tracing::warn!(certificate = %path.display(), ends = %certificate.ends, "a certificate ends soon; renew it");
+            *warned = Some(now);
+        }
+    }
+}
+
+fn config(audience: &Audience) -> Result<Arc<ServerConfig>, TlsError> {
+    let files = audience.files();
+    let (chain, key) = identity(&files)?;
+    let mut config = match audience {
+        Audience::Public(_) => builder(provider::public())?
+            .with_no_client_auth()
+            .with_single_cert(chain, key),
+        Audience::Own(mutual) => {
+            let roots = certificate::authorities(&mutual.ca)?;
+            let clients = verifier::OwnClients::new(roots, verifier::names(&mutual.names)?)?;
+            builder(provider::own())?
+                .with_client_cert_verifier(Arc::new(clients))
+                .with_single_cert(chain, key)
+        }
+    }
+    .map_err(|error| not_its_key(&files, &error))?;
+    match audience {
+        Audience::Public(_) => config.alpn_protocols = HTTP.iter().map(|name| name.to_vec()).collect(),
+        Audience::Own(_) => {
+            // A resumed session is not judged again: every link shows its certificate anew.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+        }
+    }
+    Ok(Arc::new(config))
+}
+
+fn builder(
+    provider: Arc<CryptoProvider>,
+) -> Result<rustls::ConfigBuilder<ServerConfig, rustls::WantsVerifier>, TlsError> {
+    ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])
+        .map_err(|error| TlsError::Library(error.to_string()))
+}
+
+/// The certificate and key of our side, each good, and belonging together.
+pub(super) fn identity(
+    files: &TlsFiles,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
+    let chain = certificate::usable_chain(&files.certificate, Timestamp::now())?;
+    let key = certificate::private_key(&files.key)?;
+    Ok((chain, key))
+}
+
+pub(super) fn not_its_key(files: &TlsFiles, error: &rustls::Error) -> TlsError {
+    match error {
+        rustls::Error::InconsistentKeys(_) => TlsError::NotItsKey {
+            certificate: files.certificate.display().to_string(),
+            key: files.key.display().to_string(),
+        },
+        other => TlsError::Library(other.to_string()),
+    }
+}
+
+impl Certificate {
+    /// The certificate of our side, for what asks about it.
+    ///
+    /// # Errors
+    /// When files cannot be used.
+    pub fn of(files: &TlsFiles) -> Result<Self, TlsError> {
+        identity(files)?;
+        certificate::first_of(&files.certificate)
+    }
+}

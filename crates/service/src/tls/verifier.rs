@@ -1,0 +1,163 @@
+//! Judging what a peer shows: the library's verification, with strength before it and names after it.
+
+use std::sync::Arc;
+
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore,
+    SignatureScheme,
+    client::{
+        WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        verify_server_name,
+    },
+    pki_types::{CertificateDer, ServerName, UnixTime},
+    server::{
+        ParsedCertificate, WebPkiClientVerifier,
+        danger::{ClientCertVerified, ClientCertVerifier},
+    },
+};
+
+use super::{Certificate, TlsError, provider};
+
+/// The names that a peer may have, as the configuration lists them.
+pub(super) fn names(listed: &[String]) -> Result<Vec<ServerName<'static>>, TlsError> {
+    if listed.is_empty() {
+        return Err(TlsError::NoNames);
+    }
+    let parse = |name: &String| ServerName::try_from(name.clone()).map_err(|_| TlsError::Name(name.clone()));
+    listed.iter().map(parse).collect()
+}
+
+/// Every certificate of the chain is strong. Said before anything else is judged, for the library would call a short key
+/// a bad signature.
+fn strong(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Result<(), Error> {
+    for der in std::iter::once(end_entity).chain(intermediates) {
+        let judged = Certificate::read(der).and_then(|certificate| certificate.strong());
+        judged.map_err(|error| {
+            Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(error))))
+        })?;
+    }
+    Ok(())
+}
+
+/// One of the names fits.
+fn named(end_entity: &CertificateDer<'_>, names: &[ServerName<'static>]) -> Result<(), Error> {
+    let parsed = ParsedCertificate::try_from(end_entity)?;
+    let mut last = Error::InvalidCertificate(CertificateError::NotValidForName);
+    for name in names {
+        match verify_server_name(&parsed, name) {
+            Ok(()) => return Ok(()),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// Judges clients of a listener for our own.
+#[derive(Debug)]
+pub(super) struct OwnClients {
+    inner: Arc<dyn ClientCertVerifier>,
+    names: Vec<ServerName<'static>>,
+}
+
+impl OwnClients {
+    pub(super) fn new(roots: RootCertStore, names: Vec<ServerName<'static>>) -> Result<Self, TlsError> {
+        let inner = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider::own())
+            .build()
+            .map_err(|error| TlsError::Library(error.to_string()))?;
+        Ok(Self { inner, names })
+    }
+}
+
+impl ClientCertVerifier for OwnClients {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.inner.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        strong(end_entity, intermediates)?;
+        let verified = self.inner.verify_client_cert(end_entity, intermediates, now)?;
+        named(end_entity, &self.names)?;
+        Ok(verified)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+}
+
+/// Judges the server at the other end of a link. The name is the one that the configuration lists, whatever address was
+/// dialled.
+#[derive(Debug)]
+pub(super) struct OwnServer {
+    inner: Arc<WebPkiServerVerifier>,
+}
+
+impl OwnServer {
+    pub(super) fn new(roots: RootCertStore) -> Result<Self, TlsError> {
+        let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider::own())
+            .build()
+            .map_err(|error| TlsError::Library(error.to_string()))?;
+        Ok(Self { inner })
+    }
+}
+
+impl ServerCertVerifier for OwnServer {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        strong(end_entity, intermediates)?;
+        self.inner
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+}
