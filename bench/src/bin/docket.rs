@@ -4,7 +4,7 @@ use std::{io::Write as _, time::Instant};
 
 use casework::{demand::CountryCode, ids::RegionId, promise::Reviewers};
 use service::{
-    config::{Config, Docket, Listen, Region, Schema},
+    config::{Config, DatabaseKind, Docket, Listen, Region, Schema},
     deployment::{Deployment, NewDeployment, create},
 };
 
@@ -24,6 +24,7 @@ async fn main() -> anyhow::Result<()> {
         NewDeployment {
             config: config()?,
             witnesses: Vec::new(),
+            database: None,
             reviewers: Reviewers::default(),
         },
     )?;
@@ -68,6 +69,7 @@ async fn main() -> anyhow::Result<()> {
 fn config() -> anyhow::Result<Config> {
     let loopback = || Listen::plain(([127, 0, 0, 1], 0).into());
     Ok(Config {
+        database: DatabaseKind::File,
         schema: Schema::V1,
         provider: "bench".to_owned(),
         s3: loopback(),

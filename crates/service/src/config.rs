@@ -30,6 +30,9 @@ pub struct Config {
     pub schema: Schema,
     /// Name of the provider, as letters say it.
     pub provider: String,
+    /// Where metadata, case files and the docket's queue are kept.
+    #[serde(default)]
+    pub database: DatabaseKind,
     /// The S3 face.
     pub s3: Listen,
     /// The HTTP API, with the docket's files under `/docket`.
@@ -53,6 +56,17 @@ pub enum Schema {
     /// Version 1.
     #[serde(rename = "amparo.config/1")]
     V1,
+}
+
+/// Which database a deployment uses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DatabaseKind {
+    /// A SQLite file in the deployment's folder.
+    #[default]
+    File,
+    /// A server; its URL is a secret, and stands in `keys/database.url`.
+    Server,
 }
 
 /// Where to listen.

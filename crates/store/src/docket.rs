@@ -199,9 +199,9 @@ impl DocketStore {
     pub async fn next_waiting(&self, first: &str, limit: u32) -> Result<Vec<(EntryId, [u8; ENTRY_BYTES])>> {
         let rows = sqlx::query(
             "SELECT * FROM (SELECT id, commitment, 0 AS class FROM docket_entry \
-               WHERE position IS NULL AND kind = $1 ORDER BY id LIMIT $2) \
+               WHERE position IS NULL AND kind = $1 ORDER BY id LIMIT $2) AS early \
              UNION ALL SELECT * FROM (SELECT id, commitment, 1 AS class FROM docket_entry \
-               WHERE position IS NULL AND kind <> $1 ORDER BY id LIMIT $2) \
+               WHERE position IS NULL AND kind <> $1 ORDER BY id LIMIT $2) AS late \
              ORDER BY class, id LIMIT $2",
         )
         .bind(first)

@@ -6,6 +6,7 @@ pub mod cases;
 pub mod database;
 pub mod docket;
 pub mod gate_memory;
+pub mod lease;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
 pub mod vault;

@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::database::{Database, Location};
+use crate::database::{Database, Engine, Location};
 
 /// Which engine tests run on: `sqlite` (or unset) or `postgres`.
 pub const ENGINE_VARIABLE: &str = "AMPARO_TEST_ENGINE";
@@ -41,6 +41,57 @@ pub fn location(path: &Path) -> Location {
         }
         Ok("sqlite" | "") | Err(_) => Location::from(path),
         Ok(other) => panic!("`{ENGINE_VARIABLE}` is `{other}`; use `sqlite` or `postgres`"),
+    }
+}
+
+/// Makes the database refuse every new row of `table` whose `column` is `value`, or every one where that is `None`.
+pub async fn refuse_rows(database: &Database, table: &str, only: Option<(&str, &[u8])>) {
+    let hex = |bytes: &[u8]| hex::encode(bytes);
+    let statements = match database.engine() {
+        Engine::Sqlite => {
+            let when = only.map(|(column, value)| format!("WHEN NEW.{column} = x'{}'", hex(value)));
+            vec![format!(
+                "CREATE TRIGGER injected BEFORE INSERT ON {table} {} BEGIN SELECT RAISE(ABORT, 'injected'); END",
+                when.unwrap_or_default()
+            )]
+        }
+        Engine::Postgres => {
+            let when = only.map(|(column, value)| format!("WHEN (NEW.{column} = '\\x{}')", hex(value)));
+            vec![
+                "CREATE FUNCTION injected() RETURNS trigger LANGUAGE plpgsql AS \
+                 $$ BEGIN RAISE EXCEPTION 'injected'; END $$"
+                    .to_owned(),
+                format!(
+                    "CREATE TRIGGER injected BEFORE INSERT ON {table} FOR EACH ROW {} EXECUTE FUNCTION injected()",
+                    when.unwrap_or_default()
+                ),
+            ]
+        }
+    };
+    run(database, statements).await;
+}
+
+/// Undoes [`refuse_rows`].
+pub async fn admit_rows(database: &Database, table: &str) {
+    run(
+        database,
+        match database.engine() {
+            Engine::Sqlite => vec!["DROP TRIGGER injected".to_owned()],
+            Engine::Postgres => vec![
+                format!("DROP TRIGGER injected ON {table}"),
+                "DROP FUNCTION injected()".to_owned(),
+            ],
+        },
+    )
+    .await;
+}
+
+async fn run(database: &Database, statements: Vec<String>) {
+    for sql in statements {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+            .execute(&database.pool)
+            .await
+            .unwrap();
     }
 }
 
@@ -85,6 +136,8 @@ impl Server {
             )
             .arg(&server.directory)
             .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let pipe = janitor.stdin.take().unwrap();

@@ -53,6 +53,13 @@ impl Cell {
             per_cpu_second: f64::NAN,
         })
     }
+    /// This one's figures over the other's: by time, and by processor time.
+    pub fn over(self, other: Self) -> (f64, f64) {
+        (
+            self.per_second / other.per_second,
+            self.per_cpu_second / other.per_cpu_second,
+        )
+    }
     pub fn json(self) -> serde_json::Value {
         serde_json::json!({ "requests_per_second": self.per_second, "requests_per_cpu_second": self.per_cpu_second })
     }
@@ -72,6 +79,59 @@ impl Server {
         let host = host.trim().to_owned();
         ensure!(!host.is_empty(), "the {kind} server did not start");
         Ok(Self { child, host })
+    }
+
+    /// A server that was started by other means and listens on `host`.
+    pub fn of(child: Child, host: String) -> Self {
+        Self { child, host }
+    }
+
+    /// Most memory that the server ever held, in bytes.
+    pub fn peak_memory(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .context("its peak memory")?;
+        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kibibytes * 1024)
+    }
+
+    /// Writes one object in `parts` parts of `size` bytes and reads it back, all through one connection. Nothing of it is
+    /// kept here.
+    pub async fn stream(&self, parts: usize, size: usize) -> anyhow::Result<()> {
+        let mut connection = TcpStream::connect(&self.host).await?;
+        ask(
+            &mut connection,
+            &self.request("PUT", &format!("/{BUCKET}"), 0),
+            &[],
+        )
+        .await?;
+        let key = format!("/{BUCKET}/stream");
+        let begun = self.signed("POST", &key, &[("uploads", "")], 0);
+        let begun = ask(&mut connection, &begun, &[]).await?;
+        let upload = between(&begun, "<UploadId>", "</UploadId>")?;
+        let body = noise(size);
+        let mut list = String::from("<CompleteMultipartUpload>");
+        for part in 1..=parts {
+            let number = part.to_string();
+            let head = self.signed(
+                "PUT",
+                &key,
+                &[("partNumber", &number), ("uploadId", &upload)],
+                size,
+            );
+            let head = ask_head(&mut connection, &head, &body).await?;
+            let etag = between(&head, "etag: ", "\r\n")?;
+            list.push_str(&format!(
+                "<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>"
+            ));
+        }
+        list.push_str("</CompleteMultipartUpload>");
+        let head = self.signed("POST", &key, &[("uploadId", &upload)], list.len());
+        ask(&mut connection, &head, list.as_bytes()).await?;
+        ask(&mut connection, &self.request("GET", &key, 0), &[]).await?;
+        Ok(())
     }
 
     /// One run of `method` on objects of `size` bytes.
@@ -149,13 +209,23 @@ impl Server {
 
     /// A signed request's head. It is valid for a quarter of an hour, so each is signed once and sent often.
     fn request(&self, method: &str, path: &str, length: usize) -> Vec<u8> {
+        self.signed(method, path, &[], length)
+    }
+
+    /// The same with a query, whose names are in order.
+    fn signed(&self, method: &str, path: &str, query: &[(&str, &str)], length: usize) -> Vec<u8> {
+        let query: Vec<_> = query
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let query = query.join("&");
         let date = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
         let day = date.get(..8).unwrap_or_default();
         let scope = format!("{day}/us-east-1/s3/aws4_request");
         let names = "host;x-amz-content-sha256;x-amz-date";
         let payload = "UNSIGNED-PAYLOAD";
         let canonical = format!(
-            "{method}\n{path}\n\nhost:{}\nx-amz-content-sha256:{payload}\nx-amz-date:{date}\n\n{names}\n{payload}",
+            "{method}\n{path}\n{query}\nhost:{}\nx-amz-content-sha256:{payload}\nx-amz-date:{date}\n\n{names}\n{payload}",
             self.host
         );
         let digest = hex::encode(Sha256::digest(canonical));
@@ -164,8 +234,9 @@ impl Server {
             key = mac(&key, part);
         }
         let signature = hex::encode(mac(&key, &format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{digest}")));
+        let mark = if query.is_empty() { "" } else { "?" };
         format!(
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\nx-amz-content-sha256: {payload}\r\nx-amz-date: {date}\r\n\
+            "{method} {path}{mark}{query} HTTP/1.1\r\nhost: {}\r\nx-amz-content-sha256: {payload}\r\nx-amz-date: {date}\r\n\
              authorization: AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/{scope}, SignedHeaders={names}, \
              Signature={signature}\r\ncontent-length: {length}\r\n\r\n",
             self.host
@@ -181,8 +252,17 @@ impl Drop for Server {
     }
 }
 
-/// Sends a request and reads its answer to the end.
-async fn ask(stream: &mut TcpStream, head: &[u8], body: &[u8]) -> anyhow::Result<()> {
+/// Sends a request and reads its answer to the end; gives the beginning of its body.
+async fn ask(stream: &mut TcpStream, head: &[u8], body: &[u8]) -> anyhow::Result<String> {
+    Ok(exchange(stream, head, body).await?.1)
+}
+
+/// The same; gives the answer's head in lower case.
+async fn ask_head(stream: &mut TcpStream, head: &[u8], body: &[u8]) -> anyhow::Result<String> {
+    Ok(exchange(stream, head, body).await?.0)
+}
+
+async fn exchange(stream: &mut TcpStream, head: &[u8], body: &[u8]) -> anyhow::Result<(String, String)> {
     stream.write_all(head).await?;
     stream.write_all(body).await?;
     let mut buffer = vec![0; 256 << 10];
@@ -206,18 +286,49 @@ async fn ask(stream: &mut TcpStream, head: &[u8], body: &[u8]) -> anyhow::Result
         text.starts_with("http/1.1 200") || text.starts_with("http/1.1 409"),
         "{text}"
     );
+    if text.contains("\r\ntransfer-encoding: chunked") {
+        // Short answers alone come so. The last chunk is empty.
+        while !buffer.get(..filled).unwrap_or_default().ends_with(b"0\r\n\r\n") {
+            let free = buffer
+                .get_mut(filled..)
+                .context("a chunked answer above its limit")?;
+            let n = stream.read(free).await?;
+            ensure!(n > 0, "the server closed the connection");
+            filled += n;
+        }
+        let body = String::from_utf8_lossy(buffer.get(end..filled).unwrap_or_default()).into_owned();
+        return Ok((text, body));
+    }
     let length = text
         .lines()
         .find_map(|line| line.strip_prefix("content-length:"))
         .and_then(|v| v.trim().parse::<usize>().ok())
         .unwrap_or_default();
     let mut left = length.saturating_sub(filled - end);
+    let begins = String::from_utf8_lossy(
+        buffer
+            .get(end..filled.min(end + HEAD_BYTES_MAX))
+            .unwrap_or_default(),
+    );
+    let mut begins = begins.into_owned();
     while left > 0 {
         let n = stream.read(&mut buffer).await?;
         ensure!(n > 0, "the server closed the connection");
+        if begins.len() < HEAD_BYTES_MAX {
+            let more = buffer.get(..n.min(HEAD_BYTES_MAX)).unwrap_or_default();
+            begins.push_str(&String::from_utf8_lossy(more));
+        }
         left = left.saturating_sub(n);
     }
-    Ok(())
+    Ok((text, begins))
+}
+
+fn between(text: &str, from: &str, to: &str) -> anyhow::Result<String> {
+    let found = text
+        .split_once(from)
+        .and_then(|(_, rest)| rest.split_once(to))
+        .with_context(|| format!("no `{from}` in `{text}`"))?;
+    Ok(found.0.to_owned())
 }
 
 fn mac(key: &[u8], data: &str) -> Vec<u8> {

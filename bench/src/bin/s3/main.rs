@@ -6,29 +6,37 @@
 //! leaves out key wrapping, sealing, and the vault's door.
 //!
 //! ```text
-//! cargo run --release -p bench --bin s3 [-- --seconds 3 --rounds 3 --connections 4]
+//! cargo run --release -p bench --bin s3 [-- --seconds 3 --rounds 3 --connections 4 --rclone .venv/bin/rclone]
+//! cargo run --release -p bench --bin s3 -- --stream-gib 10
 //! ```
 //!
-//! A table goes to stderr, JSON to stdout. Each ratio is the vault's figure over the plain server's, from the medians of
-//! the rounds: requests per second, and requests per second of the server's processor time (which disk noise spares).
+//! With `--rclone`, a peer that encrypts as well runs in the same turns. A table goes to stderr, JSON to stdout. Each ratio
+//! is the vault's figure over the other server's, from the medians of the rounds: requests per second, and requests per
+//! second of the server's processor time (which disk noise spares). With `--stream-gib`, one object of that size goes in
+//! and comes back, and what counts is the server's memory.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 
 mod load;
+mod peers;
 mod plain;
 mod scene;
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 
 use load::{Cell, Server};
 
-const SIZES: [(&str, usize); 4] = [
+const SIZES: [(&str, usize); 5] = [
     ("1 KiB", 1 << 10),
     ("64 KiB", 1 << 16),
     ("1 MiB", 1 << 20),
     ("16 MiB", 16 << 20),
+    ("256 MiB", 256 << 20),
 ];
 const METHODS: [&str; 2] = ["PUT", "GET"];
 
@@ -39,13 +47,18 @@ fn main() -> anyhow::Result<()> {
         return runtime.block_on(scene::serve(kind == "vault", Path::new(&directory)));
     }
     let options = Options::read()?;
-    runtime.block_on(measure(&options))
+    match options.stream_gib {
+        Some(gib) => runtime.block_on(stream(gib)),
+        None => runtime.block_on(measure(&options)),
+    }
 }
 
 struct Options {
     seconds: u64,
     rounds: usize,
     connections: usize,
+    rclone: Option<PathBuf>,
+    stream_gib: Option<usize>,
 }
 
 impl Options {
@@ -54,6 +67,8 @@ impl Options {
             seconds: 3,
             rounds: 3,
             connections: 4,
+            rclone: None,
+            stream_gib: None,
         };
         let mut arguments = std::env::args().skip(1);
         while let Some(name) = arguments.next() {
@@ -64,7 +79,11 @@ impl Options {
                 "--seconds" => options.seconds = value.parse()?,
                 "--rounds" => options.rounds = value.parse::<usize>()?.max(1),
                 "--connections" => options.connections = value.parse::<usize>()?.max(1),
-                _ => anyhow::bail!("`{name}` is no option; there are --seconds, --rounds and --connections"),
+                "--rclone" => options.rclone = Some(value.into()),
+                "--stream-gib" => options.stream_gib = Some(value.parse()?),
+                _ => anyhow::bail!(
+                    "`{name}` is no option; there are --seconds, --rounds, --connections, --rclone and --stream-gib"
+                ),
             }
         }
         Ok(options)
@@ -76,33 +95,46 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     let (vault_data, plain_data) = (directory.path().join("vault"), directory.path().join("plain"));
     let vault = Server::start("vault", &vault_data)?;
     let plain = Server::start("plain", &plain_data)?;
+    let peer = match &options.rclone {
+        Some(program) => Some(peers::rclone(program, &directory.path().join("rclone"))?),
+        None => None,
+    };
     let mut rows = Vec::new();
     eprintln!(
-        "{:>4} {:>7} {:>12} {:>12} {:>7} {:>9}",
-        "", "size", "vault 1/s", "plain 1/s", "ratio", "cpu ratio"
+        "{:>4} {:>7} {:>10} {:>10} {:>6} {:>9} {:>12} {:>6} {:>9}",
+        "", "size", "vault 1/s", "plain 1/s", "ratio", "cpu ratio", "rclone 1/s", "ratio", "cpu ratio"
     );
     for (name, size) in SIZES {
         for method in METHODS {
-            let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+            let (mut ours, mut plains, mut peers) = (Vec::new(), Vec::new(), Vec::new());
             for _ in 0..options.rounds {
                 let span = Duration::from_secs(options.seconds);
                 ours.push(vault.run(method, size, options.connections, span).await?);
-                theirs.push(plain.run(method, size, options.connections, span).await?);
+                plains.push(plain.run(method, size, options.connections, span).await?);
+                if let Some(peer) = &peer {
+                    peers.push(peer.run(method, size, options.connections, span).await?);
+                }
             }
-            let (ours, theirs) = (Cell::median(ours), Cell::median(theirs));
-            let ratio = ours.per_second / theirs.per_second;
-            let cpu_ratio = ours.per_cpu_second / theirs.per_cpu_second;
+            let (ours, plains) = (Cell::median(ours), Cell::median(plains));
+            let peers = peer.as_ref().map(|_| Cell::median(peers));
+            let (ratio, cpu_ratio) = ours.over(plains);
+            let theirs = peers.map_or_else(String::new, |peers| {
+                let (ratio, cpu_ratio) = ours.over(peers);
+                format!("{:>12.1} {ratio:>6.2} {cpu_ratio:>9.2}", peers.per_second)
+            });
             eprintln!(
-                "{method:>4} {name:>7} {:>12.1} {:>12.1} {ratio:>7.2} {cpu_ratio:>9.2}",
-                ours.per_second, theirs.per_second
+                "{method:>4} {name:>7} {:>10.1} {:>10.1} {ratio:>6.2} {cpu_ratio:>9.2} {theirs}",
+                ours.per_second, plains.per_second
             );
             rows.push(serde_json::json!({
                 "method": method,
                 "bytes": size,
                 "vault": ours.json(),
-                "plain": theirs.json(),
+                "plain": plains.json(),
                 "ratio": ratio,
                 "cpu_ratio": cpu_ratio,
+                "rclone_crypt": peers.map(Cell::json),
+                "rclone_crypt_ratio": peers.map(|peers| ours.over(peers).0),
             }));
         }
     }
@@ -112,6 +144,30 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
         "rounds": options.rounds,
         "connections": options.connections,
         "cells": rows,
+    });
+    println!("{report:#}");
+    Ok(())
+}
+
+/// Sends an object of `gib` GiB through the vault and back, in parts of 64 MiB.
+async fn stream(gib: usize) -> anyhow::Result<()> {
+    let directory = tempfile::tempdir()?;
+    let vault = Server::start("vault", &directory.path().join("vault"))?;
+    vault.stream(1, 1 << 20).await?;
+    let idle = vault.peak_memory()?;
+    vault.stream(gib * 16, 64 << 20).await?;
+    let peak = vault.peak_memory()?;
+    let above = peak.saturating_sub(idle);
+    eprintln!(
+        "{gib} GiB in and out: {} MiB above a first MiB's {} MiB",
+        above >> 20,
+        idle >> 20
+    );
+    let report = serde_json::json!({
+        "schema": "amparo.bench.stream/1",
+        "gib": gib,
+        "idle_bytes": idle,
+        "above_idle_bytes": above,
     });
     println!("{report:#}");
     Ok(())

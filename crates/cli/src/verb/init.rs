@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 use anyhow::{Context as _, bail};
 use casework::{demand::CountryCode, ids::RegionId, promise::Reviewers};
 use service::{
-    config::{Config, Docket, Listen, Region, Schema, Store},
+    config::{Config, DatabaseKind, Docket, Listen, Region, Schema, Store},
     deployment::{NewDeployment, NewWitness, create},
 };
 use store::blobs::Location;
@@ -39,6 +39,10 @@ pub struct Args {
     /// `?endpoint=URL&region=NAME&credentials=FILE&ca=FILE` as needed. Each region gets a folder of its own in it.
     #[arg(long, value_name = "URL", value_parser = super::place::store)]
     store: Option<Location>,
+    /// Where metadata and case files are kept: `postgres://user@host/database`. Without it, a SQLite file in the folder. The
+    /// URL goes into `keys/database.url`, not into the configuration.
+    #[arg(long, value_name = "URL", env = "AMPARO_DATABASE_URL", hide_env_values = true)]
+    db: Option<store::database::Location>,
     /// Seconds between the docket's batches.
     #[arg(long, default_value_t = 600)]
     interval: u64,
@@ -94,6 +98,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = Config {
         schema: Schema::V1,
         provider: args.provider,
+        database: DatabaseKind::File,
         s3: Listen::plain(args.s3),
         api: Listen::plain(args.api),
         docket: Docket {
@@ -112,6 +117,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         NewDeployment {
             config,
             witnesses: args.witnesses,
+            database: args.db,
             reviewers: Reviewers::default(),
         },
     )?;

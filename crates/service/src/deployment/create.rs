@@ -7,6 +7,7 @@ use casework::{
     promise::Reviewers,
     rulebook::Rulebook,
 };
+use store::database::Location;
 use translog::{
     note::{KeyError, KeyKind, SignerKey, VerifierKey},
     policy::Policy,
@@ -14,9 +15,9 @@ use translog::{
 
 use super::{
     layout::Layout,
-    secrets::{SecretError, create_key},
+    secrets::{SecretError, create_key, write_secret},
 };
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, DatabaseKind};
 
 /// What a new deployment is to be.
 pub struct NewDeployment {
@@ -24,6 +25,8 @@ pub struct NewDeployment {
     pub config: Config,
     /// Outside witnesses. Where there is none, one of its own is made, and the configuration says so.
     pub witnesses: Vec<NewWitness>,
+    /// Where its database is; a file in its folder where nothing is said.
+    pub database: Option<Location>,
     /// Whose signatures count. May be empty: then nothing can be released until the policy names two.
     pub reviewers: Reviewers,
 }
@@ -103,6 +106,9 @@ pub fn create(dir: &Path, new: NewDeployment) -> Result<(), CreateError> {
     std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700)).map_err(fail(dir))?;
     let mut config = new.config;
     config.docket.own_witness = new.witnesses.is_empty();
+    if matches!(new.database, Some(Location::Server(_))) {
+        config.database = DatabaseKind::Server;
+    }
     config.check()?;
     let text = toml::to_string(&config)?;
 
@@ -111,6 +117,9 @@ pub fn create(dir: &Path, new: NewDeployment) -> Result<(), CreateError> {
             .mode(0o700)
             .create(&folder)
             .map_err(fail(&folder))?;
+    }
+    if let Some(Location::Server(url)) = &new.database {
+        write_secret(&layout.database_url(), url.as_bytes())?;
     }
     for region in &config.regions {
         create_key(&layout.root_key(&region.id))?;

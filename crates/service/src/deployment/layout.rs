@@ -31,6 +31,10 @@ impl Layout {
     pub fn database(&self) -> PathBuf {
         self.dir.join("amparo.db")
     }
+    /// Where the database is, when it is a server: its URL, which may hold a password.
+    pub fn database_url(&self) -> PathBuf {
+        self.keys().join("database.url")
+    }
     /// What the gate remembers.
     pub fn gate_memory(&self) -> PathBuf {
         self.dir.join("gate.db")

@@ -23,7 +23,7 @@ use envelope::{case_file::CaseRoot, secrets::DeploymentKey};
 use store::{
     blobs::BlobError,
     cases::CaseStore,
-    database::{Database, DatabaseError},
+    database::{Database, DatabaseError, Location, LocationError},
     docket::{DocketStore, DocketStoreError},
     gate_memory::{GateMemory, MemoryError, PolicySeen},
     vault::{StoreError, VaultStore},
@@ -41,8 +41,8 @@ pub use self::{
     },
     running::{Running, StartError},
     secrets::{
-        CredentialFile, SecretError, create_key, read_credential, read_key, read_secret, write_credential,
-        write_secret, write_secret_bytes,
+        CredentialFile, SecretError, create_key, read_credential, read_key, read_secret, read_text,
+        write_credential, write_secret, write_secret_bytes,
     },
     split::{SplitError, split},
 };
@@ -53,7 +53,7 @@ use crate::{
         faults::NoFaults,
     },
     auth::Tokens,
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, DatabaseKind},
     docket::{Docket, DocketConfig, DocketError, fault, witness::WitnessError, witnesses},
     gate::{
         EmbeddedGate, ReleaseGate,
@@ -93,6 +93,9 @@ pub enum OpenError {
     /// The database.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// The database's URL.
+    #[error(transparent)]
+    Location(#[from] LocationError),
     /// The vault's metadata.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -175,7 +178,7 @@ impl Deployment {
         let layout = Layout::at(dir);
         let config = Config::read(&layout.config())?;
         let (trust, trust_digest) = read_trust(&layout.trust())?;
-        let database = Database::open(&layout.database()).await?;
+        let database = Database::open(place(&layout, &config)?).await?;
         let gate = open_gate(&layout, &config, &trust, trust_digest, &clock).await?;
 
         let store = VaultStore::new(database.clone()).await?;
@@ -348,6 +351,14 @@ async fn open_gate(
         memory: Some(memory),
         remote: None,
     })
+}
+
+/// Where the deployment's database is.
+fn place(layout: &Layout, config: &Config) -> Result<Location, OpenError> {
+    match config.database {
+        DatabaseKind::File => Ok(Location::from(&layout.database())),
+        DatabaseKind::Server => Ok(read_text(&layout.database_url())?.parse()?),
+    }
 }
 
 fn read_trust(path: &Path) -> Result<(TrustPolicy, Digest), OpenError> {

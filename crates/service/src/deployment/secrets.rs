@@ -46,6 +46,12 @@ pub enum SecretError {
         /// Which file.
         path: String,
     },
+    /// The file is not one line of text.
+    #[error("the secret `{path}` is not text")]
+    Text {
+        /// Which file.
+        path: String,
+    },
     /// The file does not hold an access key.
     #[error("`{path}` has no `access_key_id=` and `secret_access_key=` lines")]
     Credential {
@@ -121,6 +127,18 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     let mut text = Zeroizing::new(Vec::new());
     file.take(BYTES_MAX).read_to_end(&mut text).map_err(fail)?;
     Ok(text)
+}
+
+/// Reads a secret file of one line of text.
+///
+/// # Errors
+/// When it is missing, open to others, or no text.
+pub fn read_text(path: &Path) -> Result<Zeroizing<String>, SecretError> {
+    let bytes = read_secret(path)?;
+    let text = std::str::from_utf8(bytes.trim_ascii()).map_err(|_| SecretError::Text {
+        path: path.display().to_string(),
+    })?;
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 /// Reads a secret file of 32 bytes in base64.

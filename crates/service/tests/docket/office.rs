@@ -18,7 +18,7 @@ use service::docket::{
     witnesses::{Answer, AskWitness, Unreachable},
 };
 use store::{
-    database::Database,
+    database::{Database, Location},
     docket::{DocketStore, EntryId, LogDirectory, Signed},
 };
 use translog::{
@@ -125,6 +125,8 @@ pub struct Office {
     pub directory: tempfile::TempDir,
     pub witnesses: Vec<Arc<LocalWitness>>,
     pub batch: u32,
+    /// A SQLite file, whatever engine the tests run on.
+    on_file: bool,
     /// Every database that was opened, so that [`Office::close`] can close it.
     opened: Mutex<Vec<Database>>,
 }
@@ -148,7 +150,16 @@ impl Office {
             directory,
             witnesses,
             batch,
+            on_file: false,
             opened: Mutex::default(),
+        }
+    }
+
+    /// An office whose database is a file that the test can take away and put back.
+    pub fn on_file(batch: u32) -> Self {
+        Self {
+            on_file: true,
+            ..Self::new(batch)
         }
     }
 
@@ -163,7 +174,13 @@ impl Office {
     }
 
     pub async fn database(&self) -> Database {
-        let database = store::testkit::database(&self.path("database")).await;
+        let path = self.path("database");
+        let place = if self.on_file {
+            Location::from(&path)
+        } else {
+            store::testkit::location(&path)
+        };
+        let database = Database::open(place).await.unwrap();
         self.opened.lock().unwrap().push(database.clone());
         database
     }

@@ -122,7 +122,7 @@ async fn damaged_files_are_not_signed_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rolled_back_database_is_refused() {
-    let office = Office::new(BATCH);
+    let office = Office::on_file(BATCH);
     let docket = office.open().await;
     docket.step().await.unwrap();
     drop(docket);

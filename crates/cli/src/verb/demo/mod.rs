@@ -30,6 +30,9 @@ pub struct Args {
     /// mailbox is made.
     #[arg(long, value_name = "PATH")]
     mail: Option<PathBuf>,
+    /// Keep metadata and case files in this database: `postgres://user@host/database`, empty. Without it, a SQLite file.
+    #[arg(long, value_name = "URL", env = "AMPARO_DATABASE_URL", hide_env_values = true)]
+    db: Option<store::database::Location>,
     /// A folder that does not exist yet; all of it may be deleted afterwards.
     #[arg(long, value_name = "DIR", default_value = "amparo-demo")]
     dir: PathBuf,
@@ -54,7 +57,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         );
     }
     let started = Instant::now();
-    let provider = Provider::set_up(&args.dir, args.mail.as_deref(), args.store.as_ref()).await?;
+    let provider = Provider::set_up(&args.dir, args.mail.as_deref(), args.store.as_ref(), args.db).await?;
     let handed = chapters::tell(&provider).await?;
     let verified = provider.verify_everything(&handed).await?;
     data!(

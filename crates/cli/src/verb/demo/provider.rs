@@ -18,7 +18,7 @@ use casework::{
 use futures::{StreamExt as _, stream};
 use service::{
     app::{Desk, clock::Clock as _},
-    config::{Config, Docket, Listen, Region, Schema, Store},
+    config::{Config, DatabaseKind, Docket, Listen, Region, Schema, Store},
     deployment::{Deployment, NewDeployment, NewWitness, Running, create, create_key},
     docket::witness::{self, Witness},
     import::{self, RawMessage, Source, spread::Spread},
@@ -67,7 +67,12 @@ pub struct Provider {
 
 impl Provider {
     /// Sets everything up under `dir`.
-    pub async fn set_up(dir: &Path, mail: Option<&Path>, store: Option<&Location>) -> anyhow::Result<Self> {
+    pub async fn set_up(
+        dir: &Path,
+        mail: Option<&Path>,
+        store: Option<&Location>,
+        database: Option<store::database::Location>,
+    ) -> anyhow::Result<Self> {
         let store = store.map(own_place).transpose()?;
         story::chapter(None, "Setting up Example Cloud");
         let people = dir.join("people");
@@ -86,6 +91,7 @@ impl Provider {
             NewDeployment {
                 config: config(store.as_ref())?,
                 witnesses: witnesses.described()?,
+                database,
                 reviewers: Reviewers {
                     keys: [&team.first, &team.second]
                         .map(|person| (person.id.clone(), person.public()))
@@ -408,6 +414,7 @@ fn config(store: Option<&Location>) -> anyhow::Result<Config> {
     Ok(Config {
         schema: Schema::V1,
         provider: "Example Cloud".to_owned(),
+        database: DatabaseKind::File,
         s3: loopback(),
         api: loopback(),
         docket: Docket {

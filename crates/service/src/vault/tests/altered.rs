@@ -210,7 +210,7 @@ async fn p13_the_gate_opens_no_object_that_was_dated_into_the_warrants_window() 
     let mut found = in_scope(vault, &account, window).await;
     write_into(
         &scene,
-        "UPDATE object SET concerns_at = 1551780000000000 WHERE key = CAST('b' AS BLOB)",
+        "UPDATE object SET concerns_at = 1551780000000000 WHERE seq = (SELECT max(seq) FROM object)",
     )
     .await;
     found.retain(|object| object.object == outside);

@@ -106,16 +106,11 @@ impl BlobWriter for FaultyWriter {
 
 async fn forbid_rows(folder: &Path, forbid: bool) {
     let database = store::testkit::database(&folder.join("vault.db")).await;
-    let sql = if forbid {
-        "CREATE TRIGGER injected BEFORE INSERT ON object BEGIN SELECT RAISE(ABORT, 'injected'); END"
+    if forbid {
+        store::testkit::refuse_rows(&database, "object", None).await;
     } else {
-        "DROP TRIGGER injected"
-    };
-    sqlx_execute(&database, sql).await;
-}
-
-async fn sqlx_execute(database: &Database, sql: &'static str) {
-    database.execute(sql).await.unwrap();
+        store::testkit::admit_rows(&database, "object").await;
+    }
 }
 
 /// Where blobs lie, whatever becomes of the vault over them.
@@ -333,12 +328,7 @@ async fn a_store_that_is_away_is_said_to_be_away() {
 async fn a_failed_change_fails_alone() {
     let scene = scene().await;
     let database = store::testkit::database(&scene.folder.path().join("vault.db")).await;
-    sqlx_execute(
-        &database,
-        "CREATE TRIGGER injected BEFORE INSERT ON object WHEN NEW.key = CAST('bad' AS BLOB) \
-         BEGIN SELECT RAISE(ABORT, 'injected'); END",
-    )
-    .await;
+    store::testkit::refuse_rows(&database, "object", Some(("key", b"bad"))).await;
     let puts = (0..64).map(|n| {
         let (vault, who) = (scene.vault.clone(), scene.alice.clone());
         let key = if n % 16 == 3 {

@@ -5,6 +5,7 @@ mod at_rest;
 mod faults;
 mod isolation;
 mod multipart;
+mod nodes;
 mod objects;
 #[path = "../../../../../tests/servers/rclone.rs"]
 mod rclone;
@@ -23,7 +24,7 @@ use envelope::{keys::RegionRoot, secrets::DeploymentKey};
 use futures::{Stream, TryStreamExt, stream};
 use store::{
     blobs::{BlobStore, DiskBlobs},
-    database::Database,
+    database::{Database, Location},
     vault::VaultStore,
 };
 use tempfile::TempDir;
@@ -55,7 +56,11 @@ pub(super) fn principal(tenant: &str) -> Principal {
 }
 
 pub(super) async fn open(folder: &Path, blobs: Arc<dyn BlobStore>) -> Vault {
-    let database = store::testkit::database(&folder.join("vault.db")).await;
+    open_at(store::testkit::location(&folder.join("vault.db")), blobs).await
+}
+
+pub(super) async fn open_at(location: Location, blobs: Arc<dyn BlobStore>) -> Vault {
+    let database = Database::open(location).await.unwrap();
     let roots = [(EU, 1), (US, 2)].map(|(id, byte)| (region(id), RegionRoot::from_random([byte; 32])));
     let gate = Arc::new(OwnerKeys::new(Arc::new(RegionRoots::new(roots))));
     let store = VaultStore::new(database).await.unwrap();
