@@ -81,6 +81,8 @@ fn config() -> anyhow::Result<Config> {
             own_witness: true,
         },
         gate: None,
+        link: None,
+        peers: Vec::new(),
         regions: vec![Region {
             id: RegionId::new("eu-de")?,
             country: CountryCode::new("DE")?,

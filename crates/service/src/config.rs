@@ -13,6 +13,7 @@ use crate::{
     docket::INTERVAL_MIN,
     keys::configured::{PROVIDERS_MAX, ProviderConfig},
     link::Address,
+    region::PEERS_MAX,
     tls::{MutualTls, TlsFiles},
 };
 
@@ -42,6 +43,12 @@ pub struct Config {
     /// The gate, where it runs in a process of its own; else `amparo serve` is its own gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<Gate>,
+    /// This node's end of links to nodes of other regions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<LinkEnd>,
+    /// Regions that other nodes serve.
+    #[serde(default, rename = "peer", skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<PeerRegion>,
     /// Regions this node serves, each with its own root key and blobs.
     #[serde(rename = "region")]
     pub regions: Vec<Region>,
@@ -111,6 +118,36 @@ pub struct Gate {
     /// On a unix socket: ids of the users whose processes may ask. None named: the gate's own user alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<u32>,
+}
+
+/// This node's end of links to nodes of other regions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkEnd {
+    /// Where the others ask; a node that only asks leaves it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
+    /// Our certificate, good for both sides of a connection.
+    pub tls: TlsFiles,
+}
+
+/// A region that another node serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeerRegion {
+    /// Its id.
+    pub region: RegionId,
+    /// Whose law governs the place.
+    pub country: CountryCode,
+    /// Where its node answers links: `HOST:PORT`.
+    pub at: Address,
+    /// PEM: the authority of that node's certificate, or the certificate itself.
+    pub ca: std::path::PathBuf,
+    /// The name in that node's certificate.
+    pub name: String,
+    /// Where its S3 face is, such as `https://s3.eu.example`: clients are sent there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
 }
 
 /// The docket's rate. Both figures are public: they must not change with the number of demands.
@@ -323,6 +360,7 @@ impl Config {
         if providers.len() > PROVIDERS_MAX {
             return fail("key_provider", "there are at most 1000 key providers");
         }
+        self.check_peers()?;
         if self.docket.batch == 0 || self.docket.batch > BATCH_MAX {
             return fail("docket.batch", "use 1 to 4096 entries");
         }
@@ -343,6 +381,40 @@ impl Config {
                 "docket.origin",
                 "write a name such as `provider.example/docket`, without spaces or `+`",
             );
+        }
+        Ok(())
+    }
+}
+
+impl Config {
+    fn check_peers(&self) -> Result<(), ConfigError> {
+        let fail = |key, reason| Err(ConfigError::Value { key, reason });
+        if self.peers.len() > PEERS_MAX {
+            return fail("peer", "there are at most 256 regions of other nodes");
+        }
+        if !self.peers.is_empty() && self.link.is_none() {
+            return fail(
+                "link",
+                "a node with peers needs `tls = { certificate, key }` under `[link]`",
+            );
+        }
+        let mut ids: Vec<_> = self.regions.iter().map(|region| &region.id).collect();
+        ids.extend(self.peers.iter().map(|peer| &peer.region));
+        ids.sort();
+        if ids.windows(2).any(|pair| pair.first() == pair.last()) {
+            return fail("peer.region", "a region is served by one node: it is named twice");
+        }
+        for peer in &self.peers {
+            if !matches!(peer.at, Address::Tcp(_)) {
+                return fail(
+                    "peer.at",
+                    "write `HOST:PORT`; another region is on another machine",
+                );
+            }
+            let is_url = |url: &String| url.starts_with("https://") || url.starts_with("http://");
+            if peer.endpoint.as_ref().is_some_and(|url| !is_url(url)) {
+                return fail("peer.endpoint", "write a URL such as `https://s3.eu.example`");
+            }
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ pub mod import;
 pub mod keys;
 pub mod link;
 pub mod listener;
+pub mod region;
 pub mod s3;
 pub mod tls;
 pub mod vault;

@@ -79,6 +79,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             Some(files) => report.certificate(face, &files.within(&args.dir), now),
         }
     }
+    if let Some(link) = &config.link {
+        report.certificate("link", &link.tls.within(&args.dir), now);
+    }
     if config.gate.is_none() {
         report.warn(
             "root keys are files that the serving process reads: whoever is root here, or takes that process over, can read \

@@ -108,6 +108,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             own_witness: args.witnesses.is_empty(),
         },
         gate: None,
+        link: None,
+        peers: Vec::new(),
         regions,
         key_providers: Vec::new(),
     };

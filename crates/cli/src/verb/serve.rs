@@ -27,6 +27,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (s3, api) = (deployment.config().s3.scheme(), deployment.config().api.scheme());
     data!("s3      {s3}://{}", running.s3());
     data!("api     {api}://{}", running.api());
+    if let Some(link) = running.link() {
+        data!("link    {link}");
+    }
     data!("docket  {api}://{}/docket", running.api());
     if let PolicySeen::New { before } = deployment.policy_seen() {
         say!(

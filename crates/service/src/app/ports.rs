@@ -64,7 +64,8 @@ pub trait DocketPort: Send + Sync {
 }
 
 /// What a package says about an object beside its bytes. Sealed under the object's key until the gate opens it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Described {
     /// Its name in its bucket.
     pub name: String,

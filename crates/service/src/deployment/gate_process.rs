@@ -18,7 +18,7 @@ use crate::{
         remote::{GateService, RemoteGate},
     },
     link::{Address, BindError, Guard, Reception},
-    tls::{Audience, TlsClient, TlsError, TlsServer},
+    tls::{TlsClient, TlsError, TlsServer},
 };
 
 /// Why a gate cannot run.
@@ -109,7 +109,7 @@ impl GateProcess {
 fn guard(gate: &Gate, dir: &Path) -> Result<(Guard, Option<Arc<TlsServer>>), TlsError> {
     match &gate.tls {
         Some(mutual) => {
-            let tls = TlsServer::open(Audience::Own(mutual.within(dir)))?;
+            let tls = TlsServer::open(mutual.within(dir).into())?;
             Ok((Guard::Tls(Arc::clone(&tls)), Some(tls)))
         }
         None => {

@@ -5,6 +5,7 @@ mod docket_port;
 mod gate_port;
 mod gate_process;
 mod layout;
+mod regions;
 mod roots;
 mod running;
 mod secrets;
@@ -51,6 +52,7 @@ use crate::{
         Desk, Parts,
         clock::{Clock, SystemClock, SystemEntropy},
         faults::NoFaults,
+        ports::GatePort,
     },
     auth::Tokens,
     config::{Config, ConfigError, DatabaseKind},
@@ -120,6 +122,9 @@ pub enum OpenError {
     /// The certificate for the link to the gate.
     #[error("the gate cannot be asked")]
     GateTls(#[source] crate::tls::TlsError),
+    /// The certificate for links to other regions, or what vouches for theirs.
+    #[error("the nodes of other regions cannot be asked")]
+    LinkTls(#[source] crate::tls::TlsError),
     /// The gate's memory.
     #[error(transparent)]
     Memory(#[from] MemoryError),
@@ -158,6 +163,7 @@ pub struct Deployment {
     databases: Vec<Database>,
     policy: PolicySeen,
     remote: Option<RemoteGate>,
+    release: Arc<dyn ReleaseGate>,
     trust_digest: Digest,
 }
 
@@ -202,16 +208,19 @@ impl Deployment {
         let root = CaseRoot::from_bytes(*read_key(&layout.case_root())?);
         let cases = CaseStore::new(database.clone(), Arc::new(root));
         let tokens = Tokens::new(cases.clone(), clock.clone(), Arc::new(SystemEntropy));
+        let here: Arc<dyn GatePort> = Arc::new(gate_port::GateDoor::new(
+            Arc::clone(&gate.release),
+            docket.clone(),
+            &config.docket.origin,
+        ));
+        let peers = regions::peers(&config, layout.dir()).map_err(OpenError::LinkTls)?;
+        let (vaults, gates) = regions::ports(&config, (Arc::new(vault.clone()), here), peers, &docket);
         let desk = Desk::new(Parts {
             provider: config.provider.clone(),
             cases,
             docket: Arc::new(docket.clone()),
-            vault: Arc::new(vault.clone()),
-            gate: Arc::new(gate_port::GateDoor::new(
-                gate.release,
-                docket.clone(),
-                &config.docket.origin,
-            )),
+            vault: vaults,
+            gate: gates,
             reviewers: trust.reviewers().clone(),
             rulebook: Rulebook::builtin(),
             packages: layout.packages(),
@@ -231,6 +240,7 @@ impl Deployment {
             databases: std::iter::once(database).chain(gate.memory).collect(),
             policy: gate.policy,
             remote: gate.remote,
+            release: gate.release,
             trust_digest,
         })
     }

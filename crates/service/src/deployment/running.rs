@@ -10,14 +10,16 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::{Deployment, gate_process};
+use super::{Deployment, gate_process, regions};
 use crate::{
     app::clock::Clock,
     auth::Permissions,
     config::Listen,
     gate::remote::RemoteGate,
     http::{Api, router},
+    link::{Address, BindError, Guard, Reception},
     listener::{self, Door},
+    region::PeerService,
     s3::{S3Config, serve},
     tls::{Audience, TlsFiles, TlsServer},
 };
@@ -53,6 +55,9 @@ pub enum StartError {
         #[source]
         source: crate::tls::TlsError,
     },
+    /// The address for links cannot be bound.
+    #[error(transparent)]
+    Link(#[from] BindError),
     /// The configuration names no region.
     #[error("the configuration names no region")]
     NoRegion,
@@ -65,6 +70,7 @@ pub enum StartError {
 pub struct Running {
     s3: SocketAddr,
     api: SocketAddr,
+    link: Option<Address>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -78,6 +84,10 @@ impl Running {
     pub fn api(&self) -> SocketAddr {
         self.api
     }
+    /// Where nodes of other regions ask, where they may.
+    pub fn link(&self) -> Option<&Address> {
+        self.link.as_ref()
+    }
     /// Stops taking requests, lets those under way end, and finishes the docket's batch.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
@@ -85,6 +95,16 @@ impl Running {
             let _ = tokio::time::timeout(STOP_PATIENCE, task).await;
         }
     }
+}
+
+/// Where the S3 faces of other regions are, as far as that was said.
+fn elsewhere(
+    config: &crate::config::Config,
+) -> std::collections::BTreeMap<casework::ids::RegionId, Option<String>> {
+    let regions = config.peers.iter();
+    regions
+        .map(|peer| (peer.region.clone(), peer.endpoint.clone()))
+        .collect()
 }
 
 async fn bind(
@@ -143,9 +163,10 @@ impl Deployment {
             tokio::select! { () = told => {}, _ = sweeping => {} }
         }));
 
+        let faces = S3Config::new(region).among(regions::served(&self.config), elsewhere(&self.config));
         let (vault, told) = (self.vault.clone(), stopped(&stop));
         tasks.push(tokio::spawn(async move {
-            if let Err(error) = serve(s3_door, vault, S3Config::new(region), told).await {
+            if let Err(error) = serve(s3_door, vault, faces, told).await {
                 tracing::error!(%error, "S3 is no longer served");
             }
         }));
@@ -162,6 +183,25 @@ impl Deployment {
             listener::serve(api_door, TowerToHyperService::new(app), told).await;
         }));
 
+        let link = match self.bind_link().await? {
+            None => None,
+            Some((reception, tls)) => {
+                let address = reception.address().clone();
+                let service = PeerService::new(
+                    self.vault.clone(),
+                    regions::served(&self.config),
+                    Arc::clone(&self.release),
+                );
+                let told = stopped(&stop);
+                tasks.push(tokio::spawn(async move {
+                    let keeping = tokio::spawn(tls.keep_current());
+                    reception.serve(Arc::new(service), told).await;
+                    keeping.abort();
+                }));
+                Some(address)
+            }
+        };
+
         if let Some(gate) = self.remote.clone() {
             let (docket, ours, told) = (self.docket.clone(), self.trust_digest, stopped(&stop));
             tasks.push(tokio::spawn(async move {
@@ -171,7 +211,28 @@ impl Deployment {
 
         let (desk, clock, told) = (self.desk.clone(), self.clock.clone(), stopped(&stop));
         tasks.push(tokio::spawn(keep_ticking(desk, clock, told)));
-        Ok(Running { s3, api, stop, tasks })
+        Ok(Running {
+            s3,
+            api,
+            link,
+            stop,
+            tasks,
+        })
+    }
+}
+
+impl Deployment {
+    /// The listener for nodes of other regions, where the configuration has one and names any.
+    async fn bind_link(&self) -> Result<Option<(Reception, Arc<TlsServer>)>, StartError> {
+        let listen = self.config.link.as_ref().and_then(|link| link.listen);
+        let audience = regions::audience(&self.config, self.layout.dir());
+        let (Some(listen), Some(audience)) = (listen, audience) else {
+            return Ok(None);
+        };
+        let tls = TlsServer::open(audience).map_err(|source| StartError::Tls { face: "link", source })?;
+        let guard = Guard::Tls(Arc::clone(&tls));
+        let reception = Reception::bind(&Address::Tcp(listen.to_string()), guard).await?;
+        Ok(Some((reception, tls)))
     }
 }
 

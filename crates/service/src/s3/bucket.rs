@@ -44,6 +44,9 @@ impl Face {
         )?;
         // S3 has no word for an account. Each bucket is an account of its own until a mapping or a header says more, so
         // that a demand for one never widens to another.
+        if !self.config.serves(&region) {
+            return Err(self.not_made_here(&region));
+        }
         let default_account = AccountId::new(input.bucket.as_str()).map_err(|_| {
             S3Error::with_message(
                 S3ErrorCode::InvalidBucketName,
@@ -75,6 +78,26 @@ impl Face {
         Ok(S3Response::new(CreateBucketOutput {
             location: Some(format!("/{name}")),
         }))
+    }
+
+    /// A bucket is made where it is to lie.
+    fn not_made_here(&self, region: &RegionId) -> S3Error {
+        let known = self.config.elsewhere.get(region);
+        let Some(endpoint) = known else {
+            return convert::bad(
+                S3ErrorCode::InvalidLocationConstraint,
+                "The specified location-constraint is not valid",
+            );
+        };
+        let place = endpoint.as_deref().unwrap_or("the endpoint of that region");
+        let mut refused = S3Error::with_message(
+            S3ErrorCode::IllegalLocationConstraintException,
+            format!(
+                "The {region} location constraint is incompatible for the endpoint this request was sent to; use {place}."
+            ),
+        );
+        refused.set_status_code(hyper::StatusCode::BAD_REQUEST);
+        refused
     }
 
     /// The region named in the request's body, else the one signed for, else the default; aliases are the default.

@@ -38,7 +38,12 @@ mod refuse;
 mod settings;
 mod upload;
 
-use std::{future::Future, io, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    io,
+    sync::Arc,
+};
 
 pub use self::{
     door::{Answer, S3Face},
@@ -46,7 +51,7 @@ pub use self::{
 };
 use crate::{
     listener::Door,
-    vault::{Principal, Vault},
+    vault::{Principal, Vault, VaultError},
 };
 use casework::ids::RegionId;
 use s3s::{
@@ -63,6 +68,10 @@ pub const SILENT_TARGET: &str = "s3s";
 pub struct S3Config {
     /// Where a bucket goes whose creator names no region.
     pub default_region: RegionId,
+    /// The regions that this node serves; `None` serves whatever the vault has.
+    served: Option<BTreeSet<RegionId>>,
+    /// Regions of other nodes, and where their S3 faces are.
+    elsewhere: BTreeMap<RegionId, Option<String>>,
 }
 
 /// The region that a signature may name besides the bucket's own: clients without a configured region sign for it.
@@ -71,7 +80,28 @@ pub(crate) const REGION_ALIAS: &str = "us-east-1";
 impl S3Config {
     /// Path addressing, and new buckets in this region unless their creator names one.
     pub fn new(default_region: RegionId) -> Self {
-        Self { default_region }
+        Self {
+            default_region,
+            served: None,
+            elsewhere: BTreeMap::new(),
+        }
+    }
+
+    /// The same, on a node that serves these regions, and sends clients elsewhere for those.
+    #[must_use]
+    pub fn among(
+        mut self,
+        served: BTreeSet<RegionId>,
+        elsewhere: BTreeMap<RegionId, Option<String>>,
+    ) -> Self {
+        self.served = Some(served);
+        self.elsewhere = elsewhere;
+        self
+    }
+
+    /// Whether this node serves the region.
+    pub(crate) fn serves(&self, region: &RegionId) -> bool {
+        self.served.as_ref().is_none_or(|served| served.contains(region))
     }
 }
 
@@ -133,15 +163,62 @@ impl Face {
             .ok_or_else(|| S3Error::new(S3ErrorCode::AccessDenied))
     }
 
+    /// A bucket whose data stays where it is: it is not served from here.
+    fn elsewhere(&self, region: &RegionId, bucket: &str) -> S3Error {
+        let endpoint = self.config.elsewhere.get(region).and_then(Option::as_deref);
+        let place = endpoint.map_or_else(
+            || format!("the endpoint of region '{region}'"),
+            |endpoint| format!("'{endpoint}'"),
+        );
+        let mut moved = S3Error::with_message(
+            S3ErrorCode::PermanentRedirect,
+            format!(
+                "The bucket you are attempting to access must be addressed using the specified endpoint. Send requests \
+                 for region '{region}' to {place}."
+            ),
+        );
+        moved.set_status_code(hyper::StatusCode::MOVED_PERMANENTLY);
+        let mut headers = hyper::HeaderMap::new();
+        headers.insert(
+            "content-type",
+            hyper::header::HeaderValue::from_static("application/xml"),
+        );
+        if let Ok(value) = region.as_str().parse() {
+            headers.insert("x-amz-bucket-region", value);
+        }
+        let location = endpoint.map(|endpoint| format!("{}/{bucket}", endpoint.trim_end_matches('/')));
+        if let Some(Ok(value)) = location.map(|location| location.parse()) {
+            headers.insert(hyper::header::LOCATION, value);
+        }
+        moved.set_headers(headers);
+        moved
+    }
+
     /// The caller, for an operation on `bucket`: the signature must be for its region or an alias.
     async fn caller_at<T>(&self, request: &S3Request<T>, bucket: &str) -> S3Result<Principal> {
         let who = self.caller(request)?;
         let signed = request.region.as_ref().map(|r| r.as_str()).unwrap_or_default();
-        if signed == REGION_ALIAS {
-            return Ok(who);
+        let name = bucket;
+        let bucket = match self.vault.bucket(&who, name).await {
+            Ok(bucket) => bucket,
+            // Not here; and a client that signs for a region of another node looks for it there.
+            Err(VaultError::NoSuchBucket) => {
+                let region = self
+                    .config
+                    .elsewhere
+                    .keys()
+                    .find(|region| region.as_str() == signed);
+                return Err(match region {
+                    Some(region) => self.elsewhere(region, name),
+                    None => error::of(VaultError::NoSuchBucket),
+                });
+            }
+            Err(other) => return Err(error::of(other)),
+        };
+        if !self.config.serves(&bucket.region) {
+            return Err(self.elsewhere(&bucket.region, name));
         }
-        let bucket = self.vault.bucket(&who, bucket).await.map_err(error::of)?;
-        if bucket.region.as_str() == signed {
+        if signed == REGION_ALIAS || bucket.region.as_str() == signed {
             return Ok(who);
         }
         let expected = bucket.region.as_str();

@@ -26,7 +26,7 @@ pub use self::{
     certificate::{Certificate, CertificateError},
     client::TlsClient,
     refusal::Refused,
-    server::{Audience, TlsServer},
+    server::{Audience, Caller, TlsServer},
 };
 
 /// Longest a handshake may take.

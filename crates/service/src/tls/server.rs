@@ -36,21 +36,46 @@ pub enum Audience {
     /// Anybody's client, over HTTP; it proves who it is inside.
     Public(TlsFiles),
     /// Our own: both sides show a certificate.
-    Own(MutualTls),
+    Own {
+        /// Ours.
+        files: TlsFiles,
+        /// Who may come.
+        callers: Vec<Caller>,
+    },
+}
+
+/// Somebody of our own: an authority, and the names that its certificate may have.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// PEM: the authorities.
+    pub ca: PathBuf,
+    /// One of them must fit.
+    pub names: Vec<String>,
+}
+
+impl From<MutualTls> for Audience {
+    fn from(mutual: MutualTls) -> Self {
+        Self::Own {
+            files: mutual.files(),
+            callers: vec![Caller {
+                ca: mutual.ca,
+                names: mutual.names,
+            }],
+        }
+    }
 }
 
 impl Audience {
     fn files(&self) -> TlsFiles {
         match self {
-            Self::Public(files) => files.clone(),
-            Self::Own(mutual) => mutual.files(),
+            Self::Public(files) | Self::Own { files, .. } => files.clone(),
         }
     }
     fn paths(&self) -> Vec<PathBuf> {
         let files = self.files();
         let mut paths = vec![files.certificate, files.key];
-        if let Self::Own(mutual) = self {
-            paths.push(mutual.ca.clone());
+        if let Self::Own { callers, .. } = self {
+            paths.extend(callers.iter().map(|caller| caller.ca.clone()));
         }
         paths
     }
@@ -116,7 +141,7 @@ impl TlsServer {
         // The public's scanners knock all day; what our own cannot do, somebody must see.
         match self.audience {
             Audience::Public(_) => tracing::info!(reason = refused.0, "a TLS handshake was refused"),
-            Audience::Own(_) => tracing::warn!(reason = refused.0, "a TLS handshake was refused"),
+            Audience::Own { .. } => tracing::warn!(reason = refused.0, "a TLS handshake was refused"),
         }
         Err(refused)
     }
@@ -201,9 +226,8 @@ fn config(audience: &Audience) -> Result<Arc<ServerConfig>, TlsError> {
         Audience::Public(_) => builder(provider::public())?
             .with_no_client_auth()
             .with_single_cert(chain, key),
-        Audience::Own(mutual) => {
-            let roots = certificate::authorities(&mutual.ca)?;
-            let clients = verifier::OwnClients::new(roots, verifier::names(&mutual.names)?)?;
+        Audience::Own { callers, .. } => {
+            let clients = verifier::OwnClients::new(callers)?;
             builder(provider::own())?
                 .with_client_cert_verifier(Arc::new(clients))
                 .with_single_cert(chain, key)
@@ -212,7 +236,7 @@ fn config(audience: &Audience) -> Result<Arc<ServerConfig>, TlsError> {
     .map_err(|error| not_its_key(&files, &error))?;
     match audience {
         Audience::Public(_) => config.alpn_protocols = HTTP.iter().map(|name| name.to_vec()).collect(),
-        Audience::Own(_) => {
+        Audience::Own { .. } => {
             // A resumed session is not judged again: every link shows its certificate anew.
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;

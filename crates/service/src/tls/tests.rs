@@ -202,10 +202,7 @@ const ANY: [&dyn rustls::crypto::SupportedKxGroup; 2] = [kx_group::X25519MLKEM76
 async fn p02_our_own_listener_refuses_every_peer_that_is_not_ours_and_says_why() {
     let ours = Authority::new("ours");
     let strangers = Authority::new("strangers");
-    let server = TlsServer::open(Audience::Own(
-        ours.mutual(ours.files("node.test", GOOD), "serve.test"),
-    ))
-    .unwrap();
+    let server = TlsServer::open(ours.mutual(ours.files("node.test", GOOD), "serve.test").into()).unwrap();
     let good = ours.issue("serve.test", GOOD);
     let met = meets(&server, careless(&TLS13, &ANY, Some(&good))).await;
     assert_eq!(met.server, Ok(Some(NamedGroup::X25519MLKEM768)));
@@ -421,11 +418,7 @@ fn what_may_not_be_used_is_refused_when_it_is_read() {
 
     let node = ours.files("node.test", GOOD);
     let mut mutual = ours.mutual(node, "serve.test");
-    let opened = |mutual: &MutualTls| {
-        TlsServer::open(Audience::Own(mutual.clone()))
-            .unwrap_err()
-            .to_string()
-    };
+    let opened = |mutual: &MutualTls| TlsServer::open(mutual.clone().into()).unwrap_err().to_string();
     mutual.names = vec![];
     assert!(opened(&mutual).contains("admits nobody"));
     mutual.names = vec!["not a name".to_owned()];
@@ -503,7 +496,7 @@ async fn a_refused_handshake_is_in_the_log_with_its_reason() {
     let _guard = tracing::subscriber::set_default(subscriber);
     let ours = Authority::new("ours");
     let mutual = ours.mutual(ours.files("node.test", GOOD), "serve.test");
-    let server = TlsServer::open(Audience::Own(mutual)).unwrap();
+    let server = TlsServer::open(mutual.into()).unwrap();
     let over = ours.issue("serve.test", OVER);
     let _ = meets(&server, careless(&TLS13, &ANY, Some(&over))).await;
     let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();

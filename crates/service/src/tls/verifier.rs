@@ -17,7 +17,7 @@ use rustls::{
     },
 };
 
-use super::{Certificate, TlsError, provider};
+use super::{Caller, Certificate, TlsError, certificate, provider};
 
 /// The names that a peer may have, as the configuration lists them.
 pub(super) fn names(listed: &[String]) -> Result<Vec<ServerName<'static>>, TlsError> {
@@ -56,22 +56,58 @@ fn named(end_entity: &CertificateDer<'_>, names: &[ServerName<'static>]) -> Resu
 /// Judges clients of a listener for our own.
 #[derive(Debug)]
 pub(super) struct OwnClients {
+    first: One,
+    others: Vec<One>,
+    hints: Vec<DistinguishedName>,
+}
+
+#[derive(Debug)]
+struct One {
     inner: Arc<dyn ClientCertVerifier>,
     names: Vec<ServerName<'static>>,
 }
 
-impl OwnClients {
-    pub(super) fn new(roots: RootCertStore, names: Vec<ServerName<'static>>) -> Result<Self, TlsError> {
+impl One {
+    fn new(caller: &Caller) -> Result<Self, TlsError> {
+        let roots = certificate::authorities(&caller.ca)?;
         let inner = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider::own())
             .build()
             .map_err(|error| TlsError::Library(error.to_string()))?;
-        Ok(Self { inner, names })
+        Ok(Self {
+            inner,
+            names: names(&caller.names)?,
+        })
+    }
+
+    fn verify(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let verified = self.inner.verify_client_cert(end_entity, intermediates, now)?;
+        named(end_entity, &self.names)?;
+        Ok(verified)
+    }
+}
+
+impl OwnClients {
+    pub(super) fn new(callers: &[Caller]) -> Result<Self, TlsError> {
+        let mut all = callers.iter().map(One::new);
+        let first = all.next().ok_or(TlsError::NoNames)??;
+        let others: Vec<_> = all.collect::<Result<_, _>>()?;
+        let hints = std::iter::once(&first).chain(&others);
+        let hints = hints
+            .flat_map(|one| one.inner.root_hint_subjects())
+            .cloned()
+            .collect();
+        Ok(Self { first, others, hints })
     }
 }
 
 impl ClientCertVerifier for OwnClients {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.inner.root_hint_subjects()
+        &self.hints
     }
 
     fn verify_client_cert(
@@ -81,9 +117,19 @@ impl ClientCertVerifier for OwnClients {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         strong(end_entity, intermediates)?;
-        let verified = self.inner.verify_client_cert(end_entity, intermediates, now)?;
-        named(end_entity, &self.names)?;
-        Ok(verified)
+        let mut why = match self.first.verify(end_entity, intermediates, now) {
+            Ok(verified) => return Ok(verified),
+            Err(error) => error,
+        };
+        for one in &self.others {
+            match one.verify(end_entity, intermediates, now) {
+                Ok(verified) => return Ok(verified),
+                // Whose authority vouches for it knows best what is wrong with it.
+                Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {}
+                Err(error) => why = error,
+            }
+        }
+        Err(why)
     }
 
     fn verify_tls12_signature(
@@ -92,7 +138,7 @@ impl ClientCertVerifier for OwnClients {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls12_signature(message, cert, dss)
+        self.first.inner.verify_tls12_signature(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -101,11 +147,11 @@ impl ClientCertVerifier for OwnClients {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls13_signature(message, cert, dss)
+        self.first.inner.verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        self.first.inner.supported_verify_schemes()
     }
 }
 

@@ -119,12 +119,31 @@ impl VaultPort for Vault {
     }
 
     async fn read(&self, object: &ReleasedObject, key: &ObjectKey) -> Result<Plaintext, PortError> {
+        self.read_released(object, key, None).await
+    }
+}
+
+impl Vault {
+    /// An object that a record names, or a range of its bytes, with the key that the gate opened for the release.
+    ///
+    /// # Errors
+    /// When the object is gone, the range lies outside it, or the store fails.
+    pub(crate) async fn read_released(
+        &self,
+        object: &ReleasedObject,
+        key: &ObjectKey,
+        range: Option<std::ops::Range<u64>>,
+    ) -> Result<Plaintext, PortError> {
         let (mut row, _) = self.named(object).await?;
         let parts = self.parts_of(&row).await.map_err(failed)?;
+        let wanted = range.unwrap_or(0..row.size);
+        if wanted.start > wanted.end || wanted.end > row.size {
+            return Err(failed(VaultError::BadRange { size: row.size }));
+        }
         let range = ResolvedRange {
-            start: 0,
-            end: row.size,
-            partial: false,
+            start: wanted.start,
+            end: wanted.end,
+            partial: wanted != (0..row.size),
         };
         let body = self
             .body(&mut row, parts, Arc::new(key.duplicate()), range)

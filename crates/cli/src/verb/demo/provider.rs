@@ -424,6 +424,8 @@ fn config(store: Option<&Location>) -> anyhow::Result<Config> {
             own_witness: false,
         },
         gate: None,
+        link: None,
+        peers: Vec::new(),
         regions: vec![region("eu-de", "DE")?, region("us-east", "US")?],
         key_providers: Vec::new(),
     })

@@ -39,6 +39,11 @@ impl RemoteGate {
         }
     }
 
+    /// The gate at the other end of a link that says more than this one does.
+    pub(crate) fn over(link: Arc<Link>) -> Self {
+        Self { link }
+    }
+
     /// The trust policy that the gate goes by, and whether it was in force before: the first who asks is told of a change,
     /// and must put it into the docket.
     ///

@@ -25,9 +25,10 @@ use crate::{
 
 /// The two doors of a gate, for whoever the listener lets in.
 pub struct GateService {
-    owner: Arc<dyn OwnerGate>,
+    /// None where only releases may be asked for.
+    owner: Option<Arc<dyn OwnerGate>>,
     release: Arc<dyn ReleaseGate>,
-    policy: (Digest, PolicySeen),
+    policy: Option<(Digest, PolicySeen)>,
     policy_told: AtomicBool,
 }
 
@@ -45,21 +46,34 @@ impl GateService {
         policy: (Digest, PolicySeen),
     ) -> Self {
         Self {
-            owner,
+            owner: Some(owner),
             release,
-            policy,
+            policy: Some(policy),
+            policy_told: AtomicBool::new(false),
+        }
+    }
+
+    /// The release door alone, for whoever has no business with owners.
+    pub(crate) fn for_releases(release: Arc<dyn ReleaseGate>) -> Self {
+        Self {
+            owner: None,
+            release,
+            policy: None,
             policy_told: AtomicBool::new(false),
         }
     }
 
     async fn owners(&self, call: Call) -> Result<Said, GateError> {
+        let Some(owners) = &self.owner else {
+            return Ok(self.releases(call).await);
+        };
         Ok(match call {
             Call::NewTenantKey {
                 region,
                 tenant,
                 holder,
             } => {
-                let made = self.owner.new_tenant_key(&region, &tenant, holder.as_ref());
+                let made = owners.new_tenant_key(&region, &tenant, holder.as_ref());
                 plain(Answer::Tenant { key: made.await? })
             }
             Call::NewAccountKey {
@@ -68,9 +82,7 @@ impl GateService {
                 account,
                 tenant_key,
             } => {
-                let made = self
-                    .owner
-                    .new_account_key(&region, &tenant, &account, &tenant_key);
+                let made = owners.new_account_key(&region, &tenant, &account, &tenant_key);
                 plain(Answer::Wrapped { key: made.await? })
             }
             Call::NewObjectKey {
@@ -80,12 +92,12 @@ impl GateService {
                 label,
             } => {
                 let owner = owner.into();
-                let made = self.owner.new_object_key(&owner, &account, &object, &label);
+                let made = owners.new_object_key(&owner, &account, &object, &label);
                 let (secret, key) = made.await?;
                 (Answer::Wrapped { key }, bytes_of([&secret]))
             }
             Call::OpenObjectKey { owner, chain } => {
-                let key = self.owner.open_object_key(&owner.into(), &chain).await?;
+                let key = owners.open_object_key(&owner.into(), &chain).await?;
                 (Answer::Opened, bytes_of([&key]))
             }
             Call::RewrapTenantKey {
@@ -94,21 +106,19 @@ impl GateService {
                 key,
                 holder,
             } => {
-                let moved = self
-                    .owner
-                    .rewrap_tenant_key(&region, &tenant, &key, holder.as_ref());
+                let moved = owners.rewrap_tenant_key(&region, &tenant, &key, holder.as_ref());
                 plain(Answer::Tenant { key: moved.await? })
             }
             Call::RewrapAccountKeys(request) => {
-                let keys = self.owner.rewrap_account_keys(request).await?;
+                let keys = owners.rewrap_account_keys(request).await?;
                 plain(Answer::Rewrapped { keys })
             }
             Call::RewrapObjectKeys(request) => {
-                let keys = self.owner.rewrap_object_keys(*request).await?;
+                let keys = owners.rewrap_object_keys(*request).await?;
                 plain(Answer::Rewrapped { keys })
             }
             Call::ForgetAccount { tenant, account } => {
-                self.owner.forget_account(&tenant, &account);
+                owners.forget_account(&tenant, &account);
                 plain(Answer::Done)
             }
             other => self.releases(other).await,
@@ -152,7 +162,9 @@ impl GateService {
                 Err(error) => failed(&error),
             },
             Call::Policy { log } => {
-                let (digest, seen) = self.policy;
+                let Some((digest, seen)) = self.policy else {
+                    return failed(&"that is not told here");
+                };
                 let news = log && !self.policy_told.swap(true, Ordering::AcqRel);
                 let seen = if news { seen } else { PolicySeen::InForce };
                 plain(Answer::Policy { digest, seen })

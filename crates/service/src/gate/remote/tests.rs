@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     gate::{
-        EmbeddedGate, NotReleased, RegionRoots, ReleaseGate as _, ReleaseRequest,
+        EmbeddedGate, NotReleased, RegionRoots, ReleaseGate, ReleaseRequest,
         owner::{GateError, OwnerGate as _, OwnerKeys},
     },
     link::{Address, Answers as _, Guard, Message, Reception},
@@ -33,6 +33,7 @@ const ACCOUNT: [u8; 32] = [0xc3; 32];
 
 struct Scene {
     service: Arc<GateService>,
+    release: Arc<dyn ReleaseGate>,
     account: WrappedAccount,
     owner: OwnerRequest,
     world: World,
@@ -70,13 +71,15 @@ async fn scene() -> Scene {
         vec![],
         Arc::new(|| "2026-11-20T12:00:00Z".parse().unwrap()),
     );
+    let release: Arc<dyn ReleaseGate> = Arc::new(release);
     let policy = (Digest([9; 32]), PolicySeen::New { before: 3 });
     Scene {
         service: Arc::new(GateService::new(
             Arc::new(OwnerKeys::new(roots)),
-            Arc::new(release),
+            Arc::clone(&release),
             policy,
         )),
+        release,
         owner: OwnerRequest::new(place.tenant, "AKEXAMPLE", "request-1"),
         account: wrapped,
         world,
@@ -208,6 +211,50 @@ async fn p03_no_message_of_the_gate_carries_a_root_tenant_or_account_key() {
             }
         }
     }
+}
+
+/// What another region's node reaches is the release door: no owner can be spoken for over that link.
+#[tokio::test]
+async fn p04_the_owners_door_is_not_to_be_had_by_another_regions_node() {
+    let scene = scene().await;
+    let service = GateService::for_releases(Arc::clone(&scene.release));
+    let owner = || (&scene.owner).into();
+    let calls = [
+        Call::NewObjectKey {
+            owner: owner(),
+            account: scene.account.clone(),
+            object: [7; 16],
+            label: label(),
+        },
+        Call::OpenObjectKey {
+            owner: owner(),
+            chain: WrappedChain {
+                account: scene.account.clone(),
+                object: [7; 16],
+                label: label(),
+                object_key: scene.account.account_key.clone(),
+            },
+        },
+        Call::NewTenantKey {
+            region: RegionId::new(&scene.account.region).unwrap(),
+            tenant: TenantId::new(&scene.account.tenant).unwrap(),
+            holder: None,
+        },
+        Call::ForgetAccount {
+            tenant: TenantId::new(&scene.account.tenant).unwrap(),
+            account: AccountId::new(&scene.account.account).unwrap(),
+        },
+        Call::Policy { log: true },
+    ];
+    for call in &calls {
+        let answer = service.answer(Message::new(call, &[]).unwrap()).await;
+        assert!(matches!(read(&answer), (Answer::Failed { .. }, 0)));
+    }
+    let known = Call::Known {
+        case: CaseId(uuid::Uuid::nil()),
+    };
+    let answer = service.answer(Message::new(&known, &[]).unwrap()).await;
+    assert!(matches!(read(&answer).0, Answer::Known { seen: None }));
 }
 
 async fn ask(scene: &Scene, call: &Call) -> Message {

@@ -1,0 +1,142 @@
+//! The end of the node that has the data.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use async_trait::async_trait;
+use casework::{ids::RegionId, record::ReleasedObject};
+use envelope::keys::{KEY_BYTES, ObjectKey};
+use futures::StreamExt as _;
+use zeroize::Zeroizing;
+
+use super::{
+    PIECE_BYTES, PROTOCOL,
+    calls::{Ask, Told},
+};
+use crate::{
+    app::ports::{PortError, VaultPort as _},
+    gate::{ReleaseGate, remote::GateService},
+    link::{Answers, Message},
+    vault::Vault,
+};
+
+/// Most objects that one answer names.
+const OBJECTS_MAX: usize = 100_000;
+
+/// This node's vault and its gate's release door, for the desks of other nodes.
+pub struct PeerService {
+    vault: Vault,
+    regions: BTreeSet<RegionId>,
+    gate: GateService,
+}
+
+type Said = (Told, Zeroizing<Vec<u8>>);
+
+fn failed(reason: impl ToString) -> PortError {
+    PortError {
+        part: "vault",
+        reason: reason.to_string(),
+    }
+}
+
+impl PeerService {
+    /// What lies in these regions alone.
+    pub fn new(
+        vault: Vault,
+        regions: impl IntoIterator<Item = RegionId>,
+        release: Arc<dyn ReleaseGate>,
+    ) -> Self {
+        Self {
+            vault,
+            regions: regions.into_iter().collect(),
+            gate: GateService::for_releases(release),
+        }
+    }
+
+    async fn tell(&self, ask: Ask, key: &[u8]) -> Result<Said, PortError> {
+        let plain = |told| (told, Zeroizing::default());
+        Ok(match ask {
+            Ask::Accounts { identifier } => {
+                let mut accounts = self.vault.accounts(&identifier).await?;
+                accounts.retain(|account| self.regions.contains(&account.region));
+                plain(Told::Accounts { accounts })
+            }
+            Ask::Scope {
+                account,
+                categories,
+                window,
+                limit,
+            } => {
+                self.here(&account.region)?;
+                let limit = limit.min(OBJECTS_MAX);
+                let objects = self.vault.scope(&account, &categories, window, limit).await?;
+                plain(Told::Scope { objects })
+            }
+            Ask::Keys { objects } => {
+                for object in &objects {
+                    self.here(&object.account.region)?;
+                }
+                let keys = self.vault.keys(&objects).await?;
+                plain(Told::Keys { keys })
+            }
+            Ask::Describe { object } => {
+                let described = self.vault.describe(&object, &self.key(&object, key)?).await?;
+                plain(Told::Described { described })
+            }
+            Ask::Read { object, from, until } => {
+                let wanted = until.checked_sub(from).filter(|wanted| *wanted <= PIECE_BYTES);
+                let wanted = wanted.ok_or_else(|| failed("a piece cannot be of that length"))?;
+                let key = self.key(&object, key)?;
+                let mut body = self.vault.read_released(&object, &key, Some(from..until)).await?;
+                let room = usize::try_from(wanted).map_err(failed)?;
+                let mut piece = Zeroizing::new(Vec::with_capacity(room));
+                while let Some(bytes) = body.next().await {
+                    let bytes = bytes?;
+                    if piece.len() + bytes.len() > room {
+                        return Err(failed("a piece is longer than was asked for"));
+                    }
+                    piece.extend_from_slice(&bytes);
+                }
+                (Told::Piece, piece)
+            }
+        })
+    }
+
+    fn here(&self, region: &RegionId) -> Result<(), PortError> {
+        match self.regions.contains(region) {
+            true => Ok(()),
+            false => Err(failed(format!("this node does not serve region `{region}`"))),
+        }
+    }
+
+    /// The object's key, which this region's gate opened and the asker hands back.
+    fn key(&self, object: &ReleasedObject, key: &[u8]) -> Result<ObjectKey, PortError> {
+        self.here(&object.account.region)?;
+        let key: &[u8; KEY_BYTES] = key
+            .try_into()
+            .map_err(|_| failed("an object is described or read with its key alone"))?;
+        Ok(ObjectKey::from_random(*key))
+    }
+}
+
+#[async_trait]
+impl Answers for PeerService {
+    fn protocol(&self) -> &'static str {
+        PROTOCOL
+    }
+
+    async fn answer(&self, call: Message) -> Message {
+        let Ok(ask) = call.head::<Ask>() else {
+            return self.gate.answer(call).await;
+        };
+        let told = self.tell(ask, call.secret()).await;
+        let (told, secret) = told.unwrap_or_else(|error| {
+            tracing::warn!(%error, "another region's node was not answered");
+            (Told::Failed { reason: error.reason }, Zeroizing::default())
+        });
+        Message::new(&told, &secret).unwrap_or_else(|error| {
+            let reason = error.to_string();
+            // A head this short always fits.
+            Message::new(&Told::Failed { reason }, &[]).unwrap_or_else(|_| Message::empty())
+        })
+    }
+}
