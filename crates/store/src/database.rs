@@ -187,6 +187,17 @@ impl Database {
         Ok(sqlx::query(sql).execute(&self.pool).await?.rows_affected())
     }
 
+    /// Runs statements on a connection, for programs that measure. They must be the program's own text.
+    ///
+    /// # Errors
+    /// When one fails.
+    pub async fn run_on(&self, connection: &mut AnyConnection, sql: &str) -> Result<(), sqlx::Error> {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()))
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+
     /// A connection of its own, outside the pool.
     ///
     /// # Errors

@@ -13,6 +13,11 @@ use crate::database::Database;
 /// How long a lease is good for after it was last renewed. Renew it at a third of this.
 pub const LEASE_TIME: Duration = Duration::from_secs(30);
 
+/// The database failed.
+#[derive(Debug, thiserror::Error)]
+#[error("the lease's database failed")]
+pub struct LeaseError(#[from] sqlx::Error);
+
 /// A node, by 16 random bytes drawn when it starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NodeId(pub [u8; 16]);
@@ -27,7 +32,7 @@ pub async fn hold(
     name: &'static str,
     node: NodeId,
     now: Timestamp,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, LeaseError> {
     let time = i64::try_from(LEASE_TIME.as_micros()).unwrap_or(i64::MAX);
     let row = sqlx::query(
         "INSERT INTO lease (name, holder, until) VALUES ($1, $2, $3) \
@@ -40,16 +45,15 @@ pub async fn hold(
     .bind(now.as_microsecond())
     .fetch_optional(&database.pool)
     .await?;
-    row.map(|row| row.try_get::<Vec<u8>, _>(0))
-        .transpose()
-        .map(|holder| holder.is_some_and(|holder| holder == node.0))
+    let holder = row.map(|row| row.try_get::<Vec<u8>, _>(0)).transpose()?;
+    Ok(holder.is_some_and(|holder| holder == node.0))
 }
 
 /// Gives the lease back, if `node` holds it, so that another need not wait.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn give_back(database: &Database, name: &'static str, node: NodeId) -> Result<(), sqlx::Error> {
+pub async fn give_back(database: &Database, name: &'static str, node: NodeId) -> Result<(), LeaseError> {
     sqlx::query("DELETE FROM lease WHERE name = $1 AND holder = $2")
         .bind(name)
         .bind(node.0.to_vec())

@@ -1,7 +1,11 @@
 //! `amparo serve`: the S3 face, the HTTP API with the docket's files, the docket's sequencer, and what falls due.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
+use service::deployment::StorageNode;
 use store::gate_memory::PolicySeen;
 
 use super::{place, stop};
@@ -15,6 +19,10 @@ pub struct Args {
     /// The deployment's folder, made by `amparo init`.
     #[arg(default_value = "data")]
     dir: PathBuf,
+    /// Serve S3 alone: one of several nodes on one database server and one object store. The desk and the docket are another
+    /// node's.
+    #[arg(long)]
+    storage: bool,
 }
 
 /// Runs the verb.
@@ -22,6 +30,9 @@ pub struct Args {
 /// # Errors
 /// When the deployment cannot be opened or an address cannot be bound.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if args.storage {
+        return store_only(&args.dir).await;
+    }
     let deployment = place::open(&args.dir).await?;
     let running = deployment.start().await?;
     let (s3, api) = (deployment.config().s3.scheme(), deployment.config().api.scheme());
@@ -46,5 +57,16 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     say!("stopping");
     running.stop().await;
     deployment.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn store_only(dir: &Path) -> anyhow::Result<ExitCode> {
+    let node = StorageNode::open(dir).await?;
+    let running = node.start().await?;
+    data!("s3      {}://{}", node.config().s3.scheme(), running.s3());
+    stop::asked().await?;
+    say!("stopping");
+    running.stop().await;
+    node.close().await;
     Ok(ExitCode::SUCCESS)
 }

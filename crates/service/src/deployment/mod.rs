@@ -1,6 +1,7 @@
 //! A deployment: one folder with everything in it, opened, and served.
 
 mod create;
+mod desk_lease;
 mod docket_port;
 mod gate_port;
 mod gate_process;
@@ -10,6 +11,7 @@ mod roots;
 mod running;
 mod secrets;
 mod split;
+mod storage;
 mod stores;
 mod tenants;
 
@@ -46,6 +48,7 @@ pub use self::{
         write_credential, write_secret, write_secret_bytes,
     },
     split::{SplitError, split},
+    storage::{RunningStorage, StorageNode},
 };
 use crate::{
     app::{
@@ -98,6 +101,11 @@ pub enum OpenError {
     /// The database's URL.
     #[error(transparent)]
     Location(#[from] LocationError),
+    /// A storage node over a database that is a file.
+    #[error(
+        "a storage node shares its database with others; this deployment's is a file, made without `--db`"
+    )]
+    NotShared,
     /// The vault's metadata.
     #[error(transparent)]
     Store(#[from] StoreError),

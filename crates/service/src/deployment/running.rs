@@ -10,7 +10,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::{Deployment, gate_process, regions};
+use super::{Deployment, gate_process, regions, storage::serve_objects};
 use crate::{
     app::clock::Clock,
     auth::Permissions,
@@ -20,7 +20,6 @@ use crate::{
     link::{Address, BindError, Guard, Reception},
     listener::{self, Door},
     region::PeerService,
-    s3::{S3Config, serve},
     tls::{Audience, TlsFiles, TlsServer},
 };
 
@@ -29,7 +28,7 @@ const TICK: Duration = Duration::from_secs(30);
 /// A package that was last written to this long ago is not being written any more.
 const UNFINISHED_PACKAGE_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Longest wait for requests under way when stopping.
-const STOP_PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const STOP_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Why a deployment cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +57,14 @@ pub enum StartError {
     /// The address for links cannot be bound.
     #[error(transparent)]
     Link(#[from] BindError),
+    /// Another node is the desk.
+    #[error(
+        "another node runs the desk of this deployment; run `serve --storage` here, or stop the other one"
+    )]
+    DeskElsewhere,
+    /// The desk's lease cannot be asked for.
+    #[error("whether another node runs the desk cannot be told")]
+    Lease(#[from] store::lease::LeaseError),
     /// The configuration names no region.
     #[error("the configuration names no region")]
     NoRegion,
@@ -97,17 +104,7 @@ impl Running {
     }
 }
 
-/// Where the S3 faces of other regions are, as far as that was said.
-fn elsewhere(
-    config: &crate::config::Config,
-) -> std::collections::BTreeMap<casework::ids::RegionId, Option<String>> {
-    let regions = config.peers.iter();
-    regions
-        .map(|peer| (peer.region.clone(), peer.endpoint.clone()))
-        .collect()
-}
-
-async fn bind(
+pub(super) async fn bind(
     face: &'static str,
     at: &Listen,
     dir: &std::path::Path,
@@ -122,7 +119,7 @@ async fn bind(
     Ok((Door { listener, tls }, bound))
 }
 
-fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + 'static {
+pub(super) fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + 'static {
     let mut told = stop.subscribe();
     async move {
         let _ = told.wait_for(|stop| *stop).await;
@@ -138,38 +135,23 @@ impl Deployment {
     pub async fn start(&self) -> Result<Running, StartError> {
         let (s3_door, s3) = bind("s3", &self.config.s3, self.layout.dir()).await?;
         let (api_door, api) = bind("api", &self.config.api, self.layout.dir()).await?;
-        let region = self
-            .config
-            .regions
-            .first()
-            .ok_or(StartError::NoRegion)?
-            .id
-            .clone();
         sweep_packages(&self.layout.packages());
         let permissions = Arc::new(Permissions::load()?);
         let stop = watch::Sender::new(false);
         let mut tasks = Vec::new();
 
-        for tls in [&s3_door.tls, &api_door.tls].into_iter().flatten() {
+        if let Some(tls) = &api_door.tls {
             let (keeping, told) = (Arc::clone(tls).keep_current(), stopped(&stop));
             tasks.push(tokio::spawn(async move {
                 tokio::select! { () = told => {}, () = keeping => {} }
             }));
         }
+        if let Some(lease) = self.hold_desk().await? {
+            let told = stopped(&stop);
+            tasks.push(tokio::spawn(lease.keep(told)));
+        }
         tasks.push(tokio::spawn(self.docket.clone().run(stopped(&stop))));
-        let sweeping = self.vault.clone().keep_swept();
-        let told = stopped(&stop);
-        tasks.push(tokio::spawn(async move {
-            tokio::select! { () = told => {}, _ = sweeping => {} }
-        }));
-
-        let faces = S3Config::new(region).among(regions::served(&self.config), elsewhere(&self.config));
-        let (vault, told) = (self.vault.clone(), stopped(&stop));
-        tasks.push(tokio::spawn(async move {
-            if let Err(error) = serve(s3_door, vault, faces, told).await {
-                tracing::error!(%error, "S3 is no longer served");
-            }
-        }));
+        serve_objects(&self.config, &self.vault, s3_door, &stop, &mut tasks)?;
 
         let state = Api::new(
             self.desk.clone(),
