@@ -241,7 +241,7 @@ impl Drop for Writing {
 }
 
 /// One connection, from hello to its end.
-async fn converse<I>(io: I, answers: Arc<dyn Answers>, mut stop: watch::Receiver<()>) -> io::Result<()>
+async fn converse<I>(io: I, answers: Arc<dyn Answers>, stop: watch::Receiver<()>) -> io::Result<()>
 where
     I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -254,36 +254,48 @@ where
         return Ok(());
     };
     let mut ours = Hello::of(answers.protocol());
-    if hello.head::<Hello>().ok().map(|hello| hello.protocol).as_deref() != Some(answers.protocol()) {
-        ours.refused = Some(format!(
+    let theirs = hello.head::<Hello>().ok().map(|hello| hello.protocol);
+    let welcome = theirs.as_deref() == Some(answers.protocol());
+    if !welcome {
+        let reason = format!(
             "`{}` is spoken here; are both of one version?",
             answers.protocol()
-        ));
+        );
+        ours.refused = Some(reason);
     }
-    let refused = ours.refused.is_some();
     if let Ok(hello) = Message::new(&ours, &[]) {
         let _ = outgoing.send((0, hello)).await;
     }
+    let ended = if welcome {
+        answer_all(&mut incoming, outgoing, answers, stop).await
+    } else {
+        drop(outgoing);
+        Ok(())
+    };
+    let written = timeout(DRAIN_TIMEOUT, &mut writing.0).await;
+    ended?;
+    match written {
+        Ok(Ok(written)) => written,
+        _ => Ok(()),
+    }
+}
+
+/// Answers until the asker ends, the listener stops, or the connection is as old as one may be.
+async fn answer_all<R: AsyncRead + Unpin>(
+    incoming: &mut Incoming<R>,
+    outgoing: mpsc::Sender<(u64, Message)>,
+    answers: Arc<dyn Answers>,
+    mut stop: watch::Receiver<()>,
+) -> io::Result<()> {
     let answering = Arc::new(Semaphore::new(ANSWERING_MAX));
-    let mut ended = Ok(());
     let until = tokio::time::Instant::now() + LIFETIME_MAX;
-    while !refused {
-        let Ok(turn) = Arc::clone(&answering).acquire_owned().await else {
-            break;
-        };
+    while let Ok(turn) = Arc::clone(&answering).acquire_owned().await {
         let next = tokio::select! {
             _ = stop.changed() => break,
             () = tokio::time::sleep_until(until) => break,
-            next = incoming.next() => next,
+            next = incoming.next() => next?,
         };
-        let (id, call) = match next {
-            Ok(Some(next)) => next,
-            Ok(None) => break,
-            Err(error) => {
-                ended = Err(error);
-                break;
-            }
-        };
+        let Some((id, call)) = next else { break };
         let (answers, outgoing) = (Arc::clone(&answers), outgoing.clone());
         // To its end even where the asker is gone: what was begun is finished.
         tokio::spawn(async move {
@@ -292,11 +304,5 @@ where
             drop(turn);
         });
     }
-    drop(outgoing);
-    let written = timeout(DRAIN_TIMEOUT, &mut writing.0).await;
-    ended?;
-    match written {
-        Ok(Ok(written)) => written,
-        _ => Ok(()),
-    }
+    Ok(())
 }
