@@ -9,7 +9,7 @@ mod voice;
 use std::process::ExitCode;
 
 use clap::Parser;
-use service::app::DeskError;
+use service::{app::DeskError, transfers::TransferError};
 
 fn main() -> ExitCode {
     let program = verb::Program::parse();
@@ -25,6 +25,9 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             voice::error(&error);
+            if let Some(transfer) = error.downcast_ref::<TransferError>() {
+                return ExitCode::from(if transfer.is_refusal() { 1 } else { 2 });
+            }
             let Some(desk) = error.downcast_ref::<DeskError>() else {
                 return ExitCode::from(2);
             };

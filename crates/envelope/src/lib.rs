@@ -6,6 +6,7 @@
 //! - [`held`]: a tenant's key that somebody else holds as well.
 //! - [`opening_reason`]: the only reasons for which a key opens. There is no "other".
 //! - [`opening`]: the two doors, one per reason.
+//! - [`moving`]: from under one region's key to under another's, for a transfer; no key comes out.
 //! - [`rewrap`]: rotation.
 //! - [`chunked`]: the format of a stored body (C2SP chunked-encryption, Cobblestone-256).
 //! - [`content`]: the commitment that ties a body to a release record.

@@ -14,11 +14,14 @@ pub enum NotOpened {
     #[error("the key belongs to another tenant than the request")]
     OtherTenant,
     /// The record does not name this key.
-    #[error("the release record does not name this key")]
+    #[error("the record does not name this key")]
     NotNamed,
     /// What was logged is no release record.
     #[error("what was logged is no release record")]
     NoRelease,
+    /// What was logged is no transfer's record.
+    #[error("what was logged is no transfer's record")]
+    NoTransfer,
     /// The account's key opens and the object's does not: it was wrapped for another object, category or date.
     #[error("its category, its date or its key is not as it was when it was stored")]
     Altered,

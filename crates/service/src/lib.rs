@@ -14,4 +14,5 @@ pub mod listener;
 pub mod region;
 pub mod s3;
 pub mod tls;
+pub mod transfers;
 pub mod vault;

@@ -9,4 +9,5 @@ pub mod gate_memory;
 pub mod lease;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
+pub mod transfers;
 pub mod vault;

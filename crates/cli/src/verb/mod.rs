@@ -31,6 +31,7 @@ mod serve;
 mod staff;
 mod stop;
 mod tenant;
+mod transfer;
 mod verify;
 mod witness;
 
@@ -81,6 +82,7 @@ enum Verb {
     Import(import::Args),
     Demand(demand::Args),
     Case(case::Args),
+    Transfer(transfer::Args),
     Completions(completions::Args),
 }
 
@@ -123,6 +125,7 @@ impl Program {
             Verb::Import(args) => import::run(&args).await,
             Verb::Demand(args) => demand::run(args).await,
             Verb::Case(args) => case::run(args).await,
+            Verb::Transfer(args) => transfer::run(args).await,
             Verb::Completions(args) => completions::run(&args),
         }
     }

@@ -3,14 +3,19 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use casework::ids::{CaseId, Digest};
+use casework::{
+    gate::Refusal,
+    ids::{CaseId, Digest, ObjectId},
+};
+use envelope::keys::Wrapped;
 
 use crate::{
-    app::ports::{GateAnswer, GatePort, GateRequest, PortError},
+    app::ports::{GateAnswer, GatePort, GateRequest, Issued, PortError},
     docket::Docket,
-    gate::{NotReleased, ReleaseGate, ReleaseRequest},
+    gate::{NotReleased, ReleaseGate, ReleaseRequest, TransferRequest},
+    transfers::{TransferPort, Wrapping},
 };
-use translog::{checkpoint::Checkpoint, note::Note};
+use translog::{Hash, checkpoint::Checkpoint, note::Note};
 
 /// A gate, wherever it runs, with the docket at hand to prove that what it remembers and what it is shown are one history.
 pub struct GateDoor {
@@ -30,6 +35,21 @@ impl GateDoor {
     }
 }
 
+impl GateDoor {
+    /// That the receipt's checkpoint and the one that the gate remembers are of one log.
+    async fn consistency(&self, issued: &Issued) -> Result<Vec<Hash>, PortError> {
+        let note = Note::parse(&issued.receipt.checkpoint).map_err(failed)?;
+        let shown = Checkpoint::parse(note.text()).map_err(failed)?;
+        match self.gate.remembered(&self.origin).await.map_err(failed)? {
+            Some(last) => {
+                let (from, to) = (last.size.min(shown.size), last.size.max(shown.size));
+                self.docket.consistency(from, to).await.map_err(failed)
+            }
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
 fn failed(reason: impl ToString) -> PortError {
     PortError {
         part: "gate",
@@ -40,16 +60,7 @@ fn failed(reason: impl ToString) -> PortError {
 #[async_trait]
 impl GatePort for GateDoor {
     async fn release(&self, request: GateRequest) -> Result<GateAnswer, PortError> {
-        let note = Note::parse(&request.issued.receipt.checkpoint).map_err(failed)?;
-        let shown = Checkpoint::parse(note.text()).map_err(failed)?;
-        let remembered = self.gate.remembered(&self.origin).await.map_err(failed)?;
-        let consistency = match remembered {
-            Some(last) => {
-                let (from, to) = (last.size.min(shown.size), last.size.max(shown.size));
-                self.docket.consistency(from, to).await.map_err(failed)?
-            }
-            None => Vec::new(),
-        };
+        let consistency = self.consistency(&request.issued).await?;
         let answer = self
             .gate
             .release(ReleaseRequest {
@@ -74,5 +85,37 @@ impl GatePort for GateDoor {
 
     async fn known(&self, case: CaseId) -> Result<Option<(u64, Digest)>, PortError> {
         self.gate.known(case).await.map_err(failed)
+    }
+}
+
+#[async_trait]
+impl TransferPort for GateDoor {
+    async fn rewrap(
+        &self,
+        wrapping: Wrapping,
+    ) -> Result<Result<Vec<(ObjectId, Wrapped)>, Refusal>, PortError> {
+        let consistency = self.consistency(&wrapping.issued).await?;
+        let request = TransferRequest {
+            chain: wrapping.chain,
+            record: wrapping.record,
+            salt: wrapping.issued.salt,
+            receipt: wrapping.issued.receipt,
+            consistency,
+            keys: wrapping.keys,
+            to: wrapping.to,
+        };
+        match self.gate.transfer(request).await {
+            Ok(wrapped) => Ok(Ok(wrapped)),
+            Err(NotReleased::Refused(refusal)) => Ok(Err(refusal)),
+            Err(NotReleased::NoAnswer(error)) => Err(failed(error)),
+        }
+    }
+
+    async fn came(&self, transfer: CaseId, length: u64, head: Digest) -> Result<(), PortError> {
+        self.gate.observe(transfer, length, head).await.map_err(failed)
+    }
+
+    async fn knows(&self, transfer: CaseId) -> Result<Option<(u64, Digest)>, PortError> {
+        self.gate.known(transfer).await.map_err(failed)
     }
 }

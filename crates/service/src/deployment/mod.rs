@@ -29,6 +29,7 @@ use store::{
     database::{Database, DatabaseError, Location, LocationError},
     docket::{DocketStore, DocketStoreError},
     gate_memory::{GateMemory, MemoryError, PolicySeen},
+    transfers::TransferStore,
     vault::{StoreError, VaultStore},
 };
 use subtle::ConstantTimeEq as _;
@@ -65,6 +66,7 @@ use crate::{
         owner::{OwnerGate, OwnerKeys},
         remote::RemoteGate,
     },
+    transfers::{self, Transfers},
     vault::{Principal, ProvisionError, Vault, VaultError},
 };
 
@@ -167,6 +169,7 @@ pub struct Deployment {
     vault: Vault,
     docket: Docket,
     desk: Desk,
+    transfers: Transfers,
     tokens: Tokens,
     databases: Vec<Database>,
     policy: PolicySeen,
@@ -213,14 +216,26 @@ impl Deployment {
             tracing::warn!(before, "trust.toml is not the one that was in force before");
             docket.enqueue(POLICY_KIND, trust_digest.0).await?;
         }
-        let root = CaseRoot::from_bytes(*read_key(&layout.case_root())?);
-        let cases = CaseStore::new(database.clone(), Arc::new(root));
-        let tokens = Tokens::new(cases.clone(), clock.clone(), Arc::new(SystemEntropy));
-        let here: Arc<dyn GatePort> = Arc::new(gate_port::GateDoor::new(
+        let door = Arc::new(gate_port::GateDoor::new(
             Arc::clone(&gate.release),
             docket.clone(),
             &config.docket.origin,
         ));
+        let root = Arc::new(CaseRoot::from_bytes(*read_key(&layout.case_root())?));
+        let transfers = Transfers::new(transfers::Parts {
+            store: TransferStore::new(database.clone(), Arc::clone(&root)),
+            docket: Arc::new(docket.clone()),
+            vault: vault.clone(),
+            gate: door.clone(),
+            reviewers: trust.reviewers().clone(),
+            rulebook: Rulebook::builtin(),
+            clock: clock.clone(),
+            entropy: Arc::new(SystemEntropy),
+            faults: Arc::new(transfers::faults::NoFaults),
+        });
+        let cases = CaseStore::new(database.clone(), root);
+        let tokens = Tokens::new(cases.clone(), clock.clone(), Arc::new(SystemEntropy));
+        let here: Arc<dyn GatePort> = door;
         let peers = regions::peers(&config, layout.dir()).map_err(OpenError::LinkTls)?;
         let (vaults, gates) = regions::ports(&config, (Arc::new(vault.clone()), here), peers, &docket);
         let desk = Desk::new(Parts {
@@ -244,6 +259,7 @@ impl Deployment {
             vault,
             docket,
             desk,
+            transfers,
             tokens,
             databases: std::iter::once(database).chain(gate.memory).collect(),
             policy: gate.policy,
@@ -294,6 +310,10 @@ impl Deployment {
     /// The desk.
     pub fn desk(&self) -> &Desk {
         &self.desk
+    }
+    /// Transfers between regions.
+    pub fn transfers(&self) -> &Transfers {
+        &self.transfers
     }
     /// Staff and their tokens.
     pub fn tokens(&self) -> &Tokens {

@@ -1,23 +1,26 @@
 //! The gate: the one place that holds root keys, and the only way to any object's key.
 //!
-//! It has two doors. [`owner`]: a tenant's own authenticated request. [`release`]: a release record that two people
-//! signed and the docket holds, after the gate itself recomputed the case. There is no third. What [`rewrapping`] does
-//! for a rotation moves keys from under one key to under another, and gives none out.
+//! It has two doors through which keys leave. [`owner`]: a tenant's own authenticated request. [`release`]: a release
+//! record that two people signed and the docket holds, after the gate itself recomputed the case. There is no third.
+//! What [`rewrapping`] does for a rotation, and [`transfer`] for a move between regions, takes keys from under one key to
+//! under another, and gives none out.
 
 pub mod owner;
 pub mod release;
 pub mod remote;
 mod rewrapping;
 mod roots;
+pub mod transfer;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use casework::{
     gate::{Refusal, TrustPolicy},
-    ids::{CaseId, Digest},
+    ids::{CaseId, Digest, ObjectId},
     rulebook::Rulebook,
 };
+use envelope::keys::Wrapped;
 use jiff::Timestamp;
 use store::gate_memory::{MemoryError, Remembers};
 use tokio::sync::Mutex;
@@ -26,11 +29,12 @@ use translog::Checkpoint;
 pub use release::{Opened, ReleaseRequest};
 pub use rewrapping::{RewrapAccounts, RewrapObjects};
 pub use roots::RegionRoots;
+pub use transfer::TransferRequest;
 
 /// What tells the gate the time: its own machine's clock, never the caller's word.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The release door, as the desk sees it: embedded, or in a process of its own.
+/// The doors for the provider, as the desk and the mover see them: embedded, or in a process of its own.
 #[async_trait]
 pub trait ReleaseGate: Send + Sync {
     /// Opens exactly the keys that a release record names, once.
@@ -39,7 +43,13 @@ pub trait ReleaseGate: Send + Sync {
     /// [`NotReleased`]: refused, or no answer.
     async fn release(&self, request: ReleaseRequest) -> Result<Opened, NotReleased>;
 
-    /// Notes how far a case has come. What is known already, or is shorter, changes nothing.
+    /// Wraps keys anew for a transfer between regions, in the order given. No key leaves the gate.
+    ///
+    /// # Errors
+    /// [`NotReleased`]: refused, or no answer. Then nothing was wrapped, or nobody has what was.
+    async fn transfer(&self, request: TransferRequest) -> Result<Vec<(ObjectId, Wrapped)>, NotReleased>;
+
+    /// Notes how far a case, or a transfer, has come. What is known already, or is shorter, changes nothing.
     ///
     /// # Errors
     /// When the memory cannot be written, or no answer comes.

@@ -24,14 +24,14 @@ use casework::{
 };
 use envelope::{
     held::WrappedTenant,
-    keys::{ObjectKey, TenantKey, WrappedAccount, WrappedChain},
+    keys::{ObjectKey, TenantKey, Wrapped, WrappedAccount, WrappedChain},
     opening::{NotOpened, unwrap_for_release},
 };
 use jiff::Timestamp;
 use store::gate_memory::MemoryError;
 use translog::{Checkpoint, Hash, entry::Salt, proof::Receipt};
 
-use super::{EmbeddedGate, NoAnswer, NotReleased, ReleaseGate, owner::GateError};
+use super::{EmbeddedGate, NoAnswer, NotReleased, ReleaseGate, TransferRequest, owner::GateError};
 use crate::keys::Reason;
 
 /// What the desk presents for one release. The gate takes the time from its own clock.
@@ -124,6 +124,10 @@ impl ReleaseGate for EmbeddedGate {
         Ok(Self::release(self, request).await?)
     }
 
+    async fn transfer(&self, request: TransferRequest) -> Result<Vec<(ObjectId, Wrapped)>, NotReleased> {
+        Ok(Self::transfer(self, request).await?)
+    }
+
     async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), NoAnswer> {
         Ok(self.memory.observe(case, length, head).await?)
     }
@@ -147,7 +151,7 @@ impl ReleaseGate for EmbeddedGate {
 type Tenants = Vec<(WrappedAccount, TenantKey)>;
 
 /// Whether two accounts are below one and the same wrapped key.
-fn below_one(a: &WrappedAccount, b: &WrappedAccount) -> bool {
+pub(super) fn below_one(a: &WrappedAccount, b: &WrappedAccount) -> bool {
     (&a.region, &a.tenant, &a.tenant_key) == (&b.region, &b.tenant, &b.tenant_key)
 }
 
@@ -203,7 +207,7 @@ fn open(admitted: Admitted, tenants: &Tenants, chains: &[WrappedChain]) -> Resul
 }
 
 /// A tenant's key did not open, before the record was used.
-fn not_given(error: &GateError, account: &WrappedAccount) -> Refusal {
+pub(super) fn not_given(error: &GateError, account: &WrappedAccount) -> Refusal {
     match (error, &account.tenant_key) {
         (GateError::Holder(holder), WrappedTenant::Held(_)) if holder.is_refusal() => Refusal::invariant(
             2,
@@ -290,7 +294,7 @@ fn is_labelled_as(chain: &WrappedChain, named: &ReleasedObject) -> bool {
         && Timestamp::from_microsecond(chain.label.concerns_at).is_ok_and(|at| at == named.concerns_at)
 }
 
-fn not_remembered(error: MemoryError) -> Refusal {
+pub(super) fn not_remembered(error: MemoryError) -> Refusal {
     tracing::error!(%error, "the gate's memory refused; nothing was opened");
     match error {
         MemoryError::Used(_) => Refusal::invariant(

@@ -44,7 +44,7 @@ impl Buckets {
         }
         known.insert(name, (Arc::clone(bucket), Instant::now() + BUCKET_TTL));
     }
-    fn forget(&self, name: &(TenantId, String)) {
+    pub(super) fn forget(&self, name: &(TenantId, String)) {
         self.0
             .write()
             .unwrap_or_else(PoisonError::into_inner)

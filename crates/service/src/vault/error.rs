@@ -196,6 +196,7 @@ impl From<StoreError> for VaultError {
             StoreError::Precondition => Self::PreconditionFailed,
             StoreError::AccountDestroyed => Self::AccountDestroyed,
             StoreError::DiskFull => Self::DiskFull,
+            StoreError::BucketMoved => Self::Busy,
             other => Self::Store(Box::new(other)),
         }
     }

@@ -15,6 +15,7 @@ pub mod error;
 pub mod intake;
 pub mod listing;
 pub mod mapping;
+pub mod moving;
 pub mod placement;
 pub mod principal;
 pub mod provision;

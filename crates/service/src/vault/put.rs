@@ -275,7 +275,12 @@ impl Vault {
     }
 
     /// The account to write to; made, with a key in the region, where it is new.
-    async fn account(&self, tenant: &TenantId, account: &AccountId, region: &RegionId) -> Result<Account> {
+    pub(super) async fn account(
+        &self,
+        tenant: &TenantId,
+        account: &AccountId,
+        region: &RegionId,
+    ) -> Result<Account> {
         let store = &self.inner.store;
         if let Some((seq, Some(chain))) = store.account(tenant, account, region).await? {
             return Ok(Account { seq, chain });

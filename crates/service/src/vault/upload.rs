@@ -136,7 +136,7 @@ impl Vault {
         };
         let object = upload.row.object;
         let intake = Intake {
-            blobs: &**self.inner.blobs.of(&bucket.row.region)?,
+            blobs: &**self.inner.blobs.of(&upload.row.region)?,
             key: &upload.key,
             context: sealed::body_context(&upload.account, object, number),
             object,
@@ -170,11 +170,11 @@ impl Vault {
         };
         match self.inner.store.put_part(upload.row.id, part).await {
             Ok(written) => {
-                self.free(&bucket.row.region, written.freed);
+                self.free(&upload.row.region, written.freed);
                 Ok(info)
             }
             Err(error) => {
-                self.discard(&bucket.row.region, Some(blob), &error);
+                self.discard(&upload.row.region, Some(blob), &error);
                 Err(error.into())
             }
         }

@@ -6,7 +6,7 @@ use casework::{
     ids::{CaseId, Digest},
 };
 use envelope::case_file::{CaseKey, Part};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sqlx::{AnyConnection, Row};
 
 use super::{CaseStore, CaseStoreError, EVENTS_MAX, Nonce, Progress, count, missing_case, whole};
@@ -39,15 +39,15 @@ impl StoredEvent {
 }
 
 #[derive(Serialize)]
-struct SealedRef<'a> {
+struct SealedRef<'a, B> {
     salt: &'a Digest,
-    body: &'a Body,
+    body: &'a B,
 }
 
 #[derive(Deserialize)]
-struct SealedBody {
+struct SealedBody<B> {
     salt: Digest,
-    body: Body,
+    body: B,
 }
 
 impl CaseStore {
@@ -165,7 +165,12 @@ impl CaseStore {
     }
 }
 
-fn seal_body(key: &CaseKey, event: &Event, nonce: Nonce) -> Result<Vec<u8>, CaseStoreError> {
+/// Salt and body of an event, sealed under its matter's key.
+pub(crate) fn seal_body<B: Serialize>(
+    key: &CaseKey,
+    event: &Event<B>,
+    nonce: Nonce,
+) -> Result<Vec<u8>, CaseStoreError> {
     let sealed = SealedRef {
         salt: &event.salt,
         body: &event.body,
@@ -175,9 +180,15 @@ fn seal_body(key: &CaseKey, event: &Event, nonce: Nonce) -> Result<Vec<u8>, Case
     Ok(key.seal(event.header.case.0.as_bytes(), part, nonce, &plain)?)
 }
 
-fn open_body(key: &CaseKey, case: CaseId, seq: u64, sealed: &[u8]) -> Result<(Digest, Body), CaseStoreError> {
+/// Opens what [`seal_body`] made.
+pub(crate) fn open_body<B: DeserializeOwned>(
+    key: &CaseKey,
+    case: CaseId,
+    seq: u64,
+    sealed: &[u8],
+) -> Result<(Digest, B), CaseStoreError> {
     let plain = key.open(case.0.as_bytes(), Part::Body(seq), sealed)?;
-    let body: SealedBody =
+    let body: SealedBody<B> =
         serde_json::from_slice(&plain).map_err(|_| CaseStoreError::Corrupt("event body"))?;
     Ok((body.salt, body.body))
 }

@@ -4,7 +4,7 @@
 //! of staff recorded it; no demand, name, account or reason, for those are sealed under each case's key. It can lose or
 //! withhold a case; it cannot alter or fork one unseen, for headers are chained and committed to the docket.
 
-mod events;
+pub(crate) mod events;
 mod letters;
 mod packages;
 mod people;

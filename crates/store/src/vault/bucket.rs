@@ -157,24 +157,30 @@ impl Change for DeleteBucket {
         if flag(&row, 1)? {
             return Err(StoreError::NotEmpty);
         }
-        let freed = sqlx::query(
-            "DELETE FROM part WHERE object IN (SELECT object FROM upload WHERE bucket = $1) RETURNING blob",
-        )
-        .bind(self.0)
-        .fetch_all(&mut *db)
-        .await?;
-        sqlx::query("DELETE FROM upload WHERE bucket = $1")
-            .bind(self.0)
-            .execute(&mut *db)
-            .await?;
+        let written = end_uploads(db, self.0).await?;
         sqlx::query("DELETE FROM bucket WHERE seq = $1")
             .bind(self.0)
             .execute(db)
             .await?;
-        let freed = freed
-            .iter()
-            .map(|row| blob_id(row, 0))
-            .collect::<Result<_, _>>()?;
-        Ok(Written { freed })
+        Ok(written)
     }
+}
+
+/// Ends the uploads under way in a bucket.
+pub(super) async fn end_uploads(db: &mut AnyConnection, bucket: i64) -> Result<Written, StoreError> {
+    let freed = sqlx::query(
+        "DELETE FROM part WHERE object IN (SELECT object FROM upload WHERE bucket = $1) RETURNING blob",
+    )
+    .bind(bucket)
+    .fetch_all(&mut *db)
+    .await?;
+    sqlx::query("DELETE FROM upload WHERE bucket = $1")
+        .bind(bucket)
+        .execute(db)
+        .await?;
+    let freed = freed
+        .iter()
+        .map(|row| blob_id(row, 0))
+        .collect::<Result<_, _>>()?;
+    Ok(Written { freed })
 }

@@ -11,6 +11,7 @@ mod list;
 mod object;
 mod provision;
 mod record;
+mod relocate;
 mod row;
 mod scope;
 mod scrub;
@@ -29,6 +30,7 @@ pub use self::{
     object::{ObjectRow, PartRow},
     provision::{AccessKeyRow, NewAccess, TenantRow},
     record::{NewObject, NewPart, Removal, Written},
+    relocate::{Copying, Left, Moved, Relocation, Scope},
     scope::{SCOPE_PAGE, ScopedObject},
     scrub::{KeptObject, KeptPart, WALK_PAGE},
     upload::{CompleteUpload, NewUpload, UploadRow},
@@ -86,6 +88,9 @@ pub enum StoreError {
     /// The account's key was destroyed.
     #[error("the account's key was destroyed")]
     AccountDestroyed,
+    /// The bucket was moved to another region while something was stored in it.
+    #[error("the bucket was moved to another region in between; try again")]
+    BucketMoved,
     /// The disk is full; nothing of the change was kept.
     #[error("the disk is full; free some space and try again")]
     DiskFull,

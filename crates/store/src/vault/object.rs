@@ -198,17 +198,20 @@ impl VaultStore {
         rows.iter().map(part_row).collect()
     }
 
-    /// Those of `blobs` that no row names.
+    /// Those of `blobs` that no row names: neither an object's nor that of a copy being made.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn unreferenced(&self, blobs: &[BlobId]) -> Result<Vec<BlobId>, StoreError> {
         let mut found = Vec::new();
         for blob in blobs {
-            let named: Option<i64> = sqlx::query_scalar("SELECT 1 FROM part WHERE blob = $1")
-                .bind(blob.0.as_slice())
-                .fetch_optional(&self.database.pool)
-                .await?;
+            let named: Option<i64> = sqlx::query_scalar(
+                "SELECT 1 FROM part WHERE blob = $1 UNION ALL \
+                 SELECT 1 FROM transfer_part WHERE old_blob = $1 OR new_blob = $1 LIMIT 1",
+            )
+            .bind(blob.0.as_slice())
+            .fetch_optional(&self.database.pool)
+            .await?;
             if named.is_none() {
                 found.push(*blob);
             }

@@ -125,6 +125,7 @@ impl Change for PutObject {
     }
     async fn apply(&self, db: &mut AnyConnection) -> Result<Written, StoreError> {
         let existing = admit(db, &self.object, &self.conditions).await?;
+        still_there(db, self.object.bucket, &self.object.region).await?;
         let freed = match &existing {
             Some(existing) => remove(db, existing).await?,
             None => Vec::new(),
@@ -199,6 +200,23 @@ pub(super) async fn admit(
         }),
         None => None,
     })
+}
+
+/// Checks that the bucket still lies where what is to be recorded in it was stored: it may have been moved meanwhile.
+pub(super) async fn still_there(
+    db: &mut AnyConnection,
+    bucket: i64,
+    stored_in: &RegionId,
+) -> Result<(), StoreError> {
+    let region: Option<String> = sqlx::query_scalar("SELECT region FROM bucket WHERE seq = $1")
+        .bind(bucket)
+        .fetch_optional(db)
+        .await?;
+    match region {
+        Some(region) if region == stored_in.as_str() => Ok(()),
+        Some(_) => Err(StoreError::BucketMoved),
+        None => Err(StoreError::NoSuchBucket),
+    }
 }
 
 pub(super) async fn remove(db: &mut AnyConnection, object: &Existing) -> Result<Vec<BlobId>, StoreError> {

@@ -13,7 +13,7 @@ use sqlx::{AnyConnection, any::AnyRow};
 
 use super::{
     NewObject, PartRow, StoreError, VaultStore, WriteConditions, Written,
-    record::{admit, free_parts, insert, remove},
+    record::{admit, free_parts, insert, remove, still_there},
     row::{Owner, blob_id, bytes, category, flag, get, object_id, signed, time, unsigned, utf8, wrapped},
     writer::{Change, Needs, Row},
 };
@@ -207,6 +207,7 @@ impl Change for NewUpload {
         if !flag(&row, 1)? {
             return Err(StoreError::AccountDestroyed);
         }
+        still_there(db, self.bucket, &self.region).await?;
         sqlx::query(
             "INSERT INTO upload (id, object, bucket, key, account, region, category, concerns_at, wrapped_key, \
              checksum, sealed_metadata, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
@@ -307,6 +308,7 @@ impl Change for CompleteUpload {
             }
         }
         let existing = admit(db, &self.object, &self.conditions).await?;
+        still_there(db, self.object.bucket, &self.object.region).await?;
 
         let mut freed = match &existing {
             Some(existing) => remove(db, existing).await?,

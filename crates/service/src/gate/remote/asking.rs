@@ -19,6 +19,7 @@ use super::{
 use crate::{
     gate::{
         NoAnswer, NotReleased, Opened, ReleaseGate, ReleaseRequest, RewrapAccounts, RewrapObjects,
+        TransferRequest,
         owner::{GateError, OwnerGate},
     },
     link::{Address, Link, LinkError, Message},
@@ -271,6 +272,19 @@ impl ReleaseGate for RemoteGate {
                 record,
                 kept,
             }),
+            Answer::Refused { refusal } => Err(refusal.into()),
+            Answer::Failed { reason } => Err(NoAnswer(reason).into()),
+            other => Err(unexpected(other).into()),
+        }
+    }
+
+    /// Asked again where no answer came: keys wrapped twice harm nobody, and only one wrap is recorded.
+    async fn transfer(&self, request: TransferRequest) -> Result<Vec<(ObjectId, Wrapped)>, NotReleased> {
+        let call = Call::Transfer(Box::new(request.into()));
+        let said = self.link.ask_again(|| Message::new(&call, &[]), REWRAP_PATIENCE);
+        let message = said.await.map_err(away)?;
+        match message.head::<Answer>().map_err(|error| away(error.into()))? {
+            Answer::Transferred { keys } => Ok(keys),
             Answer::Refused { refusal } => Err(refusal.into()),
             Answer::Failed { reason } => Err(NoAnswer(reason).into()),
             other => Err(unexpected(other).into()),

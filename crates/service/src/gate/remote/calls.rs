@@ -6,6 +6,7 @@ use casework::{
     gate::Refusal,
     ids::{AccountId, CaseId, Digest, ObjectId, ProviderId, RegionId, TenantId},
     record::ReleaseRecord,
+    transfer::{TransferBody, TransferRecord},
 };
 use envelope::{
     held::WrappedTenant,
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use store::gate_memory::PolicySeen;
 use translog::{Checkpoint, Hash, entry::Salt, proof::Receipt};
 
-use crate::gate::{ReleaseRequest, RewrapAccounts, RewrapObjects, owner::GateError};
+use crate::gate::{ReleaseRequest, RewrapAccounts, RewrapObjects, TransferRequest, owner::GateError};
 
 /// What is asked.
 #[derive(Serialize, Deserialize)]
@@ -56,6 +57,7 @@ pub(super) enum Call {
         account: AccountId,
     },
     Release(Box<Presented>),
+    Transfer(Box<PresentedTransfer>),
     Observe {
         case: CaseId,
         length: u64,
@@ -104,6 +106,10 @@ pub(super) enum Answer {
     /// What the release door said instead.
     Refused {
         refusal: Refusal,
+    },
+    /// Keys wrapped anew for another region, in the order asked.
+    Transferred {
+        keys: Vec<(ObjectId, Wrapped)>,
     },
     Known {
         seen: Option<(u64, Digest)>,
@@ -178,6 +184,56 @@ pub(super) struct Presented {
     keys: Vec<WrappedChain>,
 }
 
+/// What is presented for one batch of a transfer.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PresentedTransfer {
+    chain: Vec<Event<TransferBody>>,
+    record: TransferRecord,
+    salt: Salt,
+    /// As a tlog-proof file.
+    receipt: String,
+    consistency: Vec<Hash>,
+    keys: Vec<WrappedChain>,
+    to: Vec<WrappedAccount>,
+}
+
+impl From<TransferRequest> for PresentedTransfer {
+    fn from(request: TransferRequest) -> Self {
+        Self {
+            chain: request.chain,
+            record: request.record,
+            salt: request.salt,
+            receipt: request.receipt.to_string(),
+            consistency: request.consistency,
+            keys: request.keys,
+            to: request.to,
+        }
+    }
+}
+
+impl TryFrom<PresentedTransfer> for TransferRequest {
+    type Error = Refusal;
+    fn try_from(presented: PresentedTransfer) -> Result<Self, Refusal> {
+        Ok(Self {
+            chain: presented.chain,
+            record: presented.record,
+            salt: presented.salt,
+            receipt: receipt(&presented.receipt)?,
+            consistency: presented.consistency,
+            keys: presented.keys,
+            to: presented.to,
+        })
+    }
+}
+
+fn receipt(text: &str) -> Result<Receipt, Refusal> {
+    Receipt::parse(text).map_err(|error| {
+        let reason = format!("the receipt cannot be read: {error}");
+        Refusal::invariant(2, reason, "fetch a new receipt from the docket")
+    })
+}
+
 impl From<ReleaseRequest> for Presented {
     fn from(request: ReleaseRequest) -> Self {
         Self {
@@ -194,10 +250,7 @@ impl From<ReleaseRequest> for Presented {
 impl TryFrom<Presented> for ReleaseRequest {
     type Error = Refusal;
     fn try_from(presented: Presented) -> Result<Self, Refusal> {
-        let receipt = Receipt::parse(&presented.receipt).map_err(|error| {
-            let reason = format!("the receipt cannot be read: {error}");
-            Refusal::invariant(2, reason, "fetch a new receipt from the docket")
-        })?;
+        let receipt = receipt(&presented.receipt)?;
         Ok(Self {
             chain: presented.chain,
             record: presented.record,

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     gate::{
-        NotReleased, Opened, ReleaseGate, ReleaseRequest,
+        NotReleased, Opened, ReleaseGate, ReleaseRequest, TransferRequest,
         owner::{GateError, OwnerGate},
     },
     link::{Answers, Message, MessageError},
@@ -143,6 +143,20 @@ impl GateService {
                         let secret = bytes_of(keys.iter().map(|(_, key)| key));
                         (Answer::Released { objects, kept }, secret)
                     }
+                    Err(NotReleased::Refused(refusal)) => plain(Answer::Refused { refusal }),
+                    Err(NotReleased::NoAnswer(error)) => failed(&error),
+                }
+            }
+            Call::Transfer(_) if self.owner.is_none() => {
+                failed(&"a move between regions is not asked for here")
+            }
+            Call::Transfer(presented) => {
+                let wrapped = match TransferRequest::try_from(*presented) {
+                    Ok(request) => self.release.transfer(request).await,
+                    Err(refusal) => Err(NotReleased::Refused(refusal)),
+                };
+                match wrapped {
+                    Ok(keys) => plain(Answer::Transferred { keys }),
                     Err(NotReleased::Refused(refusal)) => plain(Answer::Refused { refusal }),
                     Err(NotReleased::NoAnswer(error)) => failed(&error),
                 }

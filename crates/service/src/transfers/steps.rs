@@ -1,0 +1,310 @@
+//! What people do with a transfer.
+
+use casework::{
+    demand::Category,
+    event::{Actor, Header},
+    finding::RulebookRef,
+    ids::{CaseId, RecordId, RegionId, StaffId, TenantId},
+    rulebook::LANGUAGE,
+    transfer::{
+        Based, Basis, Data, Importer, Opening, Place, Stage, TransferBody, TransferChain, TransferRecord,
+        TransferSchema, transfer_approval_message,
+    },
+};
+use envelope::case_file::CaseKey;
+use jiff::SignedDuration;
+use store::cases::CaseStoreError;
+
+use super::{Result, TransferError, Transfers, course::Plan};
+
+/// Longest time for which a record may be approved and moved on.
+pub const LIFETIME_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// A transfer to be opened.
+#[derive(Debug, Clone)]
+pub struct NewTransfer {
+    /// Whose data.
+    pub tenant: TenantId,
+    /// Where it lies.
+    pub from: RegionId,
+    /// Where it is to lie.
+    pub to: RegionId,
+    /// Which.
+    pub data: Data,
+    /// Categories of data that may be among it.
+    pub categories: Vec<Category>,
+    /// What for.
+    pub purpose: String,
+    /// Who receives it there.
+    pub importer: Importer,
+}
+
+impl Transfers {
+    /// Opens a transfer. Countries are those of the regions and of the tenant.
+    ///
+    /// # Errors
+    /// When region, tenant or bucket are not there, or the transfer cannot be one.
+    pub async fn open(&self, actor: Actor, new: NewTransfer) -> Result<CaseId> {
+        let missing = |what, id: String| TransferError::NotFound { what, id };
+        let regions = self.parts.vault.regions().await?;
+        let place = |region: &RegionId| {
+            let found = regions.iter().find(|(id, _)| id == region);
+            let (_, country) = found.ok_or_else(|| missing("region", region.to_string()))?;
+            Ok::<_, TransferError>(Place {
+                region: region.clone(),
+                country: country.clone(),
+            })
+        };
+        let tenant = self.parts.vault.tenant(&new.tenant).await?;
+        let tenant = tenant.ok_or_else(|| missing("tenant", new.tenant.to_string()))?;
+        let opening = Opening {
+            tenant_country: tenant.country,
+            from: place(&new.from)?,
+            to: place(&new.to)?,
+            tenant: new.tenant,
+            data: new.data,
+            categories: new.categories,
+            purpose: new.purpose,
+            importer: new.importer,
+        };
+        self.parts.vault.scopes(&opening.tenant, &opening.data).await?;
+        let id = CaseId(self.id()?);
+        let body = TransferBody::Opened {
+            opening: Box::new(opening),
+        };
+        let chain = TransferChain::begin(id, self.now(), actor, self.salt()?, body)?;
+        let mut tx = self.parts.store.begin().await?;
+        if let Some(first) = chain.events().first() {
+            let hash = first
+                .header
+                .hash()
+                .map_err(|_| CaseStoreError::Corrupt("header"))?;
+            let entry = self.parts.docket.enqueue(&mut tx, Header::KIND, hash).await?;
+            let key = CaseKey::from_random(self.random()?);
+            let nonces = (self.nonce()?, self.nonce()?);
+            self.parts.store.open(&mut tx, key, nonces, first, entry).await?;
+        }
+        tx.commit().await.map_err(CaseStoreError::from)?;
+        self.tell_gate(&chain).await;
+        Ok(id)
+    }
+
+    /// Records what people say of a transfer: basis, assessment, measures, counsel's decision, a remark, its stop. How many
+    /// transfers rested on a derogation before is counted here, whatever is stated.
+    ///
+    /// # Errors
+    /// [`TransferError::NotNow`]; or when the event is one that the program records itself.
+    pub async fn record(&self, transfer: CaseId, actor: Actor, mut body: TransferBody) -> Result<()> {
+        match &mut body {
+            TransferBody::BasisStated { bases } => self.count_derogations(transfer, bases).await?,
+            TransferBody::Assessed { .. }
+            | TransferBody::MeasuresTaken { .. }
+            | TransferBody::Decided { .. }
+            | TransferBody::Stopped { .. }
+            | TransferBody::Note { .. } => {}
+            _ => {
+                return Err(TransferError::Invalid {
+                    what: "the event",
+                    reason: "it is not one that is recorded by hand".to_owned(),
+                });
+            }
+        }
+        self.step(transfer, |_| Ok(Some(Plan::new(actor.clone(), body.clone()))))
+            .await?;
+        Ok(())
+    }
+
+    async fn count_derogations(&self, transfer: CaseId, bases: &mut [Basis]) -> Result<()> {
+        if !bases
+            .iter()
+            .any(|basis| matches!(basis, Basis::Derogation { .. }))
+        {
+            return Ok(());
+        }
+        let this = self.recorded(transfer).await?;
+        let opening = this.matter().opening();
+        let mut before: u32 = 0;
+        for other in self.parts.store.list().await? {
+            if other == transfer {
+                continue;
+            }
+            let other = self.recorded(other).await?;
+            let (matter, theirs) = (other.matter(), other.matter().opening());
+            let alike = theirs.tenant == opening.tenant
+                && theirs.from == opening.from
+                && theirs.to == opening.to
+                && matter.has_moved();
+            let derogated = matter
+                .bases()
+                .iter()
+                .any(|b| matches!(b, Basis::Derogation { .. }));
+            before = before.saturating_add(u32::from(alike && derogated));
+        }
+        for basis in bases {
+            if let Basis::Derogation { earlier, .. } = basis {
+                *earlier = before;
+            }
+        }
+        Ok(())
+    }
+
+    /// Draws up what will move, for two people to sign. Needs a basis today.
+    ///
+    /// # Errors
+    /// [`TransferError::NoBasis`] with the verdict.
+    pub async fn propose(
+        &self,
+        transfer: CaseId,
+        actor: Actor,
+        lifetime: SignedDuration,
+    ) -> Result<TransferRecord> {
+        if !lifetime.is_positive() || lifetime > LIFETIME_MAX {
+            return Err(TransferError::Invalid {
+                what: "the lifetime",
+                reason: "a record lives for more than nothing and at most 30 days".to_owned(),
+            });
+        }
+        let id = RecordId(self.id()?);
+        let mut drawn = None;
+        self.step(transfer, |chain| {
+            let based = self.based(chain)?;
+            let record = self.draw_up(chain, &based, id, lifetime)?;
+            drawn = Some(record.clone());
+            let body = TransferBody::Proposed {
+                record: Box::new(record),
+            };
+            Ok(Some(Plan::new(actor.clone(), body)))
+        })
+        .await?;
+        drawn.ok_or(TransferError::Contended(transfer))
+    }
+
+    /// Evidence that the transfer has a basis today.
+    pub(super) fn based(&self, chain: &TransferChain) -> Result<Based> {
+        let parts = &self.parts;
+        Based::of(chain.matter(), parts.rulebook, &parts.reviewers, self.today())
+            .map_err(TransferError::NoBasis)
+    }
+
+    fn draw_up(
+        &self,
+        chain: &TransferChain,
+        based: &Based,
+        id: RecordId,
+        lifetime: SignedDuration,
+    ) -> Result<TransferRecord> {
+        let (now, opening) = (self.now(), chain.matter().opening());
+        let expires_at = now
+            .checked_add(lifetime)
+            .map_err(|error| TransferError::Invalid {
+                what: "the lifetime",
+                reason: error.to_string(),
+            })?;
+        Ok(TransferRecord {
+            schema: TransferSchema::V1,
+            id,
+            transfer: based.transfer(),
+            chain_head: chain.head(),
+            chain_length: chain.length(),
+            rulebook: RulebookRef {
+                digest: self.parts.rulebook.digest(),
+                as_of: self.today(),
+                language: LANGUAGE.to_owned(),
+            },
+            tenant: opening.tenant.clone(),
+            from: opening.from.region.clone(),
+            to: opening.to.region.clone(),
+            data: opening.data.clone(),
+            categories: opening.categories.clone(),
+            drawn_at: now,
+            expires_at,
+        })
+    }
+
+    /// Records a reviewer's signature over the record. The second puts its commitment into the docket's queue.
+    ///
+    /// # Errors
+    /// When the signature is not the reviewer's over this record, or the transfer does not wait for it.
+    pub async fn approve(
+        &self,
+        transfer: CaseId,
+        record: RecordId,
+        reviewer: &StaffId,
+        signature: &str,
+    ) -> Result<()> {
+        self.step(transfer, |chain| {
+            let drawn = chain.matter().drawn().filter(|drawn| drawn.id == record);
+            let drawn = drawn.ok_or_else(|| TransferError::NotFound {
+                what: "record that waits for signatures",
+                id: record.to_string(),
+            })?;
+            let digest = drawn.digest().map_err(|_| CaseStoreError::Corrupt("record"))?;
+            let message = transfer_approval_message(&digest);
+            if !self
+                .parts
+                .reviewers
+                .reviewer_signed(reviewer, &message, signature)
+            {
+                return Err(TransferError::Invalid {
+                    what: "the signature",
+                    reason: format!("it is not one of `{reviewer}` over this record"),
+                });
+            }
+            let body = TransferBody::Approved {
+                record,
+                reviewer: reviewer.clone(),
+                signature: signature.to_owned(),
+            };
+            let second = !chain.matter().approvals().is_empty();
+            let mut plan = Plan::new(Actor::Staff(reviewer.clone()), body);
+            plan.log = second.then_some((record, digest));
+            Ok(Some(plan))
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Notes, in each transfer whose data moved, that its basis does not hold any more. Said again, it notes nothing.
+    ///
+    /// # Errors
+    /// When a chain cannot be read.
+    pub async fn note_lapses(&self) -> Result<Vec<CaseId>> {
+        let mut lapsed = Vec::new();
+        for transfer in self.parts.store.list().await? {
+            let chain = self.recorded(transfer).await?;
+            let matter = chain.matter();
+            let over = matter.stage() == Stage::Stopped || !matter.has_moved();
+            if !over && let Err(TransferError::NoBasis(verdict)) = self.based(&chain) {
+                self.note_lapse(transfer, &verdict).await?;
+                lapsed.push(transfer);
+            }
+        }
+        Ok(lapsed)
+    }
+
+    pub(super) async fn note_lapse(
+        &self,
+        transfer: CaseId,
+        verdict: &casework::transfer::Verdict,
+    ) -> Result<()> {
+        let against = verdict.reasons.iter().filter(|r| r.outcome == verdict.outcome);
+        let body = TransferBody::Lapsed {
+            rules: against.clone().map(|reason| reason.rule.clone()).collect(),
+            explanation: against
+                .map(|r| r.explanation.as_str())
+                .collect::<Vec<_>>()
+                .join(" "),
+        };
+        self.step(transfer, |chain| {
+            let said = chain
+                .events()
+                .iter()
+                .rev()
+                .find(|event| !matches!(event.body, TransferBody::Note { .. }))
+                .is_some_and(|event| matches!(event.body, TransferBody::Lapsed { .. }));
+            Ok((!said).then(|| Plan::new(Actor::System, body.clone())))
+        })
+        .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,455 @@
+//! Two regions, one customer, a bucket with mail of two people, and everybody who signs.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use casework::{
+    demand::{Category, CountryCode},
+    event::Actor,
+    facts::TenantKind,
+    gate::Refusal,
+    ids::{AccountId, CaseId, Digest, ObjectId, RegionId, TenantId},
+    rulebook::Rulebook,
+    testkit::{TestDocket, TransferWorld, staff},
+    transfer::{Data, Importer, TransferBody, TransferRecord},
+};
+use envelope::{
+    case_file::CaseRoot,
+    keys::{RegionRoot, Wrapped, WrappedAccount, WrappedChain},
+    secrets::DeploymentKey,
+};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::SignedDuration;
+use store::{
+    blobs::{DiskBlobs, RegionBlobs},
+    cases::Connection,
+    gate_memory::GateMemory,
+    testkit::database,
+    transfers::TransferStore,
+    vault::{Moved, VaultStore},
+};
+use translog::entry::{Committed, Salt, Uncommittable};
+
+use crate::{
+    app::{
+        clock::{Clock as _, SteppedClock, SystemEntropy},
+        ports::{DocketPort, Issued, PortError},
+    },
+    gate::{EmbeddedGate, RegionRoots, ReleaseGate as _, TransferRequest, owner::OwnerKeys},
+    transfers::{
+        NewTransfer, Parts, TransferPort, Transfers, Wrapping,
+        faults::{Faults, Injected, Step, When},
+    },
+    vault::{Mapping, NewBucket, PathRule, Principal, PutOptions, Vault},
+};
+
+pub(super) const EU: &str = "eu-de";
+pub(super) const US: &str = "us-east";
+
+pub(super) fn olga() -> Actor {
+    Actor::Staff(staff("olga"))
+}
+
+fn region(id: &str) -> RegionId {
+    RegionId::new(id).unwrap()
+}
+
+fn contoso() -> TenantId {
+    TenantId::new("contoso").unwrap()
+}
+
+/// Bytes that differ with their number.
+pub(super) fn body(len: usize) -> Vec<u8> {
+    (0..len).map(|at| (at * 31 + len * 7) as u8).collect()
+}
+
+/// Fails once, at one step.
+pub(super) struct Once {
+    at: (Step, When),
+    left: Mutex<bool>,
+}
+
+impl Once {
+    pub(super) fn new(step: Step, when: When) -> Self {
+        Self {
+            at: (step, when),
+            left: Mutex::new(true),
+        }
+    }
+}
+
+#[async_trait]
+impl Faults for Once {
+    async fn at(&self, step: Step, when: When) -> Result<(), Injected> {
+        let mut left = self.left.lock().unwrap();
+        if (step, when) == self.at && std::mem::take(&mut *left) {
+            return Err(Injected(step, when));
+        }
+        Ok(())
+    }
+}
+
+/// What the docket commits to, by its digest.
+struct Logged([u8; 32]);
+
+impl Committed for Logged {
+    const KIND: &'static str = TransferRecord::KIND;
+    fn digest(&self) -> Result<[u8; 32], Uncommittable> {
+        Ok(self.0)
+    }
+}
+
+/// A docket that has everything at once.
+pub(super) struct MemoryDocket {
+    log: Mutex<TestDocket>,
+    entries: Mutex<BTreeMap<i64, (Digest, Option<u64>)>>,
+    clock: Arc<SteppedClock>,
+}
+
+const SALT: [u8; 32] = [9; 32];
+
+impl MemoryDocket {
+    fn issue(&self, digest: Digest, index: Option<u64>) -> (Issued, u64) {
+        let mut log = self.log.lock().unwrap();
+        let (value, salt) = (Logged(digest.0), Salt(SALT));
+        let index = index.unwrap_or_else(|| log.log(&value, &salt));
+        let seconds = u64::try_from(self.clock.now().as_second()).unwrap();
+        let receipt = log.receipt(&value, &salt, index, seconds, 2);
+        (Issued { receipt, salt }, index)
+    }
+    pub(super) fn entry_of_something_else(&self) -> Issued {
+        self.issue(Digest([77; 32]), None).0
+    }
+}
+
+#[async_trait]
+impl DocketPort for MemoryDocket {
+    async fn enqueue(&self, _: &mut Connection, _: &'static str, digest: Digest) -> Result<i64, PortError> {
+        let mut entries = self.entries.lock().unwrap();
+        let id = i64::try_from(entries.len()).unwrap();
+        entries.insert(id, (digest, None));
+        Ok(id)
+    }
+    async fn receipt(&self, entry: i64) -> Result<Option<Issued>, PortError> {
+        let (digest, index) = self.entries.lock().unwrap()[&entry];
+        let (issued, index) = self.issue(digest, index);
+        self.entries.lock().unwrap().insert(entry, (digest, Some(index)));
+        Ok(Some(issued))
+    }
+    async fn wait(&self, entry: i64, _: Duration) -> Result<Option<Issued>, PortError> {
+        self.receipt(entry).await
+    }
+}
+
+/// The gate with the docket at hand, as a deployment has it.
+pub(super) struct Door {
+    gate: EmbeddedGate,
+    docket: Arc<MemoryDocket>,
+}
+
+#[async_trait]
+impl TransferPort for Door {
+    async fn rewrap(
+        &self,
+        wrapping: Wrapping,
+    ) -> Result<Result<Vec<(ObjectId, Wrapped)>, Refusal>, PortError> {
+        let origin = self.docket.log.lock().unwrap().checkpoint().origin;
+        let remembered = self.gate.remembered(&origin).await.unwrap();
+        let consistency = remembered.map_or_else(Vec::new, |known| {
+            self.docket.log.lock().unwrap().consistency(known.size)
+        });
+        let request = TransferRequest {
+            chain: wrapping.chain,
+            record: wrapping.record,
+            salt: wrapping.issued.salt,
+            receipt: wrapping.issued.receipt,
+            consistency,
+            keys: wrapping.keys,
+            to: wrapping.to,
+        };
+        Ok(self.gate.transfer(request).await)
+    }
+    async fn came(&self, transfer: CaseId, length: u64, head: Digest) -> Result<(), PortError> {
+        self.gate.observe(transfer, length, head).await.unwrap();
+        Ok(())
+    }
+    async fn knows(&self, transfer: CaseId) -> Result<Option<(u64, Digest)>, PortError> {
+        Ok(self.gate.known(transfer).await.unwrap())
+    }
+}
+
+pub(super) struct Scene {
+    folder: tempfile::TempDir,
+    pub(super) vault: Vault,
+    pub(super) docket: Arc<MemoryDocket>,
+    pub(super) gate: Arc<Door>,
+    pub(super) clock: Arc<SteppedClock>,
+    pub(super) transfers: Transfers,
+    who: Principal,
+}
+
+/// Two of them lie in the database, two in the blob store.
+const OBJECTS: [(&str, usize); 4] = [
+    ("mail/alice/1", 300_000),
+    ("mail/alice/2", 10),
+    ("mail/bob/1", 400_000),
+    ("mail/bob/2", 0),
+];
+
+impl Scene {
+    pub(super) async fn new(faults: Arc<dyn Faults>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let world = TransferWorld::new(Rulebook::builtin());
+        let clock = Arc::new(SteppedClock::new(world.now));
+        let (reviewers, policy) = (world.reviewers(), world.policy());
+        let vaults = database(&folder.path().join("amparo.db")).await;
+        let memory = database(&folder.path().join("gate.db")).await;
+        let roots = [(EU, 1), (US, 2)].map(|(id, byte)| (region(id), RegionRoot::from_random([byte; 32])));
+        let roots = Arc::new(RegionRoots::new(roots));
+        let mut blobs = RegionBlobs::default();
+        for id in [EU, US] {
+            let store = DiskBlobs::open(&folder.path().join("blobs").join(id))
+                .await
+                .unwrap();
+            blobs.insert(region(id), Arc::new(store));
+        }
+        let vault = Vault::new(
+            VaultStore::new(vaults.clone()).await.unwrap(),
+            blobs,
+            Arc::new(OwnerKeys::new(Arc::clone(&roots))),
+            DeploymentKey::from_random([3; 32]),
+        );
+        let reads = clock.clone();
+        let gate = EmbeddedGate::new(
+            roots,
+            Arc::new(GateMemory::new(memory)),
+            policy,
+            Vec::new(),
+            Arc::new(move || reads.now()),
+        );
+        let docket = Arc::new(MemoryDocket {
+            log: Mutex::new(world.docket),
+            entries: Mutex::default(),
+            clock: clock.clone(),
+        });
+        let gate = Arc::new(Door {
+            gate,
+            docket: docket.clone(),
+        });
+        let transfers = Transfers::new(Parts {
+            store: TransferStore::new(vaults, Arc::new(CaseRoot::from_bytes([4; 32]))),
+            docket: docket.clone(),
+            vault: vault.clone(),
+            gate: gate.clone(),
+            reviewers,
+            rulebook: Rulebook::builtin(),
+            clock: clock.clone(),
+            entropy: Arc::new(SystemEntropy),
+            faults,
+        });
+        Self {
+            folder,
+            vault,
+            docket,
+            gate,
+            clock,
+            transfers,
+            who: Principal::authenticated(contoso(), "AKTEST", "request-1"),
+        }
+    }
+
+    async fn provision(&self, country: &str) {
+        let code = |code: &str| CountryCode::new(code).unwrap();
+        self.vault.create_region(&region(EU), &code("DE")).await.unwrap();
+        self.vault
+            .create_region(&region(US), &code(country))
+            .await
+            .unwrap();
+        self.vault
+            .create_tenant(&contoso(), TenantKind::Enterprise, &code("DE"))
+            .await
+            .unwrap();
+        let bucket = NewBucket {
+            name: "box".to_owned(),
+            region: region(EU),
+            default_account: AccountId::new("shared").unwrap(),
+            mapping: Mapping {
+                rules: vec![PathRule {
+                    template: "mail/{account}/{*}".to_owned(),
+                    category: Category::Content,
+                }],
+            },
+        };
+        self.vault.create_bucket(&self.who, bucket).await.unwrap();
+        for (key, len) in OBJECTS {
+            self.put(key, &body(len)).await;
+        }
+    }
+
+    pub(super) fn bucket() -> Data {
+        Data::Bucket("box".to_owned())
+    }
+    pub(super) fn alice() -> Data {
+        Data::Accounts(vec![AccountId::new("alice").unwrap()])
+    }
+
+    /// A transfer to the other region, which lies in that country; the vault is made with the first.
+    pub(super) async fn opened(&self, country: &str, data: Data, marks: &[&str]) -> CaseId {
+        if self.vault.regions().await.unwrap().is_empty() {
+            self.provision(country).await;
+        }
+        let new = NewTransfer {
+            tenant: contoso(),
+            from: region(EU),
+            to: region(US),
+            data,
+            categories: vec![Category::Content],
+            purpose: "the customer opens an office there".to_owned(),
+            importer: Importer {
+                name: "Provider Inc".to_owned(),
+                shown: marks
+                    .iter()
+                    .map(|mark| TransferWorld::shown(mark, "2024-01-01"))
+                    .collect(),
+            },
+        };
+        self.transfers.open(olga(), new).await.unwrap()
+    }
+
+    pub(super) async fn state(&self, transfer: CaseId, basis: &str) {
+        let bases = vec![TransferWorld::adequacy(basis)];
+        let body = TransferBody::BasisStated { bases };
+        self.transfers.record(transfer, olga(), body).await.unwrap();
+    }
+
+    pub(super) async fn approved(&self, country: &str) -> CaseId {
+        self.approved_for(country, Self::bucket()).await
+    }
+
+    pub(super) async fn approved_for(&self, country: &str, data: Data) -> CaseId {
+        let transfer = self.opened(country, data, &["us.dpf_certified"]).await;
+        let basis = match country {
+            "US" => "eu.adequacy.us.dpf",
+            _ => "eu.adequacy.gb",
+        };
+        self.state(transfer, basis).await;
+        let lifetime = SignedDuration::from_hours(24);
+        let record = self.transfers.propose(transfer, olga(), lifetime).await.unwrap();
+        for name in ["rita", "raj"] {
+            let signature = TransferWorld::signature(name, &record);
+            self.transfers
+                .approve(transfer, record.id, &staff(name), &signature)
+                .await
+                .unwrap();
+        }
+        transfer
+    }
+
+    pub(super) async fn put(&self, key: &str, bytes: &[u8]) {
+        let pieces: Vec<std::io::Result<Bytes>> = vec![Ok(Bytes::copy_from_slice(bytes))];
+        let body = stream::iter(pieces);
+        self.vault
+            .put(&self.who, "box", key, PutOptions::default(), body)
+            .await
+            .unwrap();
+    }
+    pub(super) async fn delete(&self, key: &str) {
+        self.vault.delete(&self.who, "box", key, None).await.unwrap();
+    }
+    pub(super) async fn get(&self, key: &str) -> Vec<u8> {
+        let got = self
+            .vault
+            .get(&self.who, "box", key, None, &Default::default())
+            .await
+            .unwrap();
+        let pieces: Vec<Bytes> = got.body.try_collect().await.unwrap();
+        pieces.concat()
+    }
+    pub(super) async fn region_of(&self, key: &str) -> String {
+        let info = self
+            .vault
+            .head(&self.who, "box", key, &Default::default())
+            .await
+            .unwrap();
+        info.region.to_string()
+    }
+
+    pub(super) async fn everything_is_readable(&self) {
+        for (key, len) in OBJECTS {
+            assert_eq!(self.get(key).await, body(len), "{key}");
+        }
+    }
+    pub(super) async fn everything_reads(&self, lies_in: &str) {
+        self.everything_is_readable().await;
+        for (key, _) in OBJECTS {
+            assert_eq!(self.region_of(key).await, lies_in, "{key}");
+        }
+    }
+
+    /// The files of a region's blob store.
+    pub(super) fn blobs(&self, region: &str) -> BTreeSet<String> {
+        fn walk(folder: &Path, into: &mut BTreeSet<String>) {
+            for entry in std::fs::read_dir(folder).unwrap().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    walk(&path, into);
+                } else if entry.metadata().unwrap().len() > 1000 {
+                    into.insert(path.file_name().unwrap().to_string_lossy().into_owned());
+                }
+            }
+        }
+        let mut found = BTreeSet::new();
+        walk(&self.folder.path().join("blobs").join(region), &mut found);
+        found
+    }
+
+    pub(super) async fn has_key(&self, account: &str, region: &str) -> bool {
+        let account = AccountId::new(account).unwrap();
+        let found = self
+            .vault
+            .store()
+            .account(&contoso(), &account, &self::region(region))
+            .await;
+        matches!(found.unwrap(), Some((_, Some(_))))
+    }
+    pub(super) async fn moved(&self, transfer: CaseId) -> Moved {
+        self.vault.store().moved_by(transfer).await.unwrap()
+    }
+
+    /// One object's key, and its account's in the other region.
+    pub(super) async fn keys(&self) -> (Vec<WrappedChain>, Vec<WrappedAccount>) {
+        let alice = AccountId::new("alice").unwrap();
+        let scope = self
+            .vault
+            .store()
+            .scope(&contoso(), &alice, &[Category::Content], None);
+        let first = std::pin::pin!(scope).next().await.unwrap().unwrap();
+        let chain = first.object.chain.unwrap();
+        let (tenant, to) = (contoso(), region(US));
+        let there = self
+            .vault
+            .account_there(&tenant, &alice, &chain.account, &to)
+            .await;
+        (vec![chain], vec![there.unwrap()])
+    }
+
+    pub(super) async fn issued(&self, transfer: CaseId) -> Issued {
+        let chain = self.transfers.recorded(transfer).await.unwrap();
+        let record = chain.matter().drawn().unwrap().id;
+        let entry = self
+            .transfers
+            .parts
+            .store
+            .record_entry(record)
+            .await
+            .unwrap()
+            .unwrap();
+        self.docket.receipt(entry).await.unwrap().unwrap()
+    }
+}

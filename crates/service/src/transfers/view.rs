@@ -1,0 +1,138 @@
+//! Transfers as people read them.
+
+use casework::{
+    ids::{CaseId, Digest, RecordId, StaffId},
+    transfer::{Assessment, Basis, Entry, Measure, Opening, Stage, TransferRecord, Verdict, judge, register},
+};
+use jiff::{Timestamp, civil::Date};
+use serde::Serialize;
+
+use super::{Result, Transfers};
+
+/// One transfer.
+#[derive(Debug, Clone, Serialize)]
+pub struct TransferView {
+    /// Its id.
+    pub transfer: CaseId,
+    /// Where it stands.
+    pub stage: Stage,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// What moves, from where, to where.
+    pub opening: Opening,
+    /// The bases stated last.
+    pub bases: Vec<Basis>,
+    /// The assessment recorded last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assessment: Option<Assessment>,
+    /// The measures recorded last.
+    pub measures: Vec<Measure>,
+    /// The record on its way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<RecordView>,
+    /// Whether it has a basis today.
+    pub verdict: Verdict,
+    /// What counsel would sign to decide what no rule does.
+    pub matter: Digest,
+    /// Objects and bytes moved.
+    pub moved: Counted,
+    /// Objects and bytes that still lie where they came from.
+    pub left: Counted,
+}
+
+/// A record, and who signed it.
+#[derive(Debug, Clone, Serialize)]
+pub struct RecordView {
+    /// Its id.
+    pub id: RecordId,
+    /// What reviewers sign.
+    pub digest: Digest,
+    /// Who signed.
+    pub approved_by: Vec<StaffId>,
+    /// After this the gate refuses it.
+    pub expires_at: Timestamp,
+    /// All of it.
+    pub record: TransferRecord,
+}
+
+/// How much.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counted {
+    /// Objects.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Transfers {
+    /// One transfer, with the verdict of today.
+    ///
+    /// # Errors
+    /// When there is no such transfer, or its chain is not whole.
+    pub async fn view(&self, transfer: CaseId) -> Result<TransferView> {
+        let chain = self.chain(transfer).await?;
+        let matter = chain.matter();
+        let (parts, opening) = (&self.parts, matter.opening());
+        let canonical = |_| store::cases::CaseStoreError::Corrupt("transfer");
+        let record = match matter.drawn() {
+            Some(record) => Some(RecordView {
+                id: record.id,
+                digest: record.digest().map_err(canonical)?,
+                approved_by: matter.approvals().iter().map(|a| a.reviewer.clone()).collect(),
+                expires_at: record.expires_at,
+                record: record.clone(),
+            }),
+            None => None,
+        };
+        let moved = parts.vault.store().moved_by(transfer).await?;
+        let left = parts
+            .vault
+            .lies_in(&opening.tenant, &opening.data, &opening.from.region)
+            .await?;
+        Ok(TransferView {
+            transfer,
+            stage: matter.stage(),
+            opened_at: matter.opened_at(),
+            opening: opening.clone(),
+            bases: matter.bases().to_vec(),
+            assessment: matter.assessment().cloned(),
+            measures: matter.measures().to_vec(),
+            record,
+            verdict: judge(matter, parts.rulebook, &parts.reviewers, self.today()),
+            matter: matter.matter().map_err(canonical)?,
+            moved: Counted {
+                objects: moved.objects,
+                bytes: moved.bytes,
+            },
+            left: Counted {
+                objects: left.objects,
+                bytes: left.bytes,
+            },
+        })
+    }
+
+    /// The register as of a day: every transfer, what it rests on, and whether its data hangs without a basis.
+    ///
+    /// # Errors
+    /// When a chain is not whole.
+    pub async fn register(&self, as_of: Date) -> Result<Vec<Entry>> {
+        let mut transfers = Vec::new();
+        for transfer in self.parts.store.list().await? {
+            let chain = self.chain(transfer).await?;
+            let opening = chain.matter().opening();
+            let there = self
+                .parts
+                .vault
+                .lies_in(&opening.tenant, &opening.data, &opening.to.region)
+                .await?;
+            transfers.push((chain.matter().clone(), Some(there.objects)));
+        }
+        let listed = transfers.iter().map(|(transfer, there)| (transfer, *there));
+        Ok(register(
+            listed,
+            self.parts.rulebook,
+            &self.parts.reviewers,
+            as_of,
+        ))
+    }
+}

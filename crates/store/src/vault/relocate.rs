@@ -1,0 +1,491 @@
+//! Objects on their way to another region. Copies are planned before a byte is written and counted as made once they were
+//! read back; then a row changes region, key and pieces at once, so that readers find an object in the one region or in
+//! the other. Each step may be made again after a crash, and changes nothing the second time.
+
+use async_trait::async_trait;
+use casework::ids::{CaseId, ObjectId, RegionId, TenantId};
+use envelope::keys::Wrapped;
+use sqlx::AnyConnection;
+
+use super::{
+    ObjectRow, StoreError, VaultStore, Written,
+    bucket::end_uploads,
+    object::{object_row, object_sql},
+    row::{blob_id, get, unsigned},
+    writer::{Change, Needs},
+};
+use crate::blobs::BlobId;
+
+/// Which objects move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Those of a bucket, by its row.
+    Bucket(i64),
+    /// Those of an account, by its row, in whatever bucket.
+    Account(i64),
+}
+
+/// What is left in a region.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Objects.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// What was moved.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Objects.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// A copy of one piece of a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copying {
+    /// The piece's number.
+    pub number: u32,
+    /// Where it lies.
+    pub old: BlobId,
+    /// Where it is to lie.
+    pub new: BlobId,
+    /// It was read back and found equal.
+    pub copied: bool,
+}
+
+/// An object whose pieces were all copied, about to change region.
+#[derive(Debug, Clone)]
+pub struct Relocation {
+    /// The object.
+    pub object: ObjectId,
+    /// Its key as it was wrapped when the copies were made.
+    pub old_key: Wrapped,
+    /// Its key as it is wrapped in the other region.
+    pub new_key: Wrapped,
+}
+
+impl VaultStore {
+    /// The row of a tenant's account.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn account_row(&self, tenant: &TenantId, account: &str) -> Result<Option<i64>, StoreError> {
+        Ok(
+            sqlx::query_scalar("SELECT seq FROM account WHERE tenant = $1 AND id = $2")
+                .bind(tenant.as_str())
+                .bind(account)
+                .fetch_optional(&self.database.pool)
+                .await?,
+        )
+    }
+
+    /// Has what is stored in a bucket from now on lie in another region, and ends the uploads under way in it. What was
+    /// stored before stays until it is moved. Said again, it changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchBucket`] when there is none, or it lies in neither region.
+    pub async fn redirect_bucket(
+        &self,
+        bucket: i64,
+        from: &RegionId,
+        to: &RegionId,
+    ) -> Result<Written, StoreError> {
+        let change = Redirect {
+            bucket,
+            from: from.clone(),
+            to: to.clone(),
+        };
+        self.writer.change(change).await
+    }
+
+    /// Objects of `scope` that lie in `region`, without bodies, by row, after `after` and at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn left_in(
+        &self,
+        scope: Scope,
+        region: &RegionId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<ObjectRow>, StoreError> {
+        const BUCKET: &str = object_sql!(
+            "NULL",
+            "WHERE o.bucket = $1 AND o.region = $2 AND o.seq > $3 ORDER BY o.seq LIMIT $4"
+        );
+        const ACCOUNT: &str = object_sql!(
+            "NULL",
+            "WHERE o.account = $1 AND o.region = $2 AND o.seq > $3 ORDER BY o.seq LIMIT $4"
+        );
+        let (sql, row) = match scope {
+            Scope::Bucket(row) => (BUCKET, row),
+            Scope::Account(row) => (ACCOUNT, row),
+        };
+        let rows = sqlx::query(sql)
+            .bind(row)
+            .bind(region.as_str())
+            .bind(after)
+            .bind(i64::from(limit))
+            .fetch_all(&self.database.pool)
+            .await?;
+        rows.iter().map(object_row).collect()
+    }
+
+    /// How much of `scope` lies in `region`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_in(&self, scope: Scope, region: &RegionId) -> Result<Left, StoreError> {
+        const BUCKET: &str = "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM object \
+                              WHERE bucket = $1 AND region = $2";
+        const ACCOUNT: &str = "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM object \
+                               WHERE account = $1 AND region = $2";
+        let (objects, row) = match scope {
+            Scope::Bucket(row) => (BUCKET, row),
+            Scope::Account(row) => (ACCOUNT, row),
+        };
+        let counted = sqlx::query(objects)
+            .bind(row)
+            .bind(region.as_str())
+            .fetch_one(&self.database.pool)
+            .await?;
+        Ok(Left {
+            objects: unsigned(&counted, 0)?,
+            bytes: unsigned(&counted, 1)?,
+        })
+    }
+
+    /// Plans copies of an object's pieces, each to a blob of its own; those planned before keep theirs.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn plan_copies(
+        &self,
+        transfer: CaseId,
+        object: ObjectId,
+        parts: Vec<(u32, BlobId, BlobId)>,
+    ) -> Result<Vec<Copying>, StoreError> {
+        let change = Plan {
+            transfer,
+            object,
+            parts,
+        };
+        self.writer.change(change).await
+    }
+
+    /// Notes that a copy was read back and found equal.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn copied(&self, transfer: CaseId, object: ObjectId, number: u32) -> Result<(), StoreError> {
+        let change = Copied {
+            transfer,
+            object,
+            number,
+        };
+        self.writer.change(change).await
+    }
+
+    /// Moves objects to the region that their copies lie in: each whole, or not at all where it was replaced, removed or
+    /// moved meanwhile. The wraps that opened them before are overwritten.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn relocate(
+        &self,
+        transfer: CaseId,
+        from: &RegionId,
+        to: &RegionId,
+        objects: Vec<Relocation>,
+    ) -> Result<(), StoreError> {
+        let change = Relocate {
+            transfer,
+            from: from.clone(),
+            to: to.clone(),
+            objects,
+        };
+        self.writer.change(change).await
+    }
+
+    /// What a transfer has moved so far.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn moved_by(&self, transfer: CaseId) -> Result<Moved, StoreError> {
+        let row = sqlx::query(
+            "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM transfer_object WHERE transfer = $1",
+        )
+        .bind(transfer.0.as_bytes().as_slice())
+        .fetch_one(&self.database.pool)
+        .await?;
+        Ok(Moved {
+            objects: unsigned(&row, 0)?,
+            bytes: unsigned(&row, 1)?,
+        })
+    }
+
+    /// Copies that nobody needs any more, at most `limit`: old ones of what was moved, and new ones of what was not. The
+    /// second is whether it is a new one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn superseded(&self, transfer: CaseId, limit: u32) -> Result<Vec<(BlobId, bool)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT CASE WHEN moved = 1 THEN old_blob ELSE new_blob END, moved FROM transfer_part \
+             WHERE transfer = $1 LIMIT $2",
+        )
+        .bind(transfer.0.as_bytes().as_slice())
+        .bind(i64::from(limit))
+        .fetch_all(&self.database.pool)
+        .await?;
+        rows.iter()
+            .map(|row| Ok((blob_id(row, 0)?, get::<i64>(row, 1)? == 0)))
+            .collect()
+    }
+
+    /// Notes that superseded copies are gone.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn removed(&self, transfer: CaseId, blobs: Vec<BlobId>) -> Result<(), StoreError> {
+        self.writer.change(Removed { transfer, blobs }).await
+    }
+
+    /// Forgets the keys, in the region that a transfer came from, of accounts of which it moved everything.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn forget_left_keys(&self, transfer: CaseId, from: &RegionId) -> Result<(), StoreError> {
+        let change = ForgetKeys {
+            transfer,
+            from: from.clone(),
+        };
+        self.writer.change(change).await
+    }
+}
+
+struct Redirect {
+    bucket: i64,
+    from: RegionId,
+    to: RegionId,
+}
+
+#[async_trait]
+impl Change for Redirect {
+    type Output = Written;
+    async fn apply(&self, db: &mut AnyConnection) -> Result<Written, StoreError> {
+        let region: Option<String> = sqlx::query_scalar("SELECT region FROM bucket WHERE seq = $1")
+            .bind(self.bucket)
+            .fetch_optional(&mut *db)
+            .await?;
+        match region {
+            Some(region) if region == self.to.as_str() => return Ok(Written::default()),
+            Some(region) if region == self.from.as_str() => {}
+            _ => return Err(StoreError::NoSuchBucket),
+        }
+        sqlx::query("UPDATE bucket SET region = $1 WHERE seq = $2")
+            .bind(self.to.as_str())
+            .bind(self.bucket)
+            .execute(&mut *db)
+            .await?;
+        end_uploads(db, self.bucket).await
+    }
+}
+
+struct Plan {
+    transfer: CaseId,
+    object: ObjectId,
+    parts: Vec<(u32, BlobId, BlobId)>,
+}
+
+#[async_trait]
+impl Change for Plan {
+    type Output = Vec<Copying>;
+    /// The mover's own rows, which nobody else writes.
+    fn needs(&self) -> Needs {
+        Needs::Rows(Vec::new())
+    }
+    async fn apply(&self, db: &mut AnyConnection) -> Result<Vec<Copying>, StoreError> {
+        for (number, old, new) in &self.parts {
+            // A piece stored anew since the copy was planned is copied anew.
+            sqlx::query(
+                "INSERT INTO transfer_part (transfer, object, number, old_blob, new_blob, copied, moved) \
+                 VALUES ($1, $2, $3, $4, $5, 0, 0) ON CONFLICT (transfer, object, number) DO UPDATE \
+                 SET old_blob = excluded.old_blob, new_blob = excluded.new_blob, copied = 0 \
+                 WHERE transfer_part.old_blob <> excluded.old_blob AND transfer_part.moved = 0",
+            )
+            .bind(self.transfer.0.as_bytes().as_slice())
+            .bind(self.object.0.as_bytes().as_slice())
+            .bind(i64::from(*number))
+            .bind(old.0.as_slice())
+            .bind(new.0.as_slice())
+            .execute(&mut *db)
+            .await?;
+        }
+        let rows = sqlx::query(
+            "SELECT number, old_blob, new_blob, copied FROM transfer_part \
+             WHERE transfer = $1 AND object = $2 AND moved = 0 ORDER BY number",
+        )
+        .bind(self.transfer.0.as_bytes().as_slice())
+        .bind(self.object.0.as_bytes().as_slice())
+        .fetch_all(db)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Copying {
+                    number: unsigned(row, 0)?,
+                    old: blob_id(row, 1)?,
+                    new: blob_id(row, 2)?,
+                    copied: get::<i64>(row, 3)? == 1,
+                })
+            })
+            .collect()
+    }
+}
+
+struct Copied {
+    transfer: CaseId,
+    object: ObjectId,
+    number: u32,
+}
+
+#[async_trait]
+impl Change for Copied {
+    type Output = ();
+    /// The mover's own rows, which nobody else writes.
+    fn needs(&self) -> Needs {
+        Needs::Rows(Vec::new())
+    }
+    async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE transfer_part SET copied = 1 WHERE transfer = $1 AND object = $2 AND number = $3",
+        )
+        .bind(self.transfer.0.as_bytes().as_slice())
+        .bind(self.object.0.as_bytes().as_slice())
+        .bind(i64::from(self.number))
+        .execute(db)
+        .await?;
+        Ok(())
+    }
+}
+
+struct Relocate {
+    transfer: CaseId,
+    from: RegionId,
+    to: RegionId,
+    objects: Vec<Relocation>,
+}
+
+#[async_trait]
+impl Change for Relocate {
+    type Output = ();
+    async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
+        let transfer = self.transfer.0.as_bytes();
+        for relocation in &self.objects {
+            let object = relocation.object.0.as_bytes();
+            // The very pieces that were copied, and all of them.
+            let row = sqlx::query(
+                "SELECT o.parts, (SELECT count(*) FROM part p JOIN transfer_part t ON t.object = p.object \
+                 AND t.number = p.number AND t.old_blob = p.blob WHERE p.object = o.id AND t.transfer = $1 \
+                 AND t.copied = 1 AND t.moved = 0) FROM object o WHERE o.id = $2 AND o.region = $3 AND o.wrapped_key = $4",
+            )
+            .bind(transfer.as_slice())
+            .bind(object.as_slice())
+            .bind(self.from.as_str())
+            .bind(relocation.old_key.as_bytes())
+            .fetch_optional(&mut *db)
+            .await?;
+            let Some(row) = row else { continue };
+            if get::<i64>(&row, 0)? != get::<i64>(&row, 1)? {
+                continue;
+            }
+            sqlx::query("UPDATE object SET region = $1, wrapped_key = $2 WHERE id = $3")
+                .bind(self.to.as_str())
+                .bind(relocation.new_key.as_bytes())
+                .bind(object.as_slice())
+                .execute(&mut *db)
+                .await?;
+            sqlx::query(
+                "UPDATE part SET blob = (SELECT t.new_blob FROM transfer_part t WHERE t.transfer = $1 \
+                 AND t.object = part.object AND t.number = part.number) WHERE object = $2",
+            )
+            .bind(transfer.as_slice())
+            .bind(object.as_slice())
+            .execute(&mut *db)
+            .await?;
+            sqlx::query("UPDATE transfer_part SET moved = 1 WHERE transfer = $1 AND object = $2")
+                .bind(transfer.as_slice())
+                .bind(object.as_slice())
+                .execute(&mut *db)
+                .await?;
+            sqlx::query(
+                "INSERT INTO transfer_object (transfer, object, account, size) \
+                 SELECT $1, id, account, size FROM object WHERE id = $2 ON CONFLICT DO NOTHING",
+            )
+            .bind(transfer.as_slice())
+            .bind(object.as_slice())
+            .execute(&mut *db)
+            .await?;
+        }
+        Ok(())
+    }
+    fn scrub(&self) -> bool {
+        true
+    }
+}
+
+struct Removed {
+    transfer: CaseId,
+    blobs: Vec<BlobId>,
+}
+
+#[async_trait]
+impl Change for Removed {
+    type Output = ();
+    /// The mover's own rows, which nobody else writes.
+    fn needs(&self) -> Needs {
+        Needs::Rows(Vec::new())
+    }
+    async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
+        for blob in &self.blobs {
+            sqlx::query(
+                "DELETE FROM transfer_part WHERE transfer = $1 AND ((moved = 1 AND old_blob = $2) \
+                 OR (moved = 0 AND new_blob = $2))",
+            )
+            .bind(self.transfer.0.as_bytes().as_slice())
+            .bind(blob.0.as_slice())
+            .execute(&mut *db)
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+struct ForgetKeys {
+    transfer: CaseId,
+    from: RegionId,
+}
+
+#[async_trait]
+impl Change for ForgetKeys {
+    type Output = ();
+    async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
+        sqlx::query(
+            "DELETE FROM account_key WHERE region = $1 \
+             AND account IN (SELECT account FROM transfer_object WHERE transfer = $2) \
+             AND NOT EXISTS (SELECT 1 FROM object o WHERE o.account = account_key.account AND o.region = $1) \
+             AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.account = account_key.account AND u.region = $1)",
+        )
+        .bind(self.from.as_str())
+        .bind(self.transfer.0.as_bytes().as_slice())
+        .execute(db)
+        .await?;
+        Ok(())
+    }
+    fn scrub(&self) -> bool {
+        true
+    }
+}
