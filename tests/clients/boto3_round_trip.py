@@ -5,6 +5,7 @@ the size of the big file in bytes.
 Any difference ends the script with a traceback.
 """
 
+import datetime
 import hashlib
 import os
 import sys
@@ -244,10 +245,80 @@ def encryption(s3):
     refused("404", s3.head_object, Bucket="boto", Key="ssec")
     for asked in ["AES256", "aws:kms"]:
         assert s3.put_object(Bucket="boto", Key="sse", Body=b"x", ServerSideEncryption=asked)[
-            "ServerSideEncryption"] == "aws:kms"
+            "ServerSideEncryption"] == asked
     refused("KMS.NotFoundException", s3.put_object, Bucket="boto", Key="sse", Body=b"x",
             ServerSideEncryption="aws:kms", SSEKMSKeyId="arn:aws:kms:x:y:key/z")
-    refused("AccessControlListNotSupported", s3.put_object, Bucket="boto", Key="acl", Body=b"x", ACL="public-read")
+    refused("AccessDenied", s3.put_object, Bucket="boto", Key="acl", Body=b"x", ACL="public-read")
+
+
+def versions(s3):
+    s3.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+    assert s3.get_bucket_versioning(Bucket="locked")["Status"] == "Enabled"
+    put = lambda body, **lock: s3.put_object(Bucket="locked", Key="k", Body=body, **lock)["VersionId"]
+    first, second = put(b"first"), put(b"second")
+    assert s3.get_object(Bucket="locked", Key="k", VersionId=first)["Body"].read() == b"first"
+    marker = s3.delete_object(Bucket="locked", Key="k")
+    assert marker["DeleteMarker"]
+    gone = refused("NoSuchKey", s3.get_object, Bucket="locked", Key="k")
+    assert gone.response["ResponseMetadata"]["HTTPHeaders"]["x-amz-delete-marker"] == "true"
+    listed = s3.list_object_versions(Bucket="locked")
+    assert [v["VersionId"] for v in listed["Versions"]] == [second, first]
+    assert [m["VersionId"] for m in listed["DeleteMarkers"]] == [marker["VersionId"]]
+    s3.put_object_legal_hold(Bucket="locked", Key="k", VersionId=first, LegalHold={"Status": "ON"})
+    held = dict(Bucket="locked", Key="k", VersionId=first)
+    refused("AccessDenied", s3.delete_object, **held)
+    refused("AccessDenied", s3.delete_object, **held, BypassGovernanceRetention=True)
+    s3.put_object_legal_hold(**held, LegalHold={"Status": "OFF"})
+    until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
+    s3.put_object_retention(**held, Retention={"Mode": "GOVERNANCE", "RetainUntilDate": until})
+    # This access key was never permitted to pass over governance.
+    refused("AccessDenied", s3.delete_object, **held, BypassGovernanceRetention=True)
+    assert s3.head_object(**held)["ObjectLockMode"] == "GOVERNANCE"
+    refused("InvalidBucketState", s3.put_bucket_versioning, Bucket="locked",
+            VersioningConfiguration={"Status": "Suspended"})
+    s3.delete_object(Bucket="locked", Key="k", VersionId=second)
+    refused("BucketNotEmpty", s3.delete_bucket, Bucket="locked")
+
+
+def forms(s3):
+    """A browser's upload, and what it asks first."""
+    signing = client(config=Config(signature_version="s3v4"))
+    form = signing.generate_presigned_post("boto", "form/${filename}", ExpiresIn=60,
+                                           Conditions=[["starts-with", "$key", "form/"], ["content-length-range", 1, 100]])
+
+    def post(fields, body):
+        line = "--limit\r\nContent-Disposition: form-data; name=\"%s\"%s\r\n\r\n"
+        text = b"".join((line % (name, "") + value + "\r\n").encode() for name, value in fields.items())
+        text += (line % ("file", "; filename=\"f.txt\"")).encode() + body + b"\r\n--limit--\r\n"
+        request = urllib.request.Request(form["url"], data=text, method="POST")
+        request.add_header("Content-Type", "multipart/form-data; boundary=limit")
+        try:
+            return urllib.request.urlopen(request).status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    fields = form["fields"] | {"key": "form/f.txt"}
+    assert post(fields, b"by form") == 204
+    assert s3.get_object(Bucket="boto", Key="form/f.txt")["Body"].read() == b"by form"
+    for broken in [fields | {"key": "elsewhere"}, fields | {"x-amz-signature": "0" * 64},
+                   fields | {"x-amz-storage-class": "GLACIER"}]:
+        assert post(broken, b"x") == 403, broken
+    assert post(fields, b"x" * 101) == 400
+
+    s3.put_bucket_cors(Bucket="boto", CORSConfiguration={"CORSRules": [
+        {"AllowedMethods": ["GET"], "AllowedOrigins": ["https://*.example"], "MaxAgeSeconds": 60}]})
+    url = signing.generate_presigned_url("get_object", Params={"Bucket": "boto", "Key": "form/f.txt"})
+    for method, origin, allowed in [("OPTIONS", "https://a.example", True), ("GET", "https://a.example", True),
+                                    ("OPTIONS", "https://a.test", False), ("GET", "https://a.test", False)]:
+        request = urllib.request.Request(url, method=method)
+        request.add_header("Origin", origin)
+        request.add_header("Access-Control-Request-Method", "GET")
+        try:
+            answer = urllib.request.urlopen(request)
+        except urllib.error.HTTPError as error:
+            assert error.code == 403 and method == "OPTIONS"
+            answer = error
+        assert answer.headers.get("Access-Control-Allow-Origin") == (origin if allowed else None), (method, origin)
 
 
 def strangers():
@@ -287,7 +358,7 @@ def clean_up(s3):
 
 def main():
     s3 = client()
-    for step in [buckets, objects, metadata, conditions, copies, multipart, listings, presigned, encryption]:
+    for step in [buckets, objects, metadata, conditions, copies, multipart, listings, presigned, encryption, versions, forms]:
         print(step.__name__, flush=True)
         step(s3)
     strangers()

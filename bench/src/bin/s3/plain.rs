@@ -28,7 +28,7 @@ use s3s::{
 use sha2::{Digest as _, Sha256};
 use store::{
     blobs::{BlobId, BlobStore, BlobWriter, DiskBlobs, SealedDigest},
-    vault::{NewBucketRow, NewObject, NewPart, VaultStore, WriteConditions},
+    vault::{Lock, NewBucketRow, NewObject, NewPart, VaultStore, WriteConditions},
 };
 
 use super::load;
@@ -65,6 +65,7 @@ impl Plain {
             default_account: account.clone(),
             mapping: "[]".to_owned(),
             created_at: Timestamp::now(),
+            object_lock: false,
             max: 1,
         };
         store.create_bucket(row).await?;
@@ -159,6 +160,7 @@ impl S3 for Plain {
             wrapped_key: Wrapped::from_bytes(&[0; 60]).map_err(S3Error::internal_error)?,
             commitment: digest,
             sealed_metadata: vec![0; 300],
+            lock: Lock::default(),
         };
         let written = self
             .store
@@ -177,7 +179,7 @@ impl S3 for Plain {
     async fn get_object(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
         let row = self
             .store
-            .object_with_body(self.bucket, &request.input.key)
+            .object_with_body(self.bucket, &request.input.key, None)
             .await
             .map_err(S3Error::internal_error)?
             .ok_or_else(|| s3_error!(NoSuchKey))?;

@@ -49,6 +49,14 @@ enum Verb {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Let an access key shorten and pass over retentions in governance mode, or no longer. No key may unless told so.
+    MayBypassGovernance {
+        /// Its id.
+        id: String,
+        /// Take the permission back.
+        #[arg(long)]
+        revoke: bool,
+    },
     /// Disable an access key, at once.
     DisableKey {
         /// Its id.
@@ -108,6 +116,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
                 return Err(error.into());
             }
             say!("wrote access key `{}` to `{}`", key.id, out.display());
+        }
+        Verb::MayBypassGovernance { id, revoke } => {
+            vault.permit_bypass(&id, !revoke).await?;
+            let may = if revoke { "may no longer" } else { "may" };
+            say!("`{id}` {may} pass over governance");
         }
         Verb::DisableKey { id } => {
             vault.disable_access_key(&id).await?;

@@ -23,7 +23,10 @@ use crate::{
     config::Config,
     listener::Door,
     s3::{S3Config, serve},
-    vault::Vault,
+    vault::{
+        Vault,
+        lifecycle::{DAY, EXPIRE_EVERY},
+    },
 };
 
 /// An open storage node.
@@ -123,6 +126,10 @@ pub(super) fn serve_objects(
     let (sweeping, told) = (vault.clone().keep_swept(), stopped(stop));
     tasks.push(tokio::spawn(async move {
         tokio::select! { () = told => {}, _ = sweeping => {} }
+    }));
+    let (expiring, told) = (vault.clone().keep_expiring(EXPIRE_EVERY, DAY), stopped(stop));
+    tasks.push(tokio::spawn(async move {
+        tokio::select! { () = told => {}, () = expiring => {} }
     }));
     let faces = S3Config::new(region).among(regions::served(config), elsewhere(config));
     let (vault, told) = (vault.clone(), stopped(stop));

@@ -17,7 +17,10 @@ tokio::task_local! {
 
 /// What the lookup of an access key found.
 #[derive(Debug, Default)]
-pub(super) struct Caller(std::sync::Mutex<Found>);
+pub(super) struct Caller {
+    found: std::sync::Mutex<Found>,
+    verified: std::sync::OnceLock<Principal>,
+}
 
 #[derive(Debug, Default)]
 enum Found {
@@ -27,30 +30,44 @@ enum Found {
     Known {
         tenant: casework::ids::TenantId,
         credential: String,
+        bypass_governance: bool,
     },
 }
 
 impl Caller {
     fn set(&self, found: Found) {
-        if let Ok(mut slot) = self.0.lock() {
+        if let Ok(mut slot) = self.found.lock() {
             *slot = found;
         }
     }
 
     /// Whether the access key is unknown or disabled.
     pub(super) fn is_unknown(&self) -> bool {
-        self.0.lock().is_ok_and(|found| matches!(*found, Found::Unknown))
+        self.found
+            .lock()
+            .is_ok_and(|found| matches!(*found, Found::Unknown))
     }
 
     /// The principal, once s3s has verified the signature. Taken, not copied: one request, one principal.
     fn take_verified(&self, request: &str) -> Option<Principal> {
-        let found = std::mem::take(&mut *self.0.lock().ok()?);
-        match found {
-            Found::Known { tenant, credential } => {
-                Some(Principal::authenticated(tenant, &credential, request))
-            }
+        let found = std::mem::take(&mut *self.found.lock().ok()?);
+        let verified = match found {
+            Found::Known {
+                tenant,
+                credential,
+                bypass_governance,
+            } => Some(Principal::authenticated(tenant, &credential, request).bypassing(bypass_governance)),
             Found::NotAsked | Found::Unknown => None,
+        };
+        if let Some(who) = &verified {
+            let _ = self.verified.set(who.clone());
         }
+        verified
+    }
+
+    /// Who made the request, once its signature was verified.
+    pub(super) fn verified(&self) -> Option<Principal> {
+        self.verified.get().cloned()
     }
 }
 
@@ -86,6 +103,7 @@ impl s3s::auth::S3Auth for Keys {
                 Found::Known {
                     tenant: credential.tenant,
                     credential: credential.id,
+                    bypass_governance: credential.bypass_governance,
                 },
                 SecretKey::from(credential.secret.as_str()),
             ),
@@ -131,7 +149,7 @@ impl s3s::access::S3Access for Access {
             .ok()
             .flatten()
             .ok_or_else(|| S3Error::new(S3ErrorCode::AccessDenied))?;
-        super::refuse::headers(cx.headers(), &principal)?;
+        super::refuse::headers(cx.method(), cx.headers(), &principal)?;
         cx.extensions_mut().insert(principal);
         Ok(())
     }

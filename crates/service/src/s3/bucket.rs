@@ -6,7 +6,7 @@ use s3s::{
     dto::{
         self, BucketLocationConstraint, CreateBucketInput, CreateBucketOutput, DeleteBucketInput,
         DeleteBucketOutput, GetBucketLocationInput, GetBucketLocationOutput, HeadBucketInput,
-        HeadBucketOutput, ListBucketsInput, ListBucketsOutput,
+        HeadBucketOutput, ListBucketsInput, ListBucketsOutput, ObjectOwnership,
     },
 };
 
@@ -35,6 +35,13 @@ impl Face {
                 "The specified bucket is not valid.",
             ));
         }
+        let ownership = input.object_ownership.as_ref().map(ObjectOwnership::as_str);
+        if ownership.is_some_and(|ownership| ownership != ObjectOwnership::BUCKET_OWNER_ENFORCED) {
+            return Err(convert::bad(
+                S3ErrorCode::NotImplemented,
+                "there are no ACLs to give objects away with: ownership is BucketOwnerEnforced",
+            ));
+        }
         let asked = input
             .create_bucket_configuration
             .and_then(|c| c.location_constraint);
@@ -60,7 +67,12 @@ impl Face {
             mapping: Mapping::default(),
         };
         let (name, wanted) = (bucket.name.clone(), bucket.region.clone());
-        match self.vault.create_bucket(&who, bucket).await {
+        let made = if input.object_lock_enabled_for_bucket.unwrap_or(false) {
+            self.vault.create_locking_bucket(&who, bucket).await
+        } else {
+            self.vault.create_bucket(&who, bucket).await
+        };
+        match made {
             Ok(_) => {}
             Err(VaultError::Gate(GateError::NoRoot { region })) => {
                 return Err(error::of(VaultError::NoSuchRegion { region }));

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use casework::ids::ObjectId;
 use hyper::{HeaderMap, header::HeaderValue};
 use jiff::Timestamp;
 use s3s::{
@@ -13,7 +14,7 @@ use s3s::{
 use super::fault::{BodyFault, FaultSlot};
 use crate::vault::{
     Checksum, ChecksumAlgorithm, ChecksumType, Conditions, ContentHeaders, EtagMatch, Range, Tags, Trailer,
-    WriteConditions,
+    VersionId, WriteConditions,
 };
 
 /// All algorithms with the header or trailer that carries each.
@@ -265,7 +266,7 @@ fn checksum(algorithm: ChecksumAlgorithm, value: &str, header: &str) -> S3Result
         });
     }
     Err(bad(
-        S3ErrorCode::InvalidRequest,
+        S3ErrorCode::BadDigest,
         format!("value for {header} header is invalid"),
     ))
 }
@@ -388,23 +389,31 @@ pub(super) fn shown(text: &str, url: bool) -> String {
     out
 }
 
-/// Refuses a version id: nothing is versioned, and the only version is `null`.
-pub(super) fn unversioned(version: Option<&str>) -> S3Result<()> {
-    match version {
-        None | Some("null" | "") => Ok(()),
-        Some(_) => Err(bad(
-            S3ErrorCode::NoSuchVersion,
-            "The specified version does not exist.",
-        )),
+/// A version by its name: `null`, or the 32 hex digits of its id.
+pub(super) fn version(text: Option<&str>) -> S3Result<Option<VersionId>> {
+    match text {
+        None | Some("") => Ok(None),
+        Some("null") => Ok(Some(VersionId::Null)),
+        Some(text) => match hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok()) {
+            Some(bytes) => Ok(Some(VersionId::Id(ObjectId(uuid::Uuid::from_bytes(bytes))))),
+            None => Err(bad(S3ErrorCode::InvalidArgument, "Invalid version id specified")),
+        },
     }
 }
 
-/// What `x-amz-server-side-encryption` says in every answer: the truth for objects under per-account keys, and what keeps
-/// clients from taking an ETag for an MD5.
-pub(super) fn encryption() -> Option<dto::ServerSideEncryption> {
-    Some(dto::ServerSideEncryption::from_static(
-        dto::ServerSideEncryption::AWS_KMS,
-    ))
+/// The name of a version just stored; none where versions are suspended, for it has no id of its own.
+pub(super) fn stored_version(version: Option<VersionId>) -> Option<String> {
+    version
+        .filter(|version| *version != VersionId::Null)
+        .map(version_out)
+}
+
+/// A version's name.
+pub(super) fn version_out(version: VersionId) -> String {
+    match version {
+        VersionId::Null => "null".to_owned(),
+        VersionId::Id(id) => id.0.simple().to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -19,27 +19,34 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     auth::{CALLER, Caller, RequestId},
+    cors,
     digest::BodyDigest,
     fault::FaultSlot,
+    form,
     intake::Intake,
-    limits::{OBJECT_BYTES_MAX, REQUESTS_MAX, RETRY_AFTER_SECONDS},
+    limits::{FORMS_MAX, OBJECT_BYTES_MAX, REQUESTS_MAX, RETRY_AFTER_SECONDS},
     linger::Linger,
     rechunk::Rechunker,
     refuse,
 };
+use crate::vault::Vault;
 
 /// The S3 face as an HTTP service. Cheap to clone; clones share its limits.
 #[derive(Clone)]
 pub struct S3Face {
     s3: S3Service,
+    vault: Vault,
     requests: Arc<Semaphore>,
+    forms: Arc<Semaphore>,
 }
 
 impl S3Face {
-    pub(super) fn new(s3: S3Service) -> Self {
+    pub(super) fn new(s3: S3Service, vault: Vault) -> Self {
         Self {
             s3,
+            vault,
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
+            forms: Arc::new(Semaphore::new(FORMS_MAX)),
         }
     }
 
@@ -75,7 +82,12 @@ impl S3Face {
         B: Body<Data = Bytes> + Send + Sync + Unpin + 'static,
     {
         let (mut parts, body) = request.into_parts();
-        let admitted = refuse::before_signature(&parts.method, &parts.uri, &parts.headers)
+        if parts.method == Method::OPTIONS {
+            return cors::preflight(&self.vault, &parts.uri, &parts.headers)
+                .await
+                .unwrap_or_else(respond);
+        }
+        let admitted = refuse::before_signature(&parts.uri, &parts.headers)
             .and_then(|()| announced_length(&parts.headers))
             .and_then(|()| BodyDigest::claimed(&parts.method, &parts.uri, &parts.headers));
         let digest = match admitted {
@@ -85,7 +97,21 @@ impl S3Face {
         let faults = FaultSlot::default();
         parts.extensions.insert(faults.clone());
         parts.extensions.insert(RequestId(id.to_owned()));
-        let body = if body.is_end_stream() {
+        let is_form = form::is_form(&parts.method, &parts.headers);
+        let _held = match is_form
+            .then(|| Arc::clone(&self.forms).try_acquire_owned())
+            .transpose()
+        {
+            Ok(held) => held,
+            Err(_) => return slow_down(),
+        };
+        let body = if is_form {
+            let intake = Intake::new(body, None, None, faults.clone());
+            match form::admit(&self.vault, &parts.headers, intake, &faults).await {
+                Ok(form) => s3s::Body::from(form),
+                Err(error) => return respond(error),
+            }
+        } else if body.is_end_stream() {
             s3s::Body::empty()
         } else {
             let rechunker = rechunker(&parts.headers);
@@ -94,17 +120,27 @@ impl S3Face {
             let intake: DynByteStream = Box::pin(Intake::new(body, rechunker, digest, faults.clone()));
             s3s::Body::from(intake)
         };
+        let origin = parts
+            .headers
+            .get(header::ORIGIN)
+            .map(|origin| (origin.clone(), parts.method.clone(), parts.uri.clone()));
         let for_attributes = refuse::asks_for(&parts.uri, "attributes");
         let request = Request::from_parts(parts, body);
         let run = async {
             let response = self.s3.call(request).await;
-            (response, CALLER.with(Caller::is_unknown))
+            (
+                response,
+                CALLER.with(|caller| (caller.is_unknown(), caller.verified())),
+            )
         };
-        let (response, unknown_key) = CALLER.scope(Caller::default(), run).await;
-        let response = match response {
+        let (response, (unknown_key, who)) = CALLER.scope(Caller::default(), run).await;
+        let mut response = match response {
             Ok(response) => response,
             Err(_) => return respond(S3Error::new(S3ErrorCode::InternalError)),
         };
+        if let (Some((origin, method, uri)), Some(who)) = (origin, who) {
+            cors::decorate(&self.vault, &who, &method, &uri, &origin, &mut response).await;
+        }
         if is_error(response.status()) {
             if let Some(fault) = faults.get() {
                 return respond(fault.to_s3_error());
@@ -115,6 +151,12 @@ impl S3Face {
                     "the access key id you provided does not exist, or is disabled",
                 ));
             }
+        }
+        if is_form && form::is_failed_condition(response.body()) {
+            return respond(S3Error::with_message(
+                S3ErrorCode::AccessDenied,
+                "Invalid according to Policy: Policy Condition failed",
+            ));
         }
         if for_attributes {
             without_quotes(response)
@@ -186,7 +228,7 @@ fn announced_length(headers: &HeaderMap) -> Result<(), S3Error> {
 fn slow_down() -> Response<s3s::Body> {
     let mut response = respond(S3Error::with_message(
         S3ErrorCode::SlowDown,
-        format!("{REQUESTS_MAX} requests are running already; reduce your request rate"),
+        "too many requests are running already; reduce your request rate",
     ));
     response
         .headers_mut()

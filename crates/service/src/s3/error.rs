@@ -14,6 +14,27 @@ pub(super) fn of(error: VaultError) -> S3Error {
             return message(Code::NoSuchBucket, "The specified bucket does not exist");
         }
         VaultError::NoSuchKey => return message(Code::NoSuchKey, "The specified key does not exist."),
+        VaultError::NoSuchVersion => {
+            return message(Code::NoSuchVersion, "The specified version does not exist.");
+        }
+        VaultError::Deleted {
+            version,
+            deleted_at,
+            named,
+        } => return super::version::deleted(*version, *deleted_at, *named),
+        VaultError::Locked => {
+            return message(
+                Code::AccessDenied,
+                "Access Denied because object protected by object lock.",
+            );
+        }
+        VaultError::NoLocks => {
+            return message(
+                Code::InvalidRequest,
+                "Bucket is missing Object Lock Configuration",
+            );
+        }
+        VaultError::NoVersions | VaultError::NeedsVersions => Code::InvalidBucketState,
         VaultError::NoSuchUpload => Code::NoSuchUpload,
         VaultError::BucketExists => Code::BucketAlreadyOwnedByYou,
         VaultError::BucketNotEmpty => Code::BucketNotEmpty,

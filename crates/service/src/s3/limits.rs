@@ -14,6 +14,12 @@ pub const PARTS_MAX: i32 = 10_000;
 pub const KEYS_MAX: i32 = 1000;
 /// Largest XML request body. `CompleteMultipartUpload` of 10,000 parts with checksums is about 2 MiB.
 pub const XML_BYTES_MAX: usize = 4 << 20;
+/// Largest browser form, file included: it is held in memory until its policy was checked.
+pub const FORM_BYTES_MAX: usize = 16 << 20;
+/// Longest field of a form but its file.
+pub const FORM_FIELD_BYTES_MAX: usize = 64 << 10;
+/// Forms read at a time; a further one gets `503 SlowDown`.
+pub const FORMS_MAX: usize = 8;
 /// Largest chunk of a *signed* `aws-chunked` body: it is held in memory until its signature is checked.
 pub const SIGNED_CHUNK_BYTES_MAX: u64 = 16 << 20;
 /// Longest header line of an `aws-chunked` chunk.

@@ -1,19 +1,18 @@
-//! Listings: V1, V2 and versions are three ways to say one page of the vault's.
+//! Listings: V1 and V2 are two ways to say one page of the vault's.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use s3s::{
     S3ErrorCode, S3Request, S3Response, S3Result,
     dto::{
-        self, EncodingType, ListObjectVersionsInput, ListObjectVersionsOutput, ListObjectsInput,
-        ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, ObjectStorageClass,
-        ObjectVersionStorageClass,
+        self, EncodingType, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output,
+        ObjectStorageClass,
     },
 };
 
 use super::{Face, bucket::owner, convert, error};
 use crate::vault::{ListQuery, ListedObject, Listing, Principal};
 
-/// What the three have in common.
+/// What the two have in common.
 struct Page {
     listing: Listing,
     max_keys: i32,
@@ -167,59 +166,6 @@ impl Face {
             common_prefixes: page.common_prefixes(),
             delimiter: page.delimiter.as_deref().map(|d| page.shown(d)),
             start_after: input.start_after.as_deref().map(|s| page.shown(s)),
-            encoding_type: input.encoding_type,
-            ..Default::default()
-        }))
-    }
-
-    /// Nothing is versioned: each object is its own one version, `null`, as S3 shows an unversioned bucket.
-    pub(super) async fn do_list_object_versions(
-        &self,
-        request: S3Request<ListObjectVersionsInput>,
-    ) -> S3Result<S3Response<ListObjectVersionsOutput>> {
-        let who = self.caller_at(&request, &request.input.bucket).await?;
-        let input = request.input;
-        let page = self
-            .page(
-                &who,
-                &input.bucket,
-                input.prefix.as_deref(),
-                input.delimiter,
-                input.key_marker.clone(),
-                input.max_keys,
-                input.encoding_type.as_ref(),
-            )
-            .await?;
-        let versions: Vec<_> = page
-            .listing
-            .objects
-            .iter()
-            .map(|object| dto::ObjectVersion {
-                key: Some(page.shown(&object.key)),
-                version_id: Some("null".to_owned()),
-                is_latest: Some(true),
-                e_tag: Some(convert::etag(&object.etag)),
-                last_modified: Some(convert::timestamp(object.last_modified)),
-                size: Some(size(object)),
-                owner: Some(owner(&who)),
-                storage_class: Some(ObjectVersionStorageClass::from_static(
-                    ObjectVersionStorageClass::STANDARD,
-                )),
-                ..Default::default()
-            })
-            .collect();
-        Ok(S3Response::new(ListObjectVersionsOutput {
-            name: Some(input.bucket),
-            prefix: Some(page.shown(input.prefix.as_deref().unwrap_or_default())),
-            key_marker: Some(page.shown(input.key_marker.as_deref().unwrap_or_default())),
-            version_id_marker: input.version_id_marker,
-            max_keys: Some(page.max_keys),
-            is_truncated: Some(page.is_truncated()),
-            next_key_marker: page.next(),
-            next_version_id_marker: page.listing.next.as_ref().map(|_| "null".to_owned()),
-            versions: Some(versions),
-            common_prefixes: page.common_prefixes(),
-            delimiter: page.delimiter.as_deref().map(|d| page.shown(d)),
             encoding_type: input.encoding_type,
             ..Default::default()
         }))

@@ -12,8 +12,8 @@
 //!   because clients without a configured region sign for it. A missing bucket answers before the region is looked at,
 //!   so that nothing is learnt about other tenants.
 //! - **Access keys**: an unknown or disabled one is refused after the same work as a wrong signature.
-//! - **What is asked for and not done is refused**, never ignored: SSE-C, key ids, ACLs that open anything, object locks,
-//!   versions, Signature Version 2, browser forms.
+//! - **What is asked for and not done is refused**, never ignored: SSE-C, key ids but the tenant's, ACLs that open
+//!   anything, lifecycle rules by tag, Signature Version 2 but on the policy of a browser's form.
 //! - **Host names**: buckets are addressed by path; by host name (`bucket.s3.example.com`) too where a domain is
 //!   configured.
 //!
@@ -21,15 +21,21 @@
 
 mod auth;
 mod bucket;
+mod bucket_settings;
 mod convert;
+mod cors;
 mod digest;
 mod door;
+mod encryption;
 mod error;
 mod fault;
+mod form;
 mod intake;
+mod lifecycle;
 pub mod limits;
 mod linger;
 mod listing;
+mod lock;
 mod object;
 mod object_read;
 mod operations;
@@ -37,6 +43,7 @@ mod rechunk;
 mod refuse;
 mod settings;
 mod upload;
+mod version;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -130,14 +137,16 @@ pub fn service(vault: Vault, config: S3Config) -> io::Result<S3Face> {
         vault: vault.clone(),
         config: Arc::new(config.clone()),
     });
-    builder.set_auth(auth::Keys::new(vault, decoy));
+    builder.set_auth(auth::Keys::new(vault.clone(), decoy));
     builder.set_access(auth::Access);
     let mut protocol = ProtocolConfig::default();
     protocol.xml_max_body_size = limits::XML_BYTES_MAX;
+    protocol.post_object_max_file_size = limits::FORM_BYTES_MAX as u64;
+    protocol.form_max_field_size = limits::FORM_FIELD_BYTES_MAX;
     protocol.presigned_url_max_skew_time_secs =
         u32::try_from(limits::CLOCK_SKEW.as_secs()).unwrap_or(u32::MAX);
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(protocol))));
-    Ok(S3Face::new(builder.build()))
+    Ok(S3Face::new(builder.build(), vault))
 }
 
 /// The operations, over the vault.

@@ -3,11 +3,10 @@
 use futures::{Stream, StreamExt as _};
 use hyper::HeaderMap;
 use s3s::{
-    S3Error, S3ErrorCode, S3Request, S3Response, S3Result,
+    S3ErrorCode, S3Request, S3Response, S3Result,
     dto::{
-        self, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, DeleteObjectInput,
-        DeleteObjectOutput, DeleteObjectTaggingInput, DeleteObjectTaggingOutput, DeleteObjectsInput,
-        DeleteObjectsOutput, GetObjectTaggingInput, GetObjectTaggingOutput, MetadataDirective,
+        self, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, DeleteObjectTaggingInput,
+        DeleteObjectTaggingOutput, GetObjectTaggingInput, GetObjectTaggingOutput, MetadataDirective,
         PutObjectInput, PutObjectOutput, PutObjectTaggingInput, PutObjectTaggingOutput, StreamingBlob,
         TaggingDirective,
     },
@@ -16,11 +15,11 @@ use s3s::{
 use super::{
     Face, convert,
     convert::Sums,
-    error,
+    encryption, error,
     fault::{BodyFault, FaultSlot},
-    limits::KEYS_MAX,
+    lock,
 };
-use crate::vault::{ChecksumAlgorithm, CopyOptions, Deletion, EtagMatch, Placement, PutOptions, Tags};
+use crate::vault::{ChecksumAlgorithm, CopyOptions, Placement, PutOptions, Source, Tags};
 
 impl Face {
     pub(super) async fn do_put_object(
@@ -49,6 +48,8 @@ impl Face {
             trailer_algorithms: sums.trailer_algorithms,
             trailer: sums.trailer,
             conditions: convert::write_conditions(input.if_match, input.if_none_match),
+            lock: lock::asked(&request.headers)?,
+            encryption: encryption::asked(&request.headers, &who)?,
         };
         let stored = self
             .vault
@@ -56,6 +57,7 @@ impl Face {
             .await
             .map_err(error::of)?;
         let sums = Sums::of(&stored.checksums);
+        let shown = encryption::Shown::of(stored.encryption.as_ref());
         Ok(S3Response::new(PutObjectOutput {
             e_tag: Some(convert::etag(&stored.etag)),
             checksum_crc32: sums.crc32,
@@ -64,7 +66,12 @@ impl Face {
             checksum_sha1: sums.sha1,
             checksum_sha256: sums.sha256,
             checksum_type: convert::checksum_type_out(stored.checksum_type),
-            server_side_encryption: convert::encryption(),
+            expiration: self
+                .expiration(&who, &input.bucket, &input.key, stored.size, stored.last_modified)
+                .await,
+            server_side_encryption: shown.algorithm,
+            ssekms_key_id: shown.key,
+            version_id: convert::stored_version(stored.version),
             ..Default::default()
         }))
     }
@@ -111,13 +118,16 @@ impl Face {
                 .map(|a| convert::algorithm(a.as_str()))
                 .transpose()?,
             placement: Placement::default(),
+            lock: lock::asked(&request.headers)?,
+            encryption: encryption::asked(&request.headers, &who)?,
         };
-        let stored = self
+        let (stored, copied) = self
             .vault
             .copy(&who, source, (&input.bucket, &input.key), options)
             .await
             .map_err(error::of_copy)?;
         let sums = Sums::of(&stored.checksums);
+        let shown = encryption::Shown::of(stored.encryption.as_ref());
         Ok(S3Response::new(CopyObjectOutput {
             copy_object_result: Some(CopyObjectResult {
                 checksum_crc32: sums.crc32,
@@ -129,94 +139,10 @@ impl Face {
                 e_tag: Some(convert::etag(&stored.etag)),
                 last_modified: Some(convert::timestamp(stored.last_modified)),
             }),
-            server_side_encryption: convert::encryption(),
-            ..Default::default()
-        }))
-    }
-
-    pub(super) async fn do_delete_object(
-        &self,
-        request: S3Request<DeleteObjectInput>,
-    ) -> S3Result<S3Response<DeleteObjectOutput>> {
-        let who = self.caller_at(&request, &request.input.bucket).await?;
-        let input = request.input;
-        convert::unversioned(input.version_id.as_deref())?;
-        if input.if_match_last_modified_time.is_some() || input.if_match_size.is_some() {
-            return Err(convert::bad(
-                S3ErrorCode::NotImplemented,
-                "deletes can be conditional on the ETag only; use If-Match",
-            ));
-        }
-        self.vault
-            .delete(
-                &who,
-                &input.bucket,
-                &input.key,
-                convert::etag_match(input.if_match),
-            )
-            .await
-            .map_err(error::of)?;
-        Ok(S3Response::new(DeleteObjectOutput::default()))
-    }
-
-    pub(super) async fn do_delete_objects(
-        &self,
-        request: S3Request<DeleteObjectsInput>,
-    ) -> S3Result<S3Response<DeleteObjectsOutput>> {
-        let who = self.caller_at(&request, &request.input.bucket).await?;
-        let input = request.input;
-        let asked = input.delete.objects;
-        if asked.is_empty() || asked.len() > KEYS_MAX.unsigned_abs() as usize {
-            return Err(convert::bad(
-                S3ErrorCode::MalformedXML,
-                "delete 1 to 1000 keys at a time",
-            ));
-        }
-        let quiet = input.delete.quiet.unwrap_or(false);
-        let mut errors = Vec::new();
-        let mut deletions = Vec::new();
-        for object in asked {
-            let refused = convert::unversioned(object.version_id.as_deref())
-                .err()
-                .or_else(|| {
-                    (object.last_modified_time.is_some() || object.size.is_some()).then(|| {
-                        convert::bad(
-                            S3ErrorCode::NotImplemented,
-                            "deletes can be conditional on the ETag only",
-                        )
-                    })
-                });
-            match refused {
-                Some(error) => errors.push(entry_error(object.key, &error)),
-                None => {
-                    let if_match = object.e_tag.map(|tag| EtagMatch::Tags(vec![tag.into_value()]));
-                    deletions.push(Deletion {
-                        key: object.key,
-                        if_match,
-                    });
-                }
-            }
-        }
-        let keys: Vec<_> = deletions.iter().map(|d| d.key.clone()).collect();
-        let results = self
-            .vault
-            .delete_many(&who, &input.bucket, deletions)
-            .await
-            .map_err(error::of)?;
-        let mut deleted = Vec::new();
-        for (key, result) in keys.into_iter().zip(results) {
-            match result {
-                Ok(()) if quiet => {}
-                Ok(()) => deleted.push(dto::DeletedObject {
-                    key: Some(key),
-                    ..Default::default()
-                }),
-                Err(error) => errors.push(entry_error(key, &error::of(error))),
-            }
-        }
-        Ok(S3Response::new(DeleteObjectsOutput {
-            deleted: Some(deleted),
-            errors: Some(errors),
+            copy_source_version_id: copied.map(convert::version_out),
+            server_side_encryption: shown.algorithm,
+            ssekms_key_id: shown.key,
+            version_id: convert::stored_version(stored.version),
             ..Default::default()
         }))
     }
@@ -227,13 +153,12 @@ impl Face {
     ) -> S3Result<S3Response<GetObjectTaggingOutput>> {
         let who = self.caller_at(&request, &request.input.bucket).await?;
         let input = request.input;
-        convert::unversioned(input.version_id.as_deref())?;
-        let tags = self
+        let target = (input.key.as_str(), convert::version(input.version_id.as_deref())?);
+        let (mut tags, version) = self
             .vault
-            .tags(&who, &input.bucket, &input.key)
+            .tags(&who, &input.bucket, target)
             .await
             .map_err(error::of)?;
-        let mut tags = tags;
         tags.sort();
         let tag_set = tags
             .into_iter()
@@ -244,7 +169,7 @@ impl Face {
             .collect();
         Ok(S3Response::new(GetObjectTaggingOutput {
             tag_set,
-            version_id: None,
+            version_id: version.map(convert::version_out),
         }))
     }
 
@@ -254,18 +179,21 @@ impl Face {
     ) -> S3Result<S3Response<PutObjectTaggingOutput>> {
         let who = self.caller_at(&request, &request.input.bucket).await?;
         let input = request.input;
-        convert::unversioned(input.version_id.as_deref())?;
+        let version = convert::version(input.version_id.as_deref())?;
         let tags: Tags = input
             .tagging
             .tag_set
             .into_iter()
             .map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default()))
             .collect();
-        self.vault
-            .put_tags(&who, &input.bucket, &input.key, tags)
+        let version = self
+            .vault
+            .put_tags(&who, &input.bucket, (input.key.as_str(), version), tags)
             .await
             .map_err(error::of)?;
-        Ok(S3Response::new(PutObjectTaggingOutput::default()))
+        Ok(S3Response::new(PutObjectTaggingOutput {
+            version_id: version.map(convert::version_out),
+        }))
     }
 
     pub(super) async fn do_delete_object_tagging(
@@ -274,12 +202,15 @@ impl Face {
     ) -> S3Result<S3Response<DeleteObjectTaggingOutput>> {
         let who = self.caller_at(&request, &request.input.bucket).await?;
         let input = request.input;
-        convert::unversioned(input.version_id.as_deref())?;
-        self.vault
-            .put_tags(&who, &input.bucket, &input.key, Tags::new())
+        let version = convert::version(input.version_id.as_deref())?;
+        let version = self
+            .vault
+            .put_tags(&who, &input.bucket, (input.key.as_str(), version), Tags::new())
             .await
             .map_err(error::of)?;
-        Ok(S3Response::new(DeleteObjectTaggingOutput::default()))
+        Ok(S3Response::new(DeleteObjectTaggingOutput {
+            version_id: version.map(convert::version_out),
+        }))
     }
 }
 
@@ -303,17 +234,17 @@ pub(super) fn length(value: Option<i64>) -> S3Result<Option<u64>> {
         .transpose()
 }
 
-/// Bucket and key of a copy's source.
-pub(super) fn source(source: &CopySource) -> S3Result<(&str, &str)> {
+/// A copy's source.
+pub(super) fn source(source: &CopySource) -> S3Result<Source<'_>> {
     match source {
         CopySource::Bucket {
             bucket,
             key,
             version_id,
-        } => {
-            convert::unversioned(version_id.as_deref())?;
-            Ok((bucket, key))
-        }
+        } => Ok(Source {
+            bucket,
+            target: (&**key, convert::version(version_id.as_deref())?).into(),
+        }),
         CopySource::AccessPoint { .. } | CopySource::Outpost { .. } => Err(convert::bad(
             S3ErrorCode::NotImplemented,
             "name a copy's source as bucket/key",
@@ -324,13 +255,4 @@ pub(super) fn source(source: &CopySource) -> S3Result<(&str, &str)> {
 fn header_conditions(headers: &HeaderMap) -> crate::vault::WriteConditions {
     let read = |name: &str| dto::ETagCondition::parse_http_header(headers.get(name)?.as_bytes()).ok();
     convert::write_conditions(read("if-match"), read("if-none-match"))
-}
-
-fn entry_error(key: String, error: &S3Error) -> dto::Error {
-    dto::Error {
-        code: Some(error.code().as_str().to_owned()),
-        key: Some(key),
-        message: error.message().map(str::to_owned),
-        version_id: None,
-    }
 }

@@ -8,8 +8,8 @@ use s3s::{
     },
 };
 
-use super::{Face, convert, convert::Sums, error};
-use crate::vault::{ObjectInfo, Principal, ResolvedRange};
+use super::{Face, convert, convert::Sums, encryption, error, lock};
+use crate::vault::{ObjectInfo, Principal, ResolvedRange, Target};
 
 /// What S3 says of a body that came without a type.
 const DEFAULT_CONTENT_TYPE: &str = "binary/octet-stream";
@@ -18,7 +18,7 @@ const DEFAULT_CONTENT_TYPE: &str = "binary/octet-stream";
 struct Asked<'a> {
     who: &'a Principal,
     bucket: &'a str,
-    key: &'a str,
+    target: Target<'a>,
     part: Option<i32>,
     mode: Option<&'a ChecksumMode>,
 }
@@ -30,6 +30,13 @@ struct Shown {
     parts: Option<i32>,
     sums: Sums,
     checksum_type: Option<dto::ChecksumType>,
+    encryption: encryption::Shown,
+    lock: (
+        Option<dto::ObjectLockMode>,
+        Option<dto::Timestamp>,
+        Option<dto::ObjectLockLegalHoldStatus>,
+    ),
+    expiration: Option<String>,
 }
 
 /// The fields that both answers have.
@@ -54,7 +61,13 @@ macro_rules! answer {
             last_modified: Some(convert::timestamp($info.last_modified)),
             metadata: Some($info.user_metadata.into_iter().collect()),
             parts_count: $shown.parts,
-            server_side_encryption: convert::encryption(),
+            expiration: $shown.expiration,
+            object_lock_legal_hold_status: $shown.lock.2,
+            object_lock_mode: $shown.lock.0,
+            object_lock_retain_until_date: $shown.lock.1,
+            server_side_encryption: $shown.encryption.algorithm,
+            ssekms_key_id: $shown.encryption.key,
+            version_id: $info.version.map(convert::version_out),
             $($field: $value,)*
             ..Default::default()
         }
@@ -68,7 +81,10 @@ impl Face {
     ) -> S3Result<S3Response<GetObjectOutput>> {
         let who = self.caller_at(&request, &request.input.bucket).await?;
         let input = request.input;
-        convert::unversioned(input.version_id.as_deref())?;
+        let target = Target {
+            key: &input.key,
+            version: convert::version(input.version_id.as_deref())?,
+        };
         let range = convert::range(input.range, input.part_number)?;
         let conditions = convert::conditions(
             input.if_match,
@@ -78,14 +94,14 @@ impl Face {
         );
         let download = self
             .vault
-            .get(&who, &input.bucket, &input.key, range, &conditions)
+            .get(&who, &input.bucket, target, range, &conditions)
             .await
             .map_err(error::of)?;
         let info = download.info;
         let asked = Asked {
             who: &who,
             bucket: &input.bucket,
-            key: &input.key,
+            target,
             part: input.part_number,
             mode: input.checksum_mode.as_ref(),
         };
@@ -104,7 +120,10 @@ impl Face {
     ) -> S3Result<S3Response<HeadObjectOutput>> {
         let who = self.caller_at(&request, &request.input.bucket).await?;
         let input = request.input;
-        convert::unversioned(input.version_id.as_deref())?;
+        let target = Target {
+            key: &input.key,
+            version: convert::version(input.version_id.as_deref())?,
+        };
         let conditions = convert::conditions(
             input.if_match,
             input.if_none_match,
@@ -115,7 +134,7 @@ impl Face {
             None => {
                 let info = self
                     .vault
-                    .head(&who, &input.bucket, &input.key, &conditions)
+                    .head(&who, &input.bucket, target, &conditions)
                     .await
                     .map_err(error::of)?;
                 let whole = ResolvedRange {
@@ -127,14 +146,14 @@ impl Face {
             }
             Some(range) => self
                 .vault
-                .head_range(&who, &input.bucket, &input.key, range, &conditions)
+                .head_range(&who, &input.bucket, target, range, &conditions)
                 .await
                 .map_err(error::of)?,
         };
         let asked = Asked {
             who: &who,
             bucket: &input.bucket,
-            key: &input.key,
+            target,
             part: input.part_number,
             mode: input.checksum_mode.as_ref(),
         };
@@ -153,9 +172,10 @@ impl Face {
             .mode
             .is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
         let sums = match (asked.part, info.parts) {
-            (Some(number), Some(_)) if wanted => {
-                Some(self.part_sums(asked.who, asked.bucket, asked.key, number).await?)
-            }
+            (Some(number), Some(_)) if wanted => Some(
+                self.part_sums(asked.who, asked.bucket, asked.target, number)
+                    .await?,
+            ),
             // A whole object's checksum beside a part of it makes every SDK fail the download.
             _ if wanted && !range.partial => Some(Sums::of(&info.checksums)),
             _ => None,
@@ -172,14 +192,31 @@ impl Face {
                 .then(|| convert::checksum_type_out(info.checksum_type))
                 .flatten(),
             sums: sums.unwrap_or_default(),
+            encryption: encryption::Shown::of(info.encryption.as_ref()),
+            lock: lock::shown(&info.lock),
+            expiration: self
+                .expiration(
+                    asked.who,
+                    asked.bucket,
+                    asked.target.key,
+                    info.size,
+                    info.last_modified,
+                )
+                .await,
         })
     }
 
     /// The checksums of one part of a multipart object.
-    async fn part_sums(&self, who: &Principal, bucket: &str, key: &str, number: i32) -> S3Result<Sums> {
+    async fn part_sums(
+        &self,
+        who: &Principal,
+        bucket: &str,
+        target: Target<'_>,
+        number: i32,
+    ) -> S3Result<Sums> {
         let (_, parts) = self
             .vault
-            .object_parts(who, bucket, key)
+            .object_parts(who, bucket, target)
             .await
             .map_err(error::of)?;
         let part = parts.iter().find(|p| i64::from(p.number) == i64::from(number));

@@ -60,4 +60,23 @@ operations! {
     get_object_lock_configuration, GetObjectLockConfigurationInput => GetObjectLockConfigurationOutput, do_get_object_lock_configuration;
     put_bucket_acl, PutBucketAclInput => PutBucketAclOutput, do_put_bucket_acl;
     put_object_acl, PutObjectAclInput => PutObjectAclOutput, do_put_object_acl;
+    put_bucket_versioning, PutBucketVersioningInput => PutBucketVersioningOutput, do_put_bucket_versioning;
+    put_object_lock_configuration, PutObjectLockConfigurationInput => PutObjectLockConfigurationOutput, do_put_object_lock_configuration;
+    put_object_retention, PutObjectRetentionInput => PutObjectRetentionOutput, do_put_object_retention;
+    get_object_retention, GetObjectRetentionInput => GetObjectRetentionOutput, do_get_object_retention;
+    put_object_legal_hold, PutObjectLegalHoldInput => PutObjectLegalHoldOutput, do_put_object_legal_hold;
+    get_object_legal_hold, GetObjectLegalHoldInput => GetObjectLegalHoldOutput, do_get_object_legal_hold;
+    put_bucket_encryption, PutBucketEncryptionInput => PutBucketEncryptionOutput, do_put_bucket_encryption;
+    delete_bucket_encryption, DeleteBucketEncryptionInput => DeleteBucketEncryptionOutput, do_delete_bucket_encryption;
+    put_bucket_tagging, PutBucketTaggingInput => PutBucketTaggingOutput, do_put_bucket_tagging;
+    delete_bucket_tagging, DeleteBucketTaggingInput => DeleteBucketTaggingOutput, do_delete_bucket_tagging;
+    put_bucket_cors, PutBucketCorsInput => PutBucketCorsOutput, do_put_bucket_cors;
+    delete_bucket_cors, DeleteBucketCorsInput => DeleteBucketCorsOutput, do_delete_bucket_cors;
+    put_bucket_lifecycle_configuration, PutBucketLifecycleConfigurationInput => PutBucketLifecycleConfigurationOutput, do_put_bucket_lifecycle_configuration;
+    delete_bucket_lifecycle, DeleteBucketLifecycleInput => DeleteBucketLifecycleOutput, do_delete_bucket_lifecycle;
+    put_public_access_block, PutPublicAccessBlockInput => PutPublicAccessBlockOutput, do_put_public_access_block;
+    delete_public_access_block, DeletePublicAccessBlockInput => DeletePublicAccessBlockOutput, do_delete_public_access_block;
+    put_bucket_ownership_controls, PutBucketOwnershipControlsInput => PutBucketOwnershipControlsOutput, do_put_bucket_ownership_controls;
+    post_object, PostObjectInput => PostObjectOutput, do_post_object;
+    put_bucket_policy, PutBucketPolicyInput => PutBucketPolicyOutput, do_put_bucket_policy;
 }

@@ -11,9 +11,9 @@ use crate::vault::Principal;
 /// Checks what can be seen before the signature is verified.
 ///
 /// # Errors
-/// SigV2, browser form uploads, session tokens, presigned URLs valid for more than seven days, `x-amz-` headers that the
+/// SigV2, session tokens, presigned URLs valid for more than seven days, `x-amz-` headers that the
 /// signature does not cover.
-pub(super) fn before_signature(method: &Method, uri: &Uri, headers: &HeaderMap) -> S3Result<()> {
+pub(super) fn before_signature(uri: &Uri, headers: &HeaderMap) -> S3Result<()> {
     let query = Query(uri.query().unwrap_or_default());
     let authorization = headers
         .get("authorization")
@@ -37,12 +37,6 @@ pub(super) fn before_signature(method: &Method, uri: &Uri, headers: &HeaderMap) 
         return Err(S3Error::with_message(
             S3ErrorCode::InvalidToken,
             "session tokens are not in use here; sign with an access key alone",
-        ));
-    }
-    if method == Method::POST && content_type(headers).is_some_and(|t| t.starts_with("multipart/form-data")) {
-        return Err(S3Error::with_message(
-            S3ErrorCode::NotImplemented,
-            "browser form uploads are not accepted; use PUT with a presigned URL",
         ));
     }
     if let Some(expires) = query.get("X-Amz-Expires") {
@@ -94,9 +88,18 @@ fn covered(signed: &str, headers: &HeaderMap) -> S3Result<()> {
 /// Checks the headers of a request whose signature holds.
 ///
 /// # Errors
-/// Customer-provided keys (SSE-C), key ids of a KMS that is not ours, ACLs that open anything, object locks, storage
-/// classes, another owner than the caller.
-pub(super) fn headers(headers: &HeaderMap, who: &Principal) -> S3Result<()> {
+/// Customer-provided keys (SSE-C), an encryption named on a read, ACLs that open anything, storage classes, another owner
+/// than the caller.
+pub(super) fn headers(method: &Method, headers: &HeaderMap, who: &Principal) -> S3Result<()> {
+    if matches!(*method, Method::GET | Method::HEAD)
+        && (headers.contains_key("x-amz-server-side-encryption")
+            || headers.contains_key("x-amz-server-side-encryption-aws-kms-key-id"))
+    {
+        return Err(S3Error::with_message(
+            S3ErrorCode::InvalidArgument,
+            "an encryption is named when something is stored, not when it is read",
+        ));
+    }
     for (name, value) in headers {
         let value = value.to_str().unwrap_or_default();
         refuse_header(name.as_str(), value, who)?;
@@ -121,24 +124,7 @@ fn refuse_header(name: &str, value: &str, who: &Principal) -> S3Result<()> {
             "the bucket does not allow ACLs",
         );
     }
-    // rclone says `false` here.
-    let locks_bucket = name == "x-amz-bucket-object-lock-enabled" && !value.eq_ignore_ascii_case("false");
-    if name.starts_with("x-amz-object-lock-") || locks_bucket {
-        return fail(
-            S3ErrorCode::InvalidRequest,
-            "the bucket has no object lock configuration; it cannot have one",
-        );
-    }
     match name {
-        "x-amz-server-side-encryption" if !matches!(value, "AES256" | "aws:kms" | "aws:kms:dsse") => fail(
-            S3ErrorCode::InvalidArgument,
-            "the server-side encryption asked for is not one of S3's",
-        ),
-        "x-amz-server-side-encryption-aws-kms-key-id" if !value.is_empty() => Err(super::fault::custom(
-            "KMS.NotFoundException",
-            "keys cannot be chosen per request; leave the key id out, and the account's own key is used"
-                .to_owned(),
-        )),
         "x-amz-server-side-encryption-context" => fail(
             S3ErrorCode::NotImplemented,
             "encryption contexts are not taken; leave the header out",
@@ -150,8 +136,8 @@ fn refuse_header(name: &str, value: &str, who: &Principal) -> S3Result<()> {
             ) =>
         {
             fail(
-                S3ErrorCode::AccessControlListNotSupported,
-                "the bucket does not allow ACLs",
+                S3ErrorCode::AccessDenied,
+                "nothing here is public or another tenant's to read; leave the ACL out",
             )
         }
         "x-amz-storage-class" if value != "STANDARD" => fail(
@@ -173,17 +159,6 @@ fn refuse_header(name: &str, value: &str, who: &Principal) -> S3Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-fn content_type(headers: &HeaderMap) -> Option<String> {
-    Some(
-        headers
-            .get("content-type")?
-            .to_str()
-            .ok()?
-            .trim()
-            .to_ascii_lowercase(),
-    )
 }
 
 /// Whether the query has this name, with or without a value.
@@ -215,7 +190,7 @@ mod tests {
             .iter()
             .map(|(n, v)| (HeaderName::from_static(n), v.parse().unwrap()))
             .collect();
-        before_signature(&Method::POST, &uri.parse().unwrap(), &map).map_err(|e| e.code().as_str().to_owned())
+        before_signature(&uri.parse().unwrap(), &map).map_err(|e| e.code().as_str().to_owned())
     }
 
     const V4: &str = "AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/s3/aws4_request, SignedHeaders=host;x-amz-date, Signature=0";
@@ -280,11 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn forms_and_session_tokens_are_refused() {
-        assert_eq!(
-            check("/b", &[("content-type", "Multipart/Form-Data; boundary=x")]).unwrap_err(),
-            "NotImplemented"
-        );
+    fn session_tokens_are_refused() {
         assert_eq!(
             check("/b", &[("x-amz-security-token", "t")]).unwrap_err(),
             "InvalidToken"
@@ -307,16 +278,8 @@ mod tests {
                 "k",
                 "AccessDenied",
             ),
-            ("x-amz-server-side-encryption", "rot13", "InvalidArgument"),
-            (
-                "x-amz-server-side-encryption-aws-kms-key-id",
-                "arn:k",
-                "KMS.NotFoundException",
-            ),
-            ("x-amz-acl", "public-read", "AccessControlListNotSupported"),
+            ("x-amz-acl", "public-read", "AccessDenied"),
             ("x-amz-grant-read", "id=1", "AccessControlListNotSupported"),
-            ("x-amz-object-lock-mode", "GOVERNANCE", "InvalidRequest"),
-            ("x-amz-bucket-object-lock-enabled", "true", "InvalidRequest"),
             ("x-amz-storage-class", "GLACIER", "InvalidStorageClass"),
             ("x-amz-expected-bucket-owner", "fabrikam", "AccessDenied"),
         ] {
@@ -325,7 +288,6 @@ mod tests {
         for (name, value) in [
             ("x-amz-server-side-encryption", "AES256"),
             ("x-amz-server-side-encryption", "aws:kms"),
-            ("x-amz-bucket-object-lock-enabled", "false"),
             ("x-amz-acl", "private"),
             ("x-amz-storage-class", "STANDARD"),
             ("x-amz-expected-bucket-owner", "contoso"),

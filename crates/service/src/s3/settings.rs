@@ -1,19 +1,15 @@
-//! What is the same for every bucket, answered as S3 would for a bucket set up so: private, unversioned, encrypted.
+//! What is the same for every bucket, answered as S3 would for a bucket set up so: its owner's alone, without a policy.
 
 use s3s::{
     S3ErrorCode, S3Request, S3Response, S3Result,
     dto::{
-        GetBucketAclInput, GetBucketAclOutput, GetBucketCorsInput, GetBucketCorsOutput,
-        GetBucketEncryptionInput, GetBucketEncryptionOutput, GetBucketLifecycleConfigurationInput,
-        GetBucketLifecycleConfigurationOutput, GetBucketOwnershipControlsInput,
+        AccessControlPolicy, GetBucketAclInput, GetBucketAclOutput, GetBucketOwnershipControlsInput,
         GetBucketOwnershipControlsOutput, GetBucketPolicyInput, GetBucketPolicyOutput,
-        GetBucketPolicyStatusInput, GetBucketPolicyStatusOutput, GetBucketTaggingInput,
-        GetBucketTaggingOutput, GetBucketVersioningInput, GetBucketVersioningOutput, GetObjectAclInput,
-        GetObjectAclOutput, GetObjectLockConfigurationInput, GetObjectLockConfigurationOutput,
-        GetPublicAccessBlockInput, GetPublicAccessBlockOutput, Grant, Grantee, ObjectOwnership,
-        OwnershipControls, OwnershipControlsRule, Permission, PublicAccessBlockConfiguration,
-        PutBucketAclInput, PutBucketAclOutput, PutObjectAclInput, PutObjectAclOutput, ServerSideEncryption,
-        ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Type,
+        GetBucketPolicyStatusInput, GetBucketPolicyStatusOutput, GetObjectAclInput, GetObjectAclOutput,
+        Grant, Grantee, ObjectOwnership, OwnershipControls, OwnershipControlsRule, Permission,
+        PutBucketAclInput, PutBucketAclOutput, PutBucketOwnershipControlsInput,
+        PutBucketOwnershipControlsOutput, PutBucketPolicyInput, PutBucketPolicyOutput, PutObjectAclInput,
+        PutObjectAclOutput, Type,
     },
 };
 
@@ -39,18 +35,6 @@ absent! {
         NoSuchBucketPolicy, "The bucket policy does not exist";
     do_get_bucket_policy_status, GetBucketPolicyStatusInput => GetBucketPolicyStatusOutput,
         NoSuchBucketPolicy, "The bucket policy does not exist";
-    do_get_bucket_tagging, GetBucketTaggingInput => GetBucketTaggingOutput,
-        NoSuchTagSet, "The TagSet does not exist";
-    do_get_bucket_cors, GetBucketCorsInput => GetBucketCorsOutput,
-        NoSuchCORSConfiguration, "The CORS configuration does not exist";
-    do_get_bucket_lifecycle_configuration, GetBucketLifecycleConfigurationInput => GetBucketLifecycleConfigurationOutput,
-        NoSuchLifecycleConfiguration, "The lifecycle configuration does not exist";
-    do_get_object_lock_configuration, GetObjectLockConfigurationInput => GetObjectLockConfigurationOutput,
-        ObjectLockConfigurationNotFoundError, "Object Lock configuration does not exist for this bucket";
-    do_put_bucket_acl, PutBucketAclInput => PutBucketAclOutput,
-        AccessControlListNotSupported, "The bucket does not allow ACLs";
-    do_put_object_acl, PutObjectAclInput => PutObjectAclOutput,
-        AccessControlListNotSupported, "The bucket does not allow ACLs";
 }
 
 impl Face {
@@ -71,9 +55,9 @@ impl Face {
     ) -> S3Result<S3Response<GetObjectAclOutput>> {
         let who = self.caller_at(&request, &request.input.bucket).await?;
         let input = request.input;
-        convert::unversioned(input.version_id.as_deref())?;
+        let target = (input.key.as_str(), convert::version(input.version_id.as_deref())?);
         self.vault
-            .head(&who, &input.bucket, &input.key, &Conditions::default())
+            .head(&who, &input.bucket, target, &Conditions::default())
             .await
             .map_err(error::of)?;
         Ok(S3Response::new(GetObjectAclOutput {
@@ -83,46 +67,82 @@ impl Face {
         }))
     }
 
-    pub(super) async fn do_get_bucket_versioning(
+    pub(super) async fn do_put_bucket_acl(
         &self,
-        request: S3Request<GetBucketVersioningInput>,
-    ) -> S3Result<S3Response<GetBucketVersioningOutput>> {
-        self.known_bucket(&request, &request.input.bucket).await?;
-        Ok(S3Response::new(GetBucketVersioningOutput::default()))
+        request: S3Request<PutBucketAclInput>,
+    ) -> S3Result<S3Response<PutBucketAclOutput>> {
+        let (who, _) = self.known_bucket(&request, &request.input.bucket).await?;
+        check_acl(request.input.access_control_policy.as_ref(), &who)?;
+        Ok(S3Response::new(PutBucketAclOutput::default()))
     }
 
-    pub(super) async fn do_get_bucket_encryption(
+    pub(super) async fn do_put_object_acl(
         &self,
-        request: S3Request<GetBucketEncryptionInput>,
-    ) -> S3Result<S3Response<GetBucketEncryptionOutput>> {
+        request: S3Request<PutObjectAclInput>,
+    ) -> S3Result<S3Response<PutObjectAclOutput>> {
+        let who = self.caller_at(&request, &request.input.bucket).await?;
+        let input = request.input;
+        let target = (input.key.as_str(), convert::version(input.version_id.as_deref())?);
+        self.vault
+            .head(&who, &input.bucket, target, &Conditions::default())
+            .await
+            .map_err(error::of)?;
+        check_acl(input.access_control_policy.as_ref(), &who)?;
+        Ok(S3Response::new(PutObjectAclOutput::default()))
+    }
+
+    /// A policy is never taken: what it would open is never open here, and what it would forbid we would have to enforce.
+    pub(super) async fn do_put_bucket_policy(
+        &self,
+        request: S3Request<PutBucketPolicyInput>,
+    ) -> S3Result<S3Response<PutBucketPolicyOutput>> {
         self.known_bucket(&request, &request.input.bucket).await?;
-        let rule = ServerSideEncryptionRule {
-            apply_server_side_encryption_by_default: Some(ServerSideEncryptionByDefault {
-                kms_master_key_id: None,
-                sse_algorithm: ServerSideEncryption::from_static(ServerSideEncryption::AWS_KMS),
-            }),
-            bucket_key_enabled: Some(false),
+        let malformed = |text| Err(convert::bad(S3ErrorCode::MalformedPolicy, text));
+        let Ok(policy) = serde_json::from_str::<serde_json::Value>(&request.input.policy) else {
+            return malformed("Policies must be valid JSON");
         };
-        Ok(S3Response::new(GetBucketEncryptionOutput {
-            server_side_encryption_configuration: Some(ServerSideEncryptionConfiguration {
-                rules: vec![rule],
-            }),
-        }))
+        let statements = match policy.get("Statement") {
+            Some(serde_json::Value::Array(statements)) => statements.clone(),
+            Some(one) => vec![one.clone()],
+            None => return malformed("Missing required field Statement"),
+        };
+        let allows = |statement: &&serde_json::Value| {
+            statement.get("Effect").and_then(serde_json::Value::as_str) == Some("Allow")
+        };
+        for statement in statements.iter().filter(allows) {
+            if statement.get("NotPrincipal").is_some() {
+                return malformed("Allow with NotPrincipal is not allowed");
+            }
+            let principal = statement.get("Principal").map(ToString::to_string);
+            if principal.is_some_and(|principal| principal.contains("\"*\"")) {
+                return Err(convert::bad(
+                    S3ErrorCode::AccessDenied,
+                    "public policies are blocked: nothing here is public",
+                ));
+            }
+        }
+        Err(convert::bad(
+            S3ErrorCode::NotImplemented,
+            "there are no bucket policies: a bucket is its tenant's alone",
+        ))
     }
 
-    pub(super) async fn do_get_public_access_block(
+    pub(super) async fn do_put_bucket_ownership_controls(
         &self,
-        request: S3Request<GetPublicAccessBlockInput>,
-    ) -> S3Result<S3Response<GetPublicAccessBlockOutput>> {
+        request: S3Request<PutBucketOwnershipControlsInput>,
+    ) -> S3Result<S3Response<PutBucketOwnershipControlsOutput>> {
         self.known_bucket(&request, &request.input.bucket).await?;
-        Ok(S3Response::new(GetPublicAccessBlockOutput {
-            public_access_block_configuration: Some(PublicAccessBlockConfiguration {
-                block_public_acls: Some(true),
-                block_public_policy: Some(true),
-                ignore_public_acls: Some(true),
-                restrict_public_buckets: Some(true),
-            }),
-        }))
+        let rules = &request.input.ownership_controls.rules;
+        let enforced = |rule: &OwnershipControlsRule| {
+            rule.object_ownership.as_str() == ObjectOwnership::BUCKET_OWNER_ENFORCED
+        };
+        if rules.len() != 1 || !rules.iter().all(enforced) {
+            return Err(convert::bad(
+                S3ErrorCode::NotImplemented,
+                "there are no ACLs to give objects away with: ownership is BucketOwnerEnforced",
+            ));
+        }
+        Ok(S3Response::new(PutBucketOwnershipControlsOutput::default()))
     }
 
     pub(super) async fn do_get_bucket_ownership_controls(
@@ -137,6 +157,60 @@ impl Face {
             ownership_controls: Some(OwnershipControls { rules: vec![rule] }),
         }))
     }
+}
+
+/// Takes an ACL that says what is the case anyway: the owner has full control, and nobody else anything.
+fn check_acl(policy: Option<&AccessControlPolicy>, who: &Principal) -> S3Result<()> {
+    let is_owner = |id: Option<&str>| id == Some(who.tenant().as_str());
+    let Some(policy) = policy else { return Ok(()) };
+    let owner_id = policy.owner.as_ref().map(|owner| owner.id.as_deref());
+    if owner_id.is_some_and(|id| !is_owner(id)) {
+        return Err(convert::bad(
+            S3ErrorCode::AccessDenied,
+            "what belongs to a tenant stays its own",
+        ));
+    }
+    if policy.grants.as_ref().is_none_or(Vec::is_empty) {
+        return Err(convert::bad(
+            S3ErrorCode::AccessControlListNotSupported,
+            "the owner has full control, and an ACL cannot take it away",
+        ));
+    }
+    for grant in policy.grants.iter().flatten() {
+        let Some(grantee) = &grant.grantee else {
+            return Err(convert::bad(
+                S3ErrorCode::MalformedACLError,
+                "a grant names its grantee",
+            ));
+        };
+        match grantee.type_.as_str() {
+            Type::CANONICAL_USER if is_owner(grantee.id.as_deref()) => {}
+            // Another tenant reads as one that does not exist, here too.
+            Type::CANONICAL_USER => {
+                return Err(convert::bad(S3ErrorCode::InvalidArgument, "Invalid id"));
+            }
+            Type::AMAZON_CUSTOMER_BY_EMAIL => {
+                return Err(convert::bad(
+                    S3ErrorCode::UnresolvableGrantByEmailAddress,
+                    "The e-mail address you provided does not match any account on record.",
+                ));
+            }
+            _ => {
+                return Err(convert::bad(
+                    S3ErrorCode::AccessDenied,
+                    "nothing here is public or another tenant's to read",
+                ));
+            }
+        }
+        let full = grant.permission.as_ref().map(Permission::as_str);
+        if full != Some(Permission::FULL_CONTROL) {
+            return Err(convert::bad(
+                S3ErrorCode::AccessControlListNotSupported,
+                "the owner has full control, and an ACL cannot take it away",
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn grants(who: &Principal) -> Vec<Grant> {

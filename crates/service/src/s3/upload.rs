@@ -13,7 +13,8 @@ use s3s::{
 };
 
 use super::{
-    Face, bucket::owner, convert, convert::Sums, error, fault::FaultSlot, listing::wants_url, object,
+    Face, bucket::owner, convert, convert::Sums, encryption, error, fault::FaultSlot, listing::wants_url,
+    lock, object,
 };
 use crate::vault::{
     ChecksumAlgorithm, CompletedPart, Completion, Conditions, PartInfo, PartOptions, Placement, Principal,
@@ -39,12 +40,15 @@ impl Face {
             placement: Placement::default(),
             checksum,
             checksum_type: convert::checksum_type(input.checksum_type.as_ref())?,
+            lock: lock::asked(&request.headers)?,
+            encryption: encryption::asked(&request.headers, &who)?,
         };
         let upload = self
             .vault
             .create_upload(&who, &input.bucket, &input.key, options)
             .await
             .map_err(error::of)?;
+        let shown = encryption::Shown::of(upload.encryption.as_ref());
         Ok(S3Response::new(CreateMultipartUploadOutput {
             bucket: Some(input.bucket),
             key: Some(input.key),
@@ -52,7 +56,8 @@ impl Face {
             checksum_algorithm: checksum.and(algorithm(&upload)),
             checksum_type: checksum.and(convert::checksum_type_out(upload.checksum_type)),
             upload_id: Some(upload.id),
-            server_side_encryption: convert::encryption(),
+            server_side_encryption: shown.algorithm,
+            ssekms_key_id: shown.key,
             ..Default::default()
         }))
     }
@@ -87,6 +92,7 @@ impl Face {
             .await
             .map_err(error::of)?;
         let sums = Sums::of(&part.checksums);
+        let shown = encryption::Shown::of(part.encryption.as_ref());
         Ok(S3Response::new(UploadPartOutput {
             e_tag: Some(convert::etag(&part.etag)),
             checksum_crc32: sums.crc32,
@@ -94,7 +100,8 @@ impl Face {
             checksum_crc64nvme: sums.crc64nvme,
             checksum_sha1: sums.sha1,
             checksum_sha256: sums.sha256,
-            server_side_encryption: convert::encryption(),
+            server_side_encryption: shown.algorithm,
+            ssekms_key_id: shown.key,
             ..Default::default()
         }))
     }
@@ -118,14 +125,14 @@ impl Face {
             // A GET may ask beyond the end; a copy may not.
             let info = self
                 .vault
-                .head(&who, source.0, source.1, &Conditions::default())
+                .head(&who, source.bucket, source.target, &Conditions::default())
                 .await
                 .map_err(error::of_copy)?;
             if last >= info.size {
                 return Err(error::of(VaultError::BadRange { size: info.size }));
             }
         }
-        let part = self
+        let (part, copied) = self
             .vault
             .put_part_copy(
                 &who,
@@ -140,6 +147,7 @@ impl Face {
             .await
             .map_err(error::of_copy)?;
         let sums = Sums::of(&part.checksums);
+        let shown = encryption::Shown::of(part.encryption.as_ref());
         Ok(S3Response::new(UploadPartCopyOutput {
             copy_part_result: Some(CopyPartResult {
                 checksum_crc32: sums.crc32,
@@ -150,7 +158,9 @@ impl Face {
                 e_tag: Some(convert::etag(&part.etag)),
                 last_modified: Some(convert::timestamp(part.last_modified)),
             }),
-            server_side_encryption: convert::encryption(),
+            copy_source_version_id: copied.map(convert::version_out),
+            server_side_encryption: shown.algorithm,
+            ssekms_key_id: shown.key,
             ..Default::default()
         }))
     }
@@ -183,6 +193,7 @@ impl Face {
             .await
             .map_err(error::of)?;
         let sums = Sums::of(&stored.checksums);
+        let shown = encryption::Shown::of(stored.encryption.as_ref());
         Ok(S3Response::new(CompleteMultipartUploadOutput {
             location: Some(format!("/{}/{}", input.bucket, convert::shown(&input.key, true))),
             bucket: Some(input.bucket),
@@ -194,7 +205,9 @@ impl Face {
             checksum_sha1: sums.sha1,
             checksum_sha256: sums.sha256,
             checksum_type: convert::checksum_type_out(stored.checksum_type),
-            server_side_encryption: convert::encryption(),
+            version_id: convert::stored_version(stored.version),
+            server_side_encryption: shown.algorithm,
+            ssekms_key_id: shown.key,
             ..Default::default()
         }))
     }
@@ -327,10 +340,10 @@ impl Face {
     ) -> S3Result<S3Response<GetObjectAttributesOutput>> {
         let who = self.caller_at(&request, &request.input.bucket).await?;
         let input = request.input;
-        convert::unversioned(input.version_id.as_deref())?;
+        let target = (input.key.as_str(), convert::version(input.version_id.as_deref())?);
         let (info, parts) = self
             .vault
-            .object_parts(&who, &input.bucket, &input.key)
+            .object_parts(&who, &input.bucket, target)
             .await
             .map_err(error::of)?;
         // SDKs send one header with commas, which s3s takes for one attribute.
@@ -368,6 +381,7 @@ impl Face {
                 .then(|| i64::try_from(info.size).unwrap_or(i64::MAX)),
             storage_class: wants(ObjectAttributes::STORAGE_CLASS)
                 .then(|| StorageClass::from_static(StorageClass::STANDARD)),
+            version_id: info.version.map(convert::version_out),
             ..Default::default()
         }))
     }

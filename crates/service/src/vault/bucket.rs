@@ -10,7 +10,10 @@ use casework::ids::TenantId;
 use jiff::Timestamp;
 use store::vault::{BucketRow, NewBucketRow, StoreError};
 
-use super::{BucketInfo, Mapping, NewBucket, Principal, Result, Vault, VaultError, error::store_failed};
+use super::{
+    BucketInfo, BucketSettings, Mapping, NewBucket, Principal, Result, Vault, VaultError, Versioning,
+    error::store_failed,
+};
 
 /// Most buckets of one tenant.
 pub const BUCKETS_MAX: u32 = 1000;
@@ -23,6 +26,7 @@ const BUCKETS_CACHED_MAX: usize = 10_000;
 pub(super) struct Bucket {
     pub row: BucketRow,
     pub mapping: Mapping,
+    pub settings: BucketSettings,
 }
 
 type Known = HashMap<(TenantId, String), (Arc<Bucket>, Instant)>;
@@ -58,6 +62,15 @@ impl Vault {
     /// # Errors
     /// When the name is bad or taken by the tenant itself, the region unknown, or the mapping no mapping.
     pub async fn create_bucket(&self, who: &Principal, bucket: NewBucket) -> Result<BucketInfo> {
+        self.make_bucket(who, bucket, false).await
+    }
+
+    pub(super) async fn make_bucket(
+        &self,
+        who: &Principal,
+        bucket: NewBucket,
+        object_lock: bool,
+    ) -> Result<BucketInfo> {
         check_name(&bucket.name)?;
         bucket.mapping.check()?;
         let mapping = serde_json::to_string(&bucket.mapping).map_err(store_failed)?;
@@ -71,6 +84,7 @@ impl Vault {
             default_account: bucket.default_account.clone(),
             mapping,
             created_at,
+            object_lock,
             max: BUCKETS_MAX,
         };
         match self.inner.store.create_bucket(row).await {
@@ -80,6 +94,13 @@ impl Vault {
                 default_account: bucket.default_account,
                 mapping: bucket.mapping,
                 created_at,
+                versioning: if object_lock {
+                    Versioning::Enabled
+                } else {
+                    Versioning::Never
+                },
+                object_lock,
+                default_retention: None,
             }),
             Err(StoreError::Exists { .. }) => Err(VaultError::BucketExists),
             Err(StoreError::NoSuchRegion) => Err(VaultError::NoSuchRegion {
@@ -115,7 +136,7 @@ impl Vault {
     pub async fn list_buckets(&self, who: &Principal) -> Result<Vec<BucketInfo>> {
         let rows = self.inner.store.buckets(who.tenant()).await?;
         rows.into_iter()
-            .map(|row| read(row).map(|bucket| info(&bucket)))
+            .map(|row| Ok(info(&read(row, BucketSettings::default())?)))
             .collect()
     }
 
@@ -132,21 +153,36 @@ impl Vault {
         if let Some(known) = self.inner.buckets.find(&id) {
             return Ok(known);
         }
-        let row = self
-            .inner
-            .store
-            .bucket(who.tenant(), name)
-            .await?
-            .ok_or(VaultError::NoSuchBucket)?;
-        let bucket = Arc::new(read(row)?);
+        let bucket = Arc::new(self.read_bucket(who.tenant(), name).await?);
         self.inner.buckets.keep(id, &bucket);
         Ok(bucket)
     }
+
+    /// The bucket as it is now, whatever is remembered of it.
+    pub(super) async fn read_bucket(&self, tenant: &TenantId, name: &str) -> Result<Bucket> {
+        let store = &self.inner.store;
+        let row = store
+            .bucket(tenant, name)
+            .await?
+            .ok_or(VaultError::NoSuchBucket)?;
+        let settings = BucketSettings::read(&store.bucket_settings(row.seq).await?)?;
+        read(row, settings)
+    }
+
+    pub(super) fn forget_bucket(&self, who: &Principal, name: &str) {
+        self.inner
+            .buckets
+            .forget(&(who.tenant().clone(), name.to_owned()));
+    }
 }
 
-fn read(row: BucketRow) -> Result<Bucket> {
+fn read(row: BucketRow, settings: BucketSettings) -> Result<Bucket> {
     let mapping = serde_json::from_str(&row.mapping).map_err(store_failed)?;
-    Ok(Bucket { row, mapping })
+    Ok(Bucket {
+        row,
+        mapping,
+        settings,
+    })
 }
 
 fn info(bucket: &Bucket) -> BucketInfo {
@@ -156,6 +192,9 @@ fn info(bucket: &Bucket) -> BucketInfo {
         default_account: bucket.row.default_account.clone(),
         mapping: bucket.mapping.clone(),
         created_at: bucket.row.created_at,
+        versioning: bucket.row.versioning,
+        object_lock: bucket.row.object_lock,
+        default_retention: bucket.row.default_retention,
     }
 }
 

@@ -4,8 +4,8 @@ use futures::StreamExt as _;
 use jiff::Timestamp;
 
 use super::{
-    Conditions, CopyOptions, PartInfo, PartOptions, Placement, Principal, PutOptions, Range, Result, Stored,
-    Vault, VaultError, placement,
+    Conditions, CopyOptions, PartInfo, PartOptions, Placement, Principal, PutOptions, Range, Result, Source,
+    Stored, Vault, VaultError, VersionId, placement,
 };
 
 impl Vault {
@@ -14,18 +14,31 @@ impl Vault {
     ///
     /// # Errors
     /// As [`Vault::get`] for the source and [`Vault::put`] for the destination.
+    ///
+    /// Gives what was stored, and the version it was taken from.
     pub async fn copy(
         &self,
         who: &Principal,
-        source: (&str, &str),
+        source: impl Into<Source<'_>>,
         destination: (&str, &str),
         options: CopyOptions,
-    ) -> Result<Stored> {
-        if source == destination && options.replace_metadata.is_none() && options.replace_tags.is_none() {
+    ) -> Result<(Stored, Option<VersionId>)> {
+        let source = source.into();
+        let same_place = (source.bucket, source.target.key) == destination && source.target.version.is_none();
+        let changes = options.replace_metadata.is_some()
+            || options.replace_tags.is_some()
+            || options.encryption.is_some();
+        if same_place && !changes {
             return Err(VaultError::CopyOntoItself);
         }
         let read = self
-            .get(who, source.0, source.1, None, &options.source_conditions)
+            .get(
+                who,
+                source.bucket,
+                source.target,
+                None,
+                &options.source_conditions,
+            )
             .await?;
         let info = read.info;
         let (headers, user_metadata) = options
@@ -33,7 +46,7 @@ impl Vault {
             .unwrap_or((info.headers, info.user_metadata));
         let tags = match options.replace_tags {
             Some(tags) => tags,
-            None if info.tag_count > 0 => self.tags(who, source.0, source.1).await?,
+            None if info.tag_count > 0 => self.tags(who, source.bucket, source.target).await?.0,
             None => Vec::new(),
         };
         let bucket = self.find_bucket(who, destination.0).await?;
@@ -58,10 +71,14 @@ impl Vault {
             content_length: Some(info.size),
             compute: options.compute.or(kept),
             conditions: options.conditions,
+            lock: options.lock,
+            encryption: options.encryption,
             ..PutOptions::default()
         };
-        self.put(who, destination.0, destination.1, put, read.body.fuse())
-            .await
+        let stored = self
+            .put(who, destination.0, destination.1, put, read.body.fuse())
+            .await?;
+        Ok((stored, info.version))
     }
 
     /// Stores a part taken from another object of the tenant.
@@ -76,18 +93,21 @@ impl Vault {
         key: &str,
         upload: &str,
         number: u32,
-        source: (&str, &str),
+        source: impl Into<Source<'_>>,
         range: Option<Range>,
         source_conditions: &Conditions,
-    ) -> Result<PartInfo> {
+    ) -> Result<(PartInfo, Option<VersionId>)> {
+        let source = source.into();
         let read = self
-            .get(who, source.0, source.1, range, source_conditions)
+            .get(who, source.bucket, source.target, range, source_conditions)
             .await?;
         let options = PartOptions {
             content_length: Some(read.range.length()),
             ..PartOptions::default()
         };
-        self.put_part(who, bucket, key, upload, number, options, read.body.fuse())
-            .await
+        let part = self
+            .put_part(who, bucket, key, upload, number, options, read.body.fuse())
+            .await?;
+        Ok((part, read.info.version))
     }
 }

@@ -14,6 +14,31 @@ pub enum VaultError {
     /// The bucket has no object of this key.
     #[error("no object of this key")]
     NoSuchKey,
+    /// The key has no such version.
+    #[error("no such version of this key")]
+    NoSuchVersion,
+    /// A delete marker hides the object, or is itself the version named.
+    #[error("the object was deleted; name a version to reach what was there")]
+    Deleted {
+        /// The delete marker.
+        version: super::VersionId,
+        /// When it was set.
+        deleted_at: Timestamp,
+        /// Whether the caller named it.
+        named: bool,
+    },
+    /// Retention or legal hold forbid it.
+    #[error("it is under retention or legal hold; wait for its end, or lift the hold")]
+    Locked,
+    /// The bucket's objects cannot be locked.
+    #[error("the bucket has no object lock configuration")]
+    NoLocks,
+    /// The bucket keeps no versions.
+    #[error("the bucket keeps no versions; enable versioning first")]
+    NoVersions,
+    /// The bucket must go on keeping versions, because its objects can be locked.
+    #[error("versioning cannot be suspended in a bucket with object lock")]
+    NeedsVersions,
     /// No such multipart upload, or it ended.
     #[error("no such upload: it was never begun, or was completed or aborted")]
     NoSuchUpload,
@@ -189,6 +214,11 @@ impl From<StoreError> for VaultError {
             StoreError::NoSuchTenant => Self::NoSuchTenant,
             StoreError::NoSuchBucket => Self::NoSuchBucket,
             StoreError::NoSuchKey => Self::NoSuchKey,
+            StoreError::NoSuchVersion => Self::NoSuchVersion,
+            StoreError::Locked => Self::Locked,
+            StoreError::NoLocks => Self::NoLocks,
+            StoreError::NoVersions => Self::NoVersions,
+            StoreError::NeedsVersions => Self::NeedsVersions,
             StoreError::NoSuchUpload => Self::NoSuchUpload,
             StoreError::NoSuchPart { number } => Self::NoSuchPart { number },
             StoreError::NotEmpty => Self::BucketNotEmpty,

@@ -73,6 +73,6 @@ impl Vault {
     }
 }
 
-fn page(max: u32) -> usize {
+pub(super) fn page(max: u32) -> usize {
     usize::try_from(max.min(PAGE_MAX)).unwrap_or(0)
 }

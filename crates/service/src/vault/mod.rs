@@ -13,7 +13,9 @@ mod copy;
 mod disclosure;
 pub mod error;
 pub mod intake;
+pub mod lifecycle;
 pub mod listing;
+pub mod lock;
 pub mod mapping;
 pub mod moving;
 pub mod placement;
@@ -23,25 +25,35 @@ pub mod put;
 mod read;
 pub mod scrub;
 mod sealed;
+pub mod settings;
 pub mod sweep;
 #[cfg(test)]
 mod tests;
 pub mod types;
 pub mod upload;
 mod upload_checksum;
+pub mod version;
 
 use std::sync::Arc;
 
 use envelope::secrets::DeploymentKey;
 use store::{blobs::RegionBlobs, vault::VaultStore};
 
+pub(crate) use self::put::check_tags;
 pub use self::{
     checksum::{Checksum, ChecksumAlgorithm, ChecksumType},
     error::VaultError,
+    lifecycle::Lifecycle,
+    lock::{DefaultRetention, Lock, Period, Retention, RetentionMode},
     mapping::{Mapping, PathRule},
     principal::Principal,
     provision::{Credential, NewAccessKey, ProvisionError},
+    settings::{BucketSettings, Encryption, Setting},
     types::*,
+    version::{
+        Deleted, Deletion, RemovalConditions, Source, Target, VersionEntry, VersionId, VersionListing,
+        VersionQuery, Versioning,
+    },
 };
 use crate::gate::owner::{GateError, OwnerGate};
 pub use store::vault::AccountDetails;
@@ -94,6 +106,11 @@ impl Vault {
     pub fn blobs(&self) -> &RegionBlobs {
         &self.inner.blobs
     }
+}
+
+/// A random name of 32 hex digits.
+pub(crate) fn random_name() -> Result<String> {
+    Ok(hex::encode(random::<16>()?))
 }
 
 /// Fresh random bytes of the operating system.

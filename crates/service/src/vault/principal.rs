@@ -9,6 +9,7 @@ use envelope::opening_reason::OwnerRequest;
 pub struct Principal {
     tenant: TenantId,
     reason: OwnerRequest,
+    bypass_governance: bool,
 }
 
 impl Principal {
@@ -16,7 +17,20 @@ impl Principal {
     #[allow(dead_code, reason = "the edges that authenticate callers use it")]
     pub(crate) fn authenticated(tenant: TenantId, credential: &str, request: &str) -> Self {
         let reason = OwnerRequest::new(tenant.as_str(), credential, request);
-        Self { tenant, reason }
+        Self {
+            tenant,
+            reason,
+            bypass_governance: false,
+        }
+    }
+    /// The same caller, whose access key may pass over a retention in governance mode, or may not.
+    pub(crate) fn bypassing(mut self, may: bool) -> Self {
+        self.bypass_governance = may;
+        self
+    }
+    /// Whether the access key may pass over a retention in governance mode.
+    pub fn may_bypass_governance(&self) -> bool {
+        self.bypass_governance
     }
     /// The tenant.
     pub fn tenant(&self) -> &TenantId {

@@ -64,6 +64,8 @@ pub struct Credential {
     pub id: String,
     /// Its secret.
     pub secret: Zeroizing<String>,
+    /// Whether it may pass over a retention in governance mode.
+    pub bypass_governance: bool,
 }
 
 type Result<T> = std::result::Result<T, ProvisionError>;
@@ -146,9 +148,19 @@ impl Vault {
             id: id.to_owned(),
             tenant: tenant.clone(),
             sealed_secret,
+            bypass_governance: false,
             created_at: Timestamp::now(),
         };
         Ok(self.inner.store.create_access_key(key).await?)
+    }
+
+    /// Lets whoever signs with an access key pass over a retention in governance mode, or no longer. No key may unless
+    /// it is said here.
+    ///
+    /// # Errors
+    /// When there is no such key.
+    pub async fn permit_bypass(&self, id: &str, may: bool) -> Result<()> {
+        Ok(self.inner.store.set_bypass_governance(id, may).await?)
     }
 
     /// Disables an access key for good.
@@ -177,6 +189,7 @@ impl Vault {
             tenant: row.tenant,
             id: id.to_owned(),
             secret: Zeroizing::new(secret.to_owned()),
+            bypass_governance: row.bypass_governance,
         }))
     }
 
@@ -253,7 +266,7 @@ impl Vault {
     /// [`ACCOUNT_KEY_TTL`](crate::gate::owner::ACCOUNT_KEY_TTL). Backups that hold the wrapped key are not reached.
     ///
     /// # Errors
-    /// When there is no such account, or the store fails.
+    /// When there is no such account, one of its versions is under retention or legal hold, or the store fails.
     pub async fn destroy_account(&self, tenant: &TenantId, account: &AccountId) -> Result<()> {
         self.inner
             .store

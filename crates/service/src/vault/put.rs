@@ -1,4 +1,4 @@
-//! Storing, deleting and tagging objects.
+//! Storing and tagging objects.
 
 use std::sync::Arc;
 
@@ -13,16 +13,16 @@ use envelope::{
     held::WrappedTenant,
     keys::{ObjectKey, Wrapped, WrappedAccount},
 };
-use futures::{Stream, future::join_all};
+use futures::Stream;
 use jiff::Timestamp;
 use store::{
     blobs::BlobId,
-    vault::{NewObject, NewPart, Removal, StoreError},
+    vault::{NewObject, NewPart, StoreError},
 };
 
 use super::{
-    BodyError, ChecksumAlgorithm, ChecksumType, Deletion, EtagMatch, Principal, PutOptions, Result, Stored,
-    Tags, UserMetadata, Vault, VaultError,
+    BodyError, ChecksumAlgorithm, ChecksumType, Lock, Principal, PutOptions, Result, Stored, Tags, Target,
+    UserMetadata, Vault, VaultError, VersionId,
     bucket::Bucket,
     error::store_failed,
     intake::{Claims, Intake},
@@ -80,7 +80,7 @@ impl Vault {
     {
         check_key(key)?;
         check_metadata(&options.user_metadata)?;
-        check_tags(&options.tags)?;
+        check_tags(&options.tags, TAGS_MAX)?;
         let bucket = self.find_bucket(who, bucket).await?;
         let now = microseconds(Timestamp::now());
         let place = placement::decide(
@@ -124,13 +124,22 @@ impl Vault {
             tags: options.tags,
             checksums: received.checksums,
             checksum_type: Some(ChecksumType::FullObject),
+            encryption: options.encryption.or_else(|| bucket.settings.encryption.clone()),
+            lock: None,
             content_digest: String::new(),
         };
         // Not of an MD5's shape: clients such as rclone take 32 hex digits for one, and call the upload corrupt.
         let etag = format!("{}-1", hex::encode(random::<16>()?));
-        let (object, metadata) =
-            fresh.record(&bucket, key, etag, received.size, digest.finish(), metadata)?;
-        let stored = stored(&object, &metadata);
+        let (object, metadata) = fresh.record(
+            &bucket,
+            key,
+            etag,
+            received.size,
+            digest.finish(),
+            metadata,
+            options.lock,
+        )?;
+        let mut stored = stored(&object, &metadata);
         let blob = match &received.body {
             NewPart::Blob(id, _) => Some(*id),
             NewPart::Inline(..) => None,
@@ -143,6 +152,7 @@ impl Vault {
         {
             Ok(written) => {
                 self.free(&bucket.row.region, written.freed);
+                stored.version = written.version;
                 Ok(stored)
             }
             Err(error) => {
@@ -152,78 +162,40 @@ impl Vault {
         }
     }
 
-    /// Deletes an object. One that is not there counts as deleted, unless a condition asks for it.
-    ///
-    /// # Errors
-    /// When the condition does not hold, or the store fails.
-    pub async fn delete(
-        &self,
-        who: &Principal,
-        bucket: &str,
-        key: &str,
-        if_match: Option<EtagMatch>,
-    ) -> Result<()> {
-        let bucket = self.find_bucket(who, bucket).await?;
-        self.delete_in(&bucket, key.to_owned(), if_match).await
-    }
-
-    /// Deletes up to 1000 objects; one result for each, in order.
-    ///
-    /// # Errors
-    /// When the bucket is missing, or there are more deletions.
-    pub async fn delete_many(
-        &self,
-        who: &Principal,
-        bucket: &str,
-        deletions: Vec<Deletion>,
-    ) -> Result<Vec<Result<()>>> {
-        if deletions.len() > DELETIONS_MAX {
-            return Err(VaultError::TooLarge {
-                max: DELETIONS_MAX as u64,
-            });
-        }
-        let bucket = self.find_bucket(who, bucket).await?;
-        // Side by side, so that they share commits.
-        Ok(join_all(
-            deletions
-                .into_iter()
-                .map(|d| self.delete_in(&bucket, d.key, d.if_match)),
-        )
-        .await)
-    }
-
-    async fn delete_in(&self, bucket: &Bucket, key: String, if_match: Option<EtagMatch>) -> Result<()> {
-        let removal = Removal {
-            bucket: bucket.row.seq,
-            key,
-            if_match,
-        };
-        let written = self.inner.store.remove_object(removal).await?;
-        self.free(&bucket.row.region, written.freed);
-        Ok(())
-    }
-
     /// An object's tags.
     ///
     /// # Errors
     /// When the object is missing or its account destroyed.
-    pub async fn tags(&self, who: &Principal, bucket: &str, key: &str) -> Result<Tags> {
-        let found = self.find(who, bucket, key).await?;
-        Ok(found.metadata.tags)
+    pub async fn tags(
+        &self,
+        who: &Principal,
+        bucket: &str,
+        target: impl Into<Target<'_>>,
+    ) -> Result<(Tags, Option<VersionId>)> {
+        let found = self.find(who, bucket, target.into()).await?;
+        let version = found.version();
+        Ok((found.metadata.tags, version))
     }
 
     /// Replaces an object's tags; an empty list deletes them.
     ///
     /// # Errors
     /// When the object is missing, or the tags are beyond S3's limits.
-    pub async fn put_tags(&self, who: &Principal, bucket: &str, key: &str, tags: Tags) -> Result<()> {
-        check_tags(&tags)?;
-        let mut found = self.find(who, bucket, key).await?;
+    pub async fn put_tags(
+        &self,
+        who: &Principal,
+        bucket: &str,
+        target: impl Into<Target<'_>>,
+        tags: Tags,
+    ) -> Result<Option<VersionId>> {
+        check_tags(&tags, TAGS_MAX)?;
+        let mut found = self.find(who, bucket, target.into()).await?;
         found.metadata.tags = tags;
         let chain = found.row.chain.as_ref().ok_or(VaultError::AccountDestroyed)?;
         let context = sealed::metadata_context(&chain.account, found.row.id);
         let sealed = sealed::seal(&found.key, &context, random::<SALT_BYTES>()?, &found.metadata)?;
-        Ok(self.inner.store.replace_metadata(found.row.id, sealed).await?)
+        self.inner.store.replace_metadata(found.row.id, sealed).await?;
+        Ok(found.version())
     }
 
     /// Checks conditions before the body is read, where they are refused already. What counts is the check in the
@@ -237,7 +209,7 @@ impl Vault {
         if *conditions == super::WriteConditions::default() {
             return Ok(());
         }
-        let there = self.inner.store.object(bucket.row.seq, key).await?;
+        let there = self.inner.store.object(bucket.row.seq, key, None).await?;
         Ok(conditions.check(there.as_ref().map(|object| object.etag.as_str()))?)
     }
 
@@ -252,8 +224,7 @@ impl Vault {
         let account = self
             .account(who.tenant(), &place.account, &bucket.row.region)
             .await?;
-        let milliseconds = u64::try_from(now.as_millisecond()).unwrap_or(0);
-        let id = uuid::Builder::from_unix_timestamp_millis(milliseconds, &random()?).into_uuid();
+        let id = new_id(now)?;
         let (key, wrapped) = self
             .inner
             .gate
@@ -356,6 +327,7 @@ impl Vault {
 
 impl Fresh {
     /// The row of the object, with its metadata sealed and its content committed to.
+    #[allow(clippy::too_many_arguments, reason = "each is one fact of the object")]
     pub(super) fn record(
         self,
         bucket: &Bucket,
@@ -364,6 +336,7 @@ impl Fresh {
         size: u64,
         content_digest: [u8; 32],
         mut metadata: Metadata,
+        lock: Lock,
     ) -> Result<(NewObject, Metadata)> {
         let opening = Opening::of(&self.key).map_err(store_failed)?;
         metadata.content_digest = hex::encode(content_digest);
@@ -383,6 +356,7 @@ impl Fresh {
             wrapped_key: self.wrapped,
             commitment: opening.commit(&content_digest),
             sealed_metadata,
+            lock,
         };
         Ok((object, metadata))
     }
@@ -396,7 +370,15 @@ pub(super) fn stored(object: &NewObject, metadata: &Metadata) -> Stored {
         size: object.size,
         checksums: metadata.checksums.clone(),
         checksum_type: metadata.checksum_type,
+        version: None,
+        encryption: metadata.encryption.clone(),
     }
+}
+
+/// A fresh id that sorts by time.
+pub(super) fn new_id(now: Timestamp) -> Result<uuid::Uuid> {
+    let milliseconds = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    Ok(uuid::Builder::from_unix_timestamp_millis(milliseconds, &random()?).into_uuid())
 }
 
 pub(super) fn check_key(key: &str) -> Result<()> {
@@ -419,10 +401,14 @@ pub(super) fn check_metadata(metadata: &UserMetadata) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn check_tags(tags: &Tags) -> Result<()> {
+/// Checks an object's or bucket's tags, of which there may be so many.
+///
+/// # Errors
+/// [`VaultError::BadTags`].
+pub(crate) fn check_tags(tags: &Tags, max: usize) -> Result<()> {
     let bad = |reason| Err(VaultError::BadTags { reason });
-    if tags.len() > TAGS_MAX {
-        return bad("an object has at most 10 tags");
+    if tags.len() > max {
+        return bad("there are too many");
     }
     for (at, (name, value)) in tags.iter().enumerate() {
         if name.is_empty() || name.chars().count() > TAG_KEY_CHARS_MAX {

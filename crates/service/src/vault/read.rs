@@ -16,7 +16,9 @@ use store::{
 use tokio::sync::mpsc;
 
 use super::{
-    Body, Conditions, Download, ObjectInfo, Principal, Range, ResolvedRange, Result, Vault, VaultError,
+    Body, Conditions, Download, ObjectInfo, Principal, Range, ResolvedRange, Result, Target, Vault,
+    VaultError, VersionId, Versioning,
+    bucket::Bucket,
     sealed::{self, Metadata, damaged},
     upload::PARTS_MAX,
 };
@@ -34,6 +36,8 @@ pub(super) struct Found {
     pub row: ObjectRow,
     pub key: Arc<ObjectKey>,
     pub metadata: Metadata,
+    /// Whether its bucket keeps or kept versions.
+    pub has_versions: bool,
 }
 
 impl Vault {
@@ -45,10 +49,10 @@ impl Vault {
         &self,
         who: &Principal,
         bucket: &str,
-        key: &str,
+        target: impl Into<Target<'_>>,
         conditions: &Conditions,
     ) -> Result<ObjectInfo> {
-        let found = self.find(who, bucket, key).await?;
+        let found = self.find(who, bucket, target.into()).await?;
         check(&found.row, conditions)?;
         Ok(found.info())
     }
@@ -61,11 +65,11 @@ impl Vault {
         &self,
         who: &Principal,
         bucket: &str,
-        key: &str,
+        target: impl Into<Target<'_>>,
         range: Range,
         conditions: &Conditions,
     ) -> Result<(ObjectInfo, ResolvedRange)> {
-        let found = self.find(who, bucket, key).await?;
+        let found = self.find(who, bucket, target.into()).await?;
         check(&found.row, conditions)?;
         let parts = self.parts_of(&found.row).await?;
         let range = resolve(&found.row, &parts, Some(range))?;
@@ -81,22 +85,30 @@ impl Vault {
         &self,
         who: &Principal,
         bucket: &str,
-        key: &str,
+        target: impl Into<Target<'_>>,
         range: Option<Range>,
         conditions: &Conditions,
     ) -> Result<Download> {
+        let target = target.into();
+        let Target { key, version } = target;
         let bucket = self.find_bucket(who, bucket).await?;
         let mut tries = 0;
         loop {
-            let row = self.inner.store.object_with_body(bucket.row.seq, key).await?;
-            let row = row.ok_or(VaultError::NoSuchKey)?;
+            let row = self
+                .inner
+                .store
+                .object_with_body(bucket.row.seq, key, version)
+                .await?;
+            let Some(row) = row else {
+                return Err(self.missing(&bucket, target).await);
+            };
             let id = row.id;
-            let got = self.get_row(who, row, range, conditions).await;
+            let got = self.get_row(who, &bucket, row, range, conditions).await;
             let Err(VaultError::NoSuchKey | VaultError::Damaged { .. }) = got else {
                 return got;
             };
             // Replaced or removed between one read and the next: what counts is what is there now.
-            let now = self.inner.store.object(bucket.row.seq, key).await?;
+            let now = self.inner.store.object(bucket.row.seq, key, version).await?;
             tries += 1;
             if tries == TRIES_MAX || now.is_some_and(|row| row.id == id) {
                 return got;
@@ -107,12 +119,13 @@ impl Vault {
     async fn get_row(
         &self,
         who: &Principal,
+        bucket: &Bucket,
         row: ObjectRow,
         range: Option<Range>,
         conditions: &Conditions,
     ) -> Result<Download> {
         check(&row, conditions)?;
-        let mut found = self.open(who, row).await?;
+        let mut found = self.open(who, bucket, row).await?;
         let parts = self.parts_of(&found.row).await?;
         let range = resolve(&found.row, &parts, range)?;
         let info = found.info();
@@ -122,14 +135,17 @@ impl Vault {
         Ok(Download { info, range, body })
     }
 
-    pub(super) async fn find(&self, who: &Principal, bucket: &str, key: &str) -> Result<Found> {
+    pub(super) async fn find(&self, who: &Principal, bucket: &str, target: Target<'_>) -> Result<Found> {
         let bucket = self.find_bucket(who, bucket).await?;
-        let row = self.inner.store.object(bucket.row.seq, key).await?;
-        self.open(who, row.ok_or(VaultError::NoSuchKey)?).await
+        let Target { key, version } = target;
+        match self.inner.store.object(bucket.row.seq, key, version).await? {
+            Some(row) => self.open(who, &bucket, row).await,
+            None => Err(self.missing(&bucket, target).await),
+        }
     }
 
     /// Opens an object's key for its owner.
-    pub(super) async fn open(&self, who: &Principal, row: ObjectRow) -> Result<Found> {
+    pub(super) async fn open(&self, who: &Principal, bucket: &Bucket, row: ObjectRow) -> Result<Found> {
         let chain = row.chain.as_ref().ok_or(VaultError::AccountDestroyed)?;
         let key = self.object_key(who, chain).await?;
         let metadata = read_metadata(&row, &chain.account, &key)?;
@@ -137,6 +153,7 @@ impl Vault {
             row,
             key: Arc::new(key),
             metadata,
+            has_versions: bucket.row.versioning != Versioning::Never,
         })
     }
 
@@ -240,7 +257,15 @@ impl Found {
             category: self.row.category,
             concerns_at: self.row.concerns_at,
             region: self.row.region.clone(),
+            version: self.version(),
+            lock: self.row.lock,
+            encryption: self.metadata.encryption.clone(),
         }
+    }
+
+    /// How the version is named, in a bucket that keeps or kept versions.
+    pub(super) fn version(&self) -> Option<VersionId> {
+        self.has_versions.then_some(self.row.version)
     }
 }
 

@@ -9,9 +9,11 @@ use envelope::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    Checksum, ChecksumType, ContentHeaders, Result, Tags, UserMetadata, VaultError, error::store_failed,
+    Checksum, ChecksumType, ContentHeaders, Encryption, Lock, Result, Retention, RetentionMode, Tags,
+    UserMetadata, VaultError, error::store_failed,
 };
 use casework::ids::ObjectId;
+use jiff::Timestamp;
 
 /// An object's metadata.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -26,9 +28,46 @@ pub(super) struct Metadata {
     pub checksums: Vec<Checksum>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checksum_type: Option<ChecksumType>,
+    /// The encryption that its owner named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
+    /// The lock that an upload asked for; an object's stands in its row, where it is enforced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lock: Option<SealedLock>,
     /// SHA-256 that the commitment commits to, hex.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub content_digest: String,
+}
+
+/// A lock on its way from an upload's beginning to its completion.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct SealedLock {
+    compliance: bool,
+    until: Option<Timestamp>,
+    legal_hold: bool,
+}
+
+impl SealedLock {
+    pub(super) fn of(lock: &Lock) -> Option<Self> {
+        (*lock != Lock::default()).then(|| Self {
+            compliance: lock
+                .retention
+                .is_some_and(|r| r.mode == RetentionMode::Compliance),
+            until: lock.retention.map(|r| r.until),
+            legal_hold: lock.legal_hold,
+        })
+    }
+    pub(super) fn lock(&self) -> Lock {
+        let mode = if self.compliance {
+            RetentionMode::Compliance
+        } else {
+            RetentionMode::Governance
+        };
+        Lock {
+            retention: self.until.map(|until| Retention { mode, until }),
+            legal_hold: self.legal_hold,
+        }
+    }
 }
 
 /// A part's digest and checksums.

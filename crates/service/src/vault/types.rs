@@ -15,7 +15,10 @@ pub use store::vault::{EtagMatch, WriteConditions};
 use super::{
     checksum::{Checksum, ChecksumAlgorithm, ChecksumType},
     error::VaultError,
+    lock::{DefaultRetention, Lock},
     mapping::Mapping,
+    settings::Encryption,
+    version::{VersionId, Versioning},
 };
 
 /// A body on its way out. Holds at most a few hundred KiB at any time.
@@ -47,6 +50,12 @@ pub struct BucketInfo {
     pub mapping: Mapping,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Whether it keeps versions.
+    pub versioning: Versioning,
+    /// Whether its objects can be locked.
+    pub object_lock: bool,
+    /// The retention of objects that state none.
+    pub default_retention: Option<DefaultRetention>,
 }
 
 /// The standard headers that are kept with an object and given back as they were.
@@ -108,6 +117,10 @@ pub struct PutOptions {
     /// What must hold of an object that is there already; checked when the body is complete, in the transaction that
     /// stores it.
     pub conditions: WriteConditions,
+    /// What shall keep the version from being removed, above the bucket's default.
+    pub lock: Lock,
+    /// The encryption that it names; the bucket's default where it names none.
+    pub encryption: Option<Encryption>,
 }
 
 /// Where an object belongs. What is `None` comes from its metadata, then from the bucket's mapping.
@@ -181,6 +194,10 @@ pub struct Stored {
     pub checksums: Vec<Checksum>,
     /// What they cover.
     pub checksum_type: Option<ChecksumType>,
+    /// How the version is named, in a bucket that keeps or kept versions.
+    pub version: Option<VersionId>,
+    /// The encryption that was named.
+    pub encryption: Option<Encryption>,
 }
 
 /// An object without its body.
@@ -216,6 +233,12 @@ pub struct ObjectInfo {
     pub concerns_at: Timestamp,
     /// Where it lies.
     pub region: RegionId,
+    /// How the version is named, in a bucket that keeps or kept versions.
+    pub version: Option<VersionId>,
+    /// What keeps it from being removed.
+    pub lock: Lock,
+    /// The encryption that was named.
+    pub encryption: Option<Encryption>,
 }
 
 /// An object with its body, or a range of it.
@@ -243,6 +266,10 @@ pub struct CopyOptions {
     pub compute: Option<ChecksumAlgorithm>,
     /// Where it belongs, above what path or metadata say.
     pub placement: Placement,
+    /// What shall keep the copy from being removed. The source's lock is not copied.
+    pub lock: Lock,
+    /// The encryption that it names. The source's is not copied.
+    pub encryption: Option<Encryption>,
 }
 
 /// What to list. Keys come in byte order.
@@ -284,15 +311,6 @@ pub struct ListedObject {
     pub last_modified: Timestamp,
 }
 
-/// One deletion of a batch.
-#[derive(Debug, Clone, Default)]
-pub struct Deletion {
-    /// The key.
-    pub key: String,
-    /// What must hold of the object.
-    pub if_match: Option<EtagMatch>,
-}
-
 /// Everything about a multipart upload that is said at its start.
 #[derive(Default)]
 pub struct UploadOptions {
@@ -308,6 +326,10 @@ pub struct UploadOptions {
     pub checksum: Option<ChecksumAlgorithm>,
     /// What the object's own checksum covers; by the algorithm's custom when absent.
     pub checksum_type: Option<ChecksumType>,
+    /// What shall keep the object from being removed, from its completion on.
+    pub lock: Lock,
+    /// The encryption that it names.
+    pub encryption: Option<Encryption>,
 }
 
 /// Everything about a part but its body. The fields are those of [`PutOptions`].
@@ -338,6 +360,8 @@ pub struct PartInfo {
     pub last_modified: Timestamp,
     /// Its checksums.
     pub checksums: Vec<Checksum>,
+    /// The encryption that its upload names; only told when it is stored.
+    pub encryption: Option<Encryption>,
 }
 
 /// A part named in a completion.
@@ -377,6 +401,8 @@ pub struct UploadInfo {
     pub checksum: Option<ChecksumAlgorithm>,
     /// What the object's own checksum will cover.
     pub checksum_type: Option<ChecksumType>,
+    /// The encryption that was named; only told when it is begun.
+    pub encryption: Option<Encryption>,
 }
 
 /// A page of parts.

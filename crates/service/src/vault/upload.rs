@@ -4,7 +4,7 @@ use bytes::Bytes;
 use casework::ids::ObjectId;
 use envelope::{
     chunked::SALT_BYTES,
-    content::ContentDigest,
+    content::{ContentDigest, Opening},
     keys::{ObjectKey, WrappedAccount},
 };
 use futures::Stream;
@@ -14,14 +14,15 @@ use store::vault::{CompleteUpload, NewPart, NewUpload, PartRow, UploadRow};
 
 use super::{
     BodyError, Checksum, Completion, ObjectInfo, PartInfo, PartListing, PartOptions, Principal, Result,
-    Stored, UploadInfo, UploadOptions, Vault, VaultError,
+    Stored, Target, UploadInfo, UploadOptions, Vault, VaultError,
     bucket::Bucket,
     checksum::combine,
+    error::store_failed,
     intake::{Claims, Intake},
     placement::{self, Place, microseconds},
     put::{self, Account, Fresh, PUT_BYTES_MAX},
     random,
-    sealed::{self, Metadata, PartMetadata},
+    sealed::{self, Metadata, PartMetadata, SealedLock},
     upload_checksum::Choice,
 };
 
@@ -55,7 +56,7 @@ impl Vault {
     ) -> Result<UploadInfo> {
         put::check_key(key)?;
         put::check_metadata(&options.user_metadata)?;
-        put::check_tags(&options.tags)?;
+        put::check_tags(&options.tags, put::TAGS_MAX)?;
         let choice = Choice::of(&options)?;
         let bucket = self.find_bucket(who, bucket).await?;
         let now = microseconds(Timestamp::now());
@@ -72,8 +73,13 @@ impl Vault {
             headers: options.headers,
             user: options.user_metadata,
             tags: options.tags,
+            encryption: options.encryption.or_else(|| bucket.settings.encryption.clone()),
+            lock: SealedLock::of(&options.lock),
             ..Metadata::default()
         };
+        if metadata.lock.is_some() && !bucket.row.object_lock {
+            return Err(VaultError::NoLocks);
+        }
         let context = sealed::metadata_context(&fresh.account.chain, fresh.object);
         let id = random()?;
         let upload = NewUpload {
@@ -97,6 +103,7 @@ impl Vault {
             created_at: now,
             checksum: options.checksum,
             checksum_type: choice.asked.then_some(choice.covers),
+            encryption: metadata.encryption,
         })
     }
 
@@ -156,7 +163,7 @@ impl Vault {
             number,
             blob,
             size: received.size,
-            etag: hex::encode(random::<16>()?),
+            etag: part_tag(&upload.key, number, &received.sha256)?,
             modified_at: microseconds(Timestamp::now()),
             sealed_metadata: sealed::seal(&upload.key, &context, random::<SALT_BYTES>()?, &metadata)?,
             sealed_digest: Some(sealed_digest),
@@ -167,6 +174,7 @@ impl Vault {
             size: part.size,
             last_modified: part.modified_at,
             checksums: metadata.checksums,
+            encryption: upload.metadata()?.encryption,
         };
         match self.inner.store.put_part(upload.row.id, part).await {
             Ok(written) => {
@@ -254,13 +262,8 @@ impl Vault {
         let whole = combine(choice.algorithm, choice.covers, &checksums);
         check_whole(&completion.checksums, whole.as_ref())?;
 
-        let context = sealed::metadata_context(&upload.account, upload.row.object);
-        let mut metadata: Metadata = sealed::open(
-            &upload.key,
-            &context,
-            upload.row.object,
-            &upload.row.sealed_metadata,
-        )?;
+        let mut metadata = upload.metadata()?;
+        let lock = metadata.lock.take().map(|lock| lock.lock()).unwrap_or_default();
         metadata.checksum_type = whole.as_ref().map(|_| choice.covers);
         metadata.checksums = whole.into_iter().collect();
         let etag = format!("{}-{}", hex::encode(random::<16>()?), completion.parts.len());
@@ -280,8 +283,8 @@ impl Vault {
             wrapped: upload.row.wrapped_key,
             now: microseconds(Timestamp::now()),
         };
-        let (object, metadata) = fresh.record(&bucket, key, etag, size, digest.finish(), metadata)?;
-        let stored = put::stored(&object, &metadata);
+        let (object, metadata) = fresh.record(&bucket, key, etag, size, digest.finish(), metadata, lock)?;
+        let mut stored = put::stored(&object, &metadata);
         let written = self
             .inner
             .store
@@ -293,6 +296,7 @@ impl Vault {
             })
             .await?;
         self.free(&bucket.row.region, written.freed);
+        stored.version = written.version;
         Ok(stored)
     }
 
@@ -354,9 +358,9 @@ impl Vault {
         &self,
         who: &Principal,
         bucket: &str,
-        key: &str,
+        target: impl Into<Target<'_>>,
     ) -> Result<(ObjectInfo, Vec<PartInfo>)> {
-        let found = self.find(who, bucket, key).await?;
+        let found = self.find(who, bucket, target.into()).await?;
         let mut parts = Vec::new();
         let chain = found.row.chain.as_ref().ok_or(VaultError::AccountDestroyed)?;
         if found.row.upload.is_some() {
@@ -400,11 +404,11 @@ impl Vault {
         upload: &str,
     ) -> Result<Stored> {
         let id = upload_id(upload).ok_or(VaultError::NoSuchUpload)?;
-        let row = self.inner.store.object(bucket.row.seq, key).await?;
+        let row = self.inner.store.object(bucket.row.seq, key, None).await?;
         let row = row
             .filter(|row| row.upload == Some(id))
             .ok_or(VaultError::NoSuchUpload)?;
-        let info = self.open(who, row).await?.info();
+        let info = self.open(who, bucket, row).await?.info();
         Ok(Stored {
             object: info.object,
             etag: info.etag,
@@ -412,14 +416,32 @@ impl Vault {
             size: info.size,
             checksums: info.checksums,
             checksum_type: info.checksum_type,
+            version: info.version,
+            encryption: info.encryption,
         })
     }
 }
 
 impl OpenUpload {
+    /// What was said of the object when the upload was begun.
+    fn metadata(&self) -> Result<Metadata> {
+        let context = sealed::metadata_context(&self.account, self.row.object);
+        sealed::open(&self.key, &context, self.row.object, &self.row.sealed_metadata)
+    }
+
     fn part_metadata(&self, part: &PartRow) -> Result<PartMetadata> {
         part_metadata(&self.key, &self.account, self.row.object, part)
     }
+}
+
+/// A part's tag: the same for the same content sent again, as a client expects that retries, and nothing to anybody
+/// without the object's key.
+fn part_tag(key: &ObjectKey, number: u32, sha256: &[u8; 32]) -> Result<String> {
+    let mut digest = ContentDigest::default();
+    digest.part(u64::from(number), sha256);
+    let opening = Opening::of(key).map_err(store_failed)?;
+    let tag = opening.commit(&digest.finish());
+    Ok(hex::encode(tag.first_chunk::<16>().unwrap_or(&[0; 16])))
 }
 
 fn part_metadata(
@@ -463,6 +485,7 @@ fn part_info(row: &PartRow, checksums: Vec<Checksum>) -> PartInfo {
         size: row.size,
         last_modified: row.modified_at,
         checksums,
+        encryption: None,
     }
 }
 
@@ -479,5 +502,6 @@ pub(super) fn upload_info(row: &UploadRow) -> UploadInfo {
         created_at: row.created_at,
         checksum: choice.asked.then_some(choice.algorithm),
         checksum_type: choice.asked.then_some(choice.covers),
+        encryption: None,
     }
 }

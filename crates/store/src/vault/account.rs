@@ -118,7 +118,8 @@ impl VaultStore {
     /// Forgets an account's wrapped keys, in every region and in the write-ahead log too.
     ///
     /// # Errors
-    /// When there is no such account.
+    /// When there is no such account, or [`StoreError::Locked`] while one of its versions is under retention or legal
+    /// hold, in whatever mode: to destroy its key would be to remove it.
     pub async fn destroy_account(
         &self,
         tenant: &TenantId,
@@ -291,6 +292,17 @@ impl Change for DestroyAccount {
         let (seq, _) = find(db, &self.tenant, &self.account)
             .await?
             .ok_or(StoreError::NoSuchAccount)?;
+        let locked = sqlx::query(
+            "SELECT 1 FROM object WHERE account = $1 AND (legal_hold = 1 OR lock_until IS NOT NULL) \
+             AND (legal_hold = 1 OR lock_until > $2) LIMIT 1",
+        )
+        .bind(seq)
+        .bind(self.now.as_microsecond())
+        .fetch_optional(&mut *db)
+        .await?;
+        if locked.is_some() {
+            return Err(StoreError::Locked);
+        }
         sqlx::query("DELETE FROM account_key WHERE account = $1")
             .bind(seq)
             .execute(&mut *db)

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// Rows read at once.
-const FETCH: usize = 256;
+pub(super) const FETCH: usize = 256;
 
 /// What to list.
 #[derive(Debug, Clone, Default)]
@@ -72,7 +72,7 @@ struct Position {
 }
 
 /// The first byte string that sorts after everything that begins with `prefix`; `None` when nothing does.
-fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = prefix.to_vec();
     while let Some(last) = bytes.pop() {
         if last < u8::MAX {
@@ -84,14 +84,14 @@ fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The prefix that `key` is rolled up into.
-fn rolled_up<'k>(key: &'k str, prefix: &str, delimiter: Option<&str>) -> Option<&'k str> {
+pub(super) fn rolled_up<'k>(key: &'k str, prefix: &str, delimiter: Option<&str>) -> Option<&'k str> {
     let delimiter = delimiter.filter(|d| !d.is_empty())?;
     let at = key.get(prefix.len()..)?.find(delimiter)?;
     key.get(..prefix.len() + at + delimiter.len())
 }
 
 /// Where to start: at the prefix, or right after `after`. What `after` itself is rolled up into was listed before.
-fn start(request: &ListRequest) -> Option<Vec<u8>> {
+pub(super) fn start(request: &ListRequest) -> Option<Vec<u8>> {
     let prefix = request.prefix.as_bytes();
     let Some(after) = request.after.as_deref() else {
         return Some(prefix.to_vec());
@@ -160,7 +160,7 @@ impl VaultStore {
         let query = match end {
             Some(end) => sqlx::query(
                 "SELECT key, id, size, etag, modified_at FROM object \
-                 WHERE bucket = $1 AND key >= $2 AND key < $3 ORDER BY key LIMIT $4",
+                 WHERE bucket = $1 AND key >= $2 AND key < $3 AND latest = 1 AND account IS NOT NULL ORDER BY key LIMIT $4",
             )
             .bind(bucket)
             .bind(from)
@@ -168,7 +168,7 @@ impl VaultStore {
             .bind(limit),
             None => sqlx::query(
                 "SELECT key, id, size, etag, modified_at FROM object \
-                 WHERE bucket = $1 AND key >= $2 ORDER BY key LIMIT $3",
+                 WHERE bucket = $1 AND key >= $2 AND latest = 1 AND account IS NOT NULL ORDER BY key LIMIT $3",
             )
             .bind(bucket)
             .bind(from)

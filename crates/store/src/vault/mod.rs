@@ -8,6 +8,7 @@ mod account;
 mod bucket;
 mod condition;
 mod list;
+mod lock;
 mod object;
 mod provision;
 mod record;
@@ -16,6 +17,8 @@ mod row;
 mod scope;
 mod scrub;
 mod upload;
+mod version;
+mod version_list;
 mod writer;
 
 use casework::ids::IdError;
@@ -27,13 +30,16 @@ pub use self::{
     bucket::{BucketRow, NewBucketRow},
     condition::{EtagMatch, WriteConditions},
     list::{ListEntry, ListPage, ListRequest, UploadPage},
+    lock::{DefaultRetention, Lock, LockChange, Period, Retention, RetentionMode},
     object::{ObjectRow, PartRow},
     provision::{AccessKeyRow, NewAccess, TenantRow},
-    record::{NewObject, NewPart, Removal, Written},
+    record::{NewObject, NewPart, Written},
     relocate::{Copying, Left, Moved, Relocation, Scope},
     scope::{SCOPE_PAGE, ScopedObject},
     scrub::{KeptObject, KeptPart, WALK_PAGE},
     upload::{CompleteUpload, NewUpload, UploadRow},
+    version::{MarkerRow, Removal, RemovalConditions, Removed, VersionId, Versioning},
+    version_list::{VersionEntry, VersionPage},
 };
 
 /// Why the metadata store refused or failed.
@@ -85,6 +91,21 @@ pub enum StoreError {
     /// A condition on the object that is there does not hold.
     #[error("a precondition does not hold")]
     Precondition,
+    /// The key has no such version.
+    #[error("no such version")]
+    NoSuchVersion,
+    /// Retention or legal hold forbid it.
+    #[error("it is under retention or legal hold")]
+    Locked,
+    /// The bucket's objects cannot be locked.
+    #[error("objects of this bucket cannot be locked; configure object lock first")]
+    NoLocks,
+    /// The bucket keeps no versions.
+    #[error("the bucket keeps no versions; enable versioning first")]
+    NoVersions,
+    /// The bucket must go on keeping versions, because its objects can be locked.
+    #[error("versioning cannot be suspended where objects can be locked")]
+    NeedsVersions,
     /// The account's key was destroyed.
     #[error("the account's key was destroyed")]
     AccountDestroyed,

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sqlx::any::AnyRow;
 
 use super::{
-    StoreError, VaultStore,
+    Lock, StoreError, VaultStore, VersionId,
     row::{Owner, blob_id, bytes, category, digest, get, object_id, time, unsigned, utf8, wrapped},
 };
 use crate::blobs::{BlobId, SealedDigest};
@@ -51,6 +51,10 @@ pub struct ObjectRow {
     pub upload: Option<[u8; 16]>,
     /// The sealed body, where it is inline and was asked for.
     pub inline: Option<Vec<u8>>,
+    /// How the version is named, in a bucket that keeps versions.
+    pub version: VersionId,
+    /// What keeps it from being removed.
+    pub lock: Lock,
 }
 
 /// A piece of a body in the blob store.
@@ -79,7 +83,7 @@ macro_rules! object_sql {
             "o.modified_at, o.wrapped_key, o.commitment, o.sealed_metadata, o.parts, o.upload, tk.wrapped, ",
             "ak.wrapped, ",
             $body,
-            " FROM object o JOIN account a ON a.seq = o.account ",
+            ", o.versioned, o.lock_mode, o.lock_until, o.legal_hold FROM object o JOIN account a ON a.seq = o.account ",
             "LEFT JOIN account_key ak ON ak.account = o.account AND ak.region = o.region ",
             "LEFT JOIN tenant_key tk ON tk.tenant = a.tenant AND tk.region = o.region ",
             $filter
@@ -112,6 +116,8 @@ pub(super) fn object_row(row: &AnyRow) -> Result<ObjectRow, StoreError> {
         parts: unsigned(row, 14)?,
         upload: upload.map_err(|_| StoreError::Nonsense("an upload"))?,
         inline: get(row, 18)?,
+        version: VersionId::of(get::<i64>(row, 19)? == 1, id),
+        lock: Lock::of(row, [20, 21, 22])?,
     })
 }
 
@@ -128,31 +134,66 @@ pub(super) fn part_row(row: &AnyRow) -> Result<PartRow, StoreError> {
 }
 
 impl VaultStore {
-    /// The object at `key`, without an inline body.
+    /// The object at `key`, without an inline body: this version, or the latest. A delete marker is none.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn object(&self, bucket: i64, key: &str) -> Result<Option<ObjectRow>, StoreError> {
-        const SQL: &str = object_sql!("NULL", "WHERE o.bucket = $1 AND o.key = $2");
-        let query = sqlx::query(SQL).bind(bucket).bind(key.as_bytes());
-        query
-            .fetch_optional(&self.database.pool)
-            .await?
-            .as_ref()
-            .map(object_row)
-            .transpose()
+    pub async fn object(
+        &self,
+        bucket: i64,
+        key: &str,
+        version: Option<VersionId>,
+    ) -> Result<Option<ObjectRow>, StoreError> {
+        const LATEST: &str = object_sql!("NULL", "WHERE o.bucket = $1 AND o.key = $2 AND o.latest = 1");
+        const NULL: &str = object_sql!("NULL", "WHERE o.bucket = $1 AND o.key = $2 AND o.versioned = 0");
+        const NAMED: &str = object_sql!(
+            "NULL",
+            "WHERE o.bucket = $1 AND o.key = $2 AND o.id = $3 AND o.versioned = 1"
+        );
+        self.at_key([LATEST, NULL, NAMED], bucket, key, version).await
     }
 
     /// The object at `key`, with its body where that is inline.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn object_with_body(&self, bucket: i64, key: &str) -> Result<Option<ObjectRow>, StoreError> {
-        const SQL: &str = object_sql!(
+    pub async fn object_with_body(
+        &self,
+        bucket: i64,
+        key: &str,
+        version: Option<VersionId>,
+    ) -> Result<Option<ObjectRow>, StoreError> {
+        const LATEST: &str = object_sql!(
             "i.body",
-            "LEFT JOIN inline i ON i.object = o.seq WHERE o.bucket = $1 AND o.key = $2"
+            "LEFT JOIN inline i ON i.object = o.seq WHERE o.bucket = $1 AND o.key = $2 AND o.latest = 1"
         );
-        let query = sqlx::query(SQL).bind(bucket).bind(key.as_bytes());
+        const NULL: &str = object_sql!(
+            "i.body",
+            "LEFT JOIN inline i ON i.object = o.seq WHERE o.bucket = $1 AND o.key = $2 AND o.versioned = 0"
+        );
+        const NAMED: &str = object_sql!(
+            "i.body",
+            "LEFT JOIN inline i ON i.object = o.seq \
+             WHERE o.bucket = $1 AND o.key = $2 AND o.id = $3 AND o.versioned = 1"
+        );
+        self.at_key([LATEST, NULL, NAMED], bucket, key, version).await
+    }
+
+    async fn at_key(
+        &self,
+        [latest, null, named]: [&'static str; 3],
+        bucket: i64,
+        key: &str,
+        version: Option<VersionId>,
+    ) -> Result<Option<ObjectRow>, StoreError> {
+        let query = match version {
+            None => sqlx::query(latest).bind(bucket).bind(key.as_bytes()),
+            Some(VersionId::Null) => sqlx::query(null).bind(bucket).bind(key.as_bytes()),
+            Some(VersionId::Id(id)) => sqlx::query(named)
+                .bind(bucket)
+                .bind(key.as_bytes())
+                .bind(id.0.as_bytes().to_vec()),
+        };
         query
             .fetch_optional(&self.database.pool)
             .await?

@@ -36,6 +36,8 @@ pub struct NewAccess {
     pub tenant: TenantId,
     /// Its secret, sealed under the deployment's key.
     pub sealed_secret: Vec<u8>,
+    /// Whether whoever signs with it may pass over a retention in governance mode.
+    pub bypass_governance: bool,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -47,6 +49,8 @@ pub struct AccessKeyRow {
     pub tenant: TenantId,
     /// Its secret, sealed under the deployment's key.
     pub sealed_secret: Vec<u8>,
+    /// Whether whoever signs with it may pass over a retention in governance mode.
+    pub bypass_governance: bool,
 }
 
 impl VaultStore {
@@ -153,7 +157,7 @@ impl VaultStore {
     /// # Errors
     /// When the database fails.
     pub async fn access_key(&self, id: &str) -> Result<Option<AccessKeyRow>, StoreError> {
-        let sql = "SELECT tenant, sealed_secret FROM access_key WHERE id = $1 AND disabled_at IS NULL";
+        let sql = "SELECT tenant, sealed_secret, bypass_governance FROM access_key WHERE id = $1 AND disabled_at IS NULL";
         let Some(row) = sqlx::query(sql)
             .bind(id)
             .fetch_optional(&self.database.pool)
@@ -164,7 +168,20 @@ impl VaultStore {
         Ok(Some(AccessKeyRow {
             tenant: TenantId::new(get::<String>(&row, 0)?)?,
             sealed_secret: get(&row, 1)?,
+            bypass_governance: get::<i64>(&row, 2)? == 1,
         }))
+    }
+
+    /// Lets whoever signs with an access key pass over a retention in governance mode, or no longer.
+    ///
+    /// # Errors
+    /// When there is no such key.
+    pub async fn set_bypass_governance(&self, id: &str, may: bool) -> Result<(), StoreError> {
+        let change = SetBypass {
+            id: id.to_owned(),
+            may,
+        };
+        self.writer.change(change).await
     }
 
     /// Disables an access key for good.
@@ -307,13 +324,14 @@ impl Change for NewAccess {
     async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
         must_exist(db, &self.tenant, None).await?;
         let done = sqlx::query(
-            "INSERT INTO access_key (id, tenant, sealed_secret, created_at) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT DO NOTHING",
+            "INSERT INTO access_key (id, tenant, sealed_secret, created_at, bypass_governance) \
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
         )
         .bind(self.id.as_str())
         .bind(self.tenant.as_str())
         .bind(self.sealed_secret.as_slice())
         .bind(self.created_at.as_microsecond())
+        .bind(i64::from(self.bypass_governance))
         .execute(db)
         .await?;
         if done.rows_affected() == 0 {
@@ -322,6 +340,29 @@ impl Change for NewAccess {
             });
         }
         Ok(())
+    }
+}
+
+struct SetBypass {
+    id: String,
+    may: bool,
+}
+
+#[async_trait]
+impl Change for SetBypass {
+    type Output = ();
+    async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
+        let done =
+            sqlx::query("UPDATE access_key SET bypass_governance = $1 WHERE id = $2 AND disabled_at IS NULL")
+                .bind(i64::from(self.may))
+                .bind(self.id.as_str())
+                .execute(db)
+                .await?;
+        if done.rows_affected() == 1 {
+            Ok(())
+        } else {
+            Err(StoreError::NoSuchAccessKey)
+        }
     }
 }
 

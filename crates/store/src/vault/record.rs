@@ -10,8 +10,10 @@ use jiff::Timestamp;
 use sqlx::AnyConnection;
 
 use super::{
-    EtagMatch, StoreError, VaultStore, WriteConditions,
+    Lock, StoreError, VaultStore, VersionId, Versioning, WriteConditions,
+    lock::default_retention,
     row::{blob_id, flag, get, signed},
+    version,
     writer::{Change, Needs, Row},
 };
 use crate::blobs::{BlobId, SealedDigest};
@@ -45,6 +47,8 @@ pub struct NewObject {
     pub commitment: [u8; 32],
     /// Its metadata, sealed.
     pub sealed_metadata: Vec<u8>,
+    /// The lock that its owner asks for.
+    pub lock: Lock,
 }
 
 /// A sealed body, or one piece of it.
@@ -61,17 +65,8 @@ pub enum NewPart {
 pub struct Written {
     /// Those blobs.
     pub freed: Vec<BlobId>,
-}
-
-/// A removal.
-#[derive(Debug, Clone)]
-pub struct Removal {
-    /// The bucket's row.
-    pub bucket: i64,
-    /// The key.
-    pub key: String,
-    /// What must hold.
-    pub if_match: Option<EtagMatch>,
+    /// The version that was stored; nothing in a bucket that never kept versions.
+    pub version: Option<VersionId>,
 }
 
 impl VaultStore {
@@ -79,7 +74,8 @@ impl VaultStore {
     /// database it may or may not be, so a blob must then be left to the sweep.
     ///
     /// # Errors
-    /// When a condition does not hold, bucket or account key are gone, or the database fails.
+    /// When a condition does not hold, bucket or account key are gone, a lock is asked for where there are none, or the
+    /// database fails.
     pub async fn put_object(
         &self,
         object: NewObject,
@@ -92,14 +88,6 @@ impl VaultStore {
             conditions,
         };
         self.writer.change(change).await
-    }
-
-    /// Removes an object. One that is not there counts as removed, unless a condition asks for it.
-    ///
-    /// # Errors
-    /// When a condition does not hold, or the database fails.
-    pub async fn remove_object(&self, removal: Removal) -> Result<Written, StoreError> {
-        self.writer.change(removal).await
     }
 
     /// Replaces an object's sealed metadata, if the object is still the one read before.
@@ -124,14 +112,10 @@ impl Change for PutObject {
         Needs::Rows(vec![Row::Bucket(self.object.bucket)])
     }
     async fn apply(&self, db: &mut AnyConnection) -> Result<Written, StoreError> {
-        let existing = admit(db, &self.object, &self.conditions).await?;
-        still_there(db, self.object.bucket, &self.object.region).await?;
-        let freed = match &existing {
-            Some(existing) => remove(db, existing).await?,
-            None => Vec::new(),
-        };
+        let slot = admit(db, &self.object, &self.conditions).await?;
+        let freed = slot.make_room(db).await?;
         let parts = i64::from(matches!(self.body, NewPart::Blob(..)));
-        let seq = insert(db, &self.object, parts, None).await?;
+        let seq = insert(db, &self.object, &slot, parts, None).await?;
         match &self.body {
             NewPart::Inline(body, digest) => {
                 sqlx::query("INSERT INTO inline (object, body, digest) VALUES ($1, $2, $3)")
@@ -157,49 +141,115 @@ impl Change for PutObject {
                 .await?;
             }
         }
-        Ok(Written { freed })
+        Ok(Written {
+            freed,
+            version: slot.version(&self.object),
+        })
     }
 }
 
 /// An object that is in the way.
 pub(super) struct Existing {
-    seq: i64,
-    id: Vec<u8>,
-    parts: i64,
+    pub seq: i64,
+    pub id: Vec<u8>,
+    pub parts: i64,
 }
 
-/// Checks, before anything is written, that bucket and account key are there and the conditions hold.
+/// The place of a new object: what it replaces, what it follows, and its lock.
+pub(super) struct Slot {
+    versioning: Versioning,
+    replaces: Option<Existing>,
+    follows: Option<i64>,
+    lock: Lock,
+}
+
+/// Checks, before anything is written, that bucket and account key are there, the conditions hold, and nothing locked is
+/// replaced.
 pub(super) async fn admit(
     db: &mut AnyConnection,
     object: &NewObject,
     conditions: &WriteConditions,
-) -> Result<Option<Existing>, StoreError> {
+) -> Result<Slot, StoreError> {
     let row = sqlx::query(
-        "SELECT EXISTS (SELECT 1 FROM bucket WHERE seq = $1), \
-         EXISTS (SELECT 1 FROM account_key WHERE account = $3 AND region = $4), o.seq, o.id, o.etag, o.parts \
-         FROM (SELECT 1 AS one) AS one LEFT JOIN object o ON o.bucket = $1 AND o.key = $2",
+        "SELECT EXISTS (SELECT 1 FROM account_key WHERE account = $3 AND region = $4), o.seq, o.id, o.etag, o.parts, \
+         o.versioned, o.account, o.lock_mode, o.lock_until, coalesce(o.legal_hold, 0), b.versioning, b.object_lock, \
+         b.lock_mode, b.lock_length, b.lock_unit, b.region \
+         FROM bucket b LEFT JOIN object o ON o.bucket = $1 AND o.key = $2 AND o.latest = 1 WHERE b.seq = $1",
     )
     .bind(object.bucket)
     .bind(object.key.as_bytes())
     .bind(object.account)
     .bind(object.region.as_str())
-    .fetch_one(db)
-    .await?;
-    if !flag(&row, 0)? {
-        return Err(StoreError::NoSuchBucket);
+    .fetch_optional(&mut *db)
+    .await?
+    .ok_or(StoreError::NoSuchBucket)?;
+    // It may have been moved since the body was stored.
+    if get::<&str>(&row, 15)? != object.region.as_str() {
+        return Err(StoreError::BucketMoved);
     }
-    if !flag(&row, 1)? {
+    if !flag(&row, 0)? {
         return Err(StoreError::AccountDestroyed);
     }
-    conditions.check(get(&row, 4)?)?;
-    Ok(match get::<Option<i64>>(&row, 2)? {
-        Some(seq) => Some(Existing {
-            seq,
-            id: get(&row, 3)?,
-            parts: get(&row, 5)?,
-        }),
-        None => None,
-    })
+    let is_marker = get::<Option<i64>>(&row, 6)?.is_none();
+    conditions.check(get::<Option<&str>>(&row, 3)?.filter(|_| !is_marker))?;
+    let versioning = Versioning::of_number(get(&row, 10)?)?;
+    let mut lock = object.lock;
+    if get::<i64>(&row, 11)? == 1 {
+        let default = default_retention(&row, [12, 13, 14])?;
+        lock.retention = lock
+            .retention
+            .or(default.map(|default| default.from(object.modified_at)));
+    } else if lock != Lock::default() {
+        return Err(StoreError::NoLocks);
+    }
+    let mut slot = Slot {
+        versioning,
+        replaces: None,
+        follows: None,
+        lock,
+    };
+    if let Some(seq) = get::<Option<i64>>(&row, 1)? {
+        let is_null = get::<i64>(&row, 5)? == 0;
+        if versioning == Versioning::Never || (versioning == Versioning::Suspended && is_null) {
+            Lock::of(&row, [7, 8, 9])?.allows_removal(object.modified_at, false)?;
+            slot.replaces = Some(Existing {
+                seq,
+                id: get(&row, 2)?,
+                parts: get(&row, 4)?,
+            });
+        } else {
+            slot.follows = Some(seq);
+        }
+    }
+    if versioning == Versioning::Suspended && slot.replaces.is_none() {
+        let null = version::find(db, object.bucket, &object.key, Some(VersionId::Null)).await?;
+        if let Some(null) = null {
+            null.lock.allows_removal(object.modified_at, false)?;
+            slot.replaces = Some(null.existing());
+        }
+    }
+    Ok(slot)
+}
+
+impl Slot {
+    /// Removes what is replaced, and lets what is followed be the latest no longer.
+    pub(super) async fn make_room(&self, db: &mut AnyConnection) -> Result<Vec<BlobId>, StoreError> {
+        if let Some(seq) = self.follows {
+            version::demote(db, seq).await?;
+        }
+        match &self.replaces {
+            Some(existing) => remove(db, existing).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// How the new version is named.
+    pub(super) fn version(&self, object: &NewObject) -> Option<VersionId> {
+        match self.versioning {
+            Versioning::Never => None,
+            other => Some(VersionId::of(other == Versioning::Enabled, object.id)),
+        }
+    }
 }
 
 /// Checks that the bucket still lies where what is to be recorded in it was stored: it may have been moved meanwhile.
@@ -247,13 +297,15 @@ pub(super) async fn free_parts(db: &mut AnyConnection, object: &[u8]) -> Result<
 pub(super) async fn insert(
     db: &mut AnyConnection,
     object: &NewObject,
+    slot: &Slot,
     parts: i64,
     upload: Option<&[u8]>,
 ) -> Result<i64, StoreError> {
+    let retention = slot.lock.retention;
     let row = sqlx::query(
         "INSERT INTO object (id, bucket, key, account, region, category, concerns_at, size, etag, modified_at, \
-         wrapped_key, commitment, sealed_metadata, parts, upload) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
-         RETURNING seq",
+         wrapped_key, commitment, sealed_metadata, parts, upload, versioned, lock_mode, lock_until, legal_hold) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) RETURNING seq",
     )
     .bind(object.id.0.as_bytes().as_slice())
     .bind(object.bucket)
@@ -270,41 +322,13 @@ pub(super) async fn insert(
     .bind(object.sealed_metadata.as_slice())
     .bind(parts)
     .bind(upload)
+    .bind(i64::from(slot.versioning == Versioning::Enabled))
+    .bind(retention.map(|retention| retention.mode.name()))
+    .bind(retention.map(|retention| retention.until.as_microsecond()))
+    .bind(i64::from(slot.lock.legal_hold))
     .fetch_one(db)
     .await?;
     get(&row, 0)
-}
-
-#[async_trait]
-impl Change for Removal {
-    type Output = Written;
-    fn needs(&self) -> Needs {
-        Needs::Rows(vec![Row::Bucket(self.bucket)])
-    }
-    async fn apply(&self, db: &mut AnyConnection) -> Result<Written, StoreError> {
-        let row = sqlx::query("SELECT seq, id, etag, parts FROM object WHERE bucket = $1 AND key = $2")
-            .bind(self.bucket)
-            .bind(self.key.as_bytes())
-            .fetch_optional(&mut *db)
-            .await?;
-        let conditions = WriteConditions {
-            if_match: self.if_match.clone(),
-            if_none_match: None,
-        };
-        let Some(row) = row else {
-            conditions.check(None)?;
-            return Ok(Written::default());
-        };
-        conditions.check(Some(get(&row, 2)?))?;
-        let existing = Existing {
-            seq: get(&row, 0)?,
-            id: get(&row, 1)?,
-            parts: get(&row, 3)?,
-        };
-        Ok(Written {
-            freed: remove(db, &existing).await?,
-        })
-    }
 }
 
 struct ReplaceMetadata {

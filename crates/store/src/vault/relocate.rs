@@ -140,7 +140,7 @@ impl VaultStore {
     /// When the database fails.
     pub async fn count_in(&self, scope: Scope, region: &RegionId) -> Result<Left, StoreError> {
         const BUCKET: &str = "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM object \
-                              WHERE bucket = $1 AND region = $2";
+                              WHERE bucket = $1 AND region = $2 AND account IS NOT NULL";
         const ACCOUNT: &str = "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM object \
                                WHERE account = $1 AND region = $2";
         let (objects, row) = match scope {

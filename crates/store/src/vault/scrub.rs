@@ -93,7 +93,7 @@ impl VaultStore {
             "SELECT o.seq, o.id, o.region, o.size, o.parts, \
              (SELECT COUNT(*) FROM part p WHERE p.object = o.id), \
              (SELECT CAST(COALESCE(SUM(p.size), 0) AS BIGINT) FROM part p WHERE p.object = o.id), i.body, i.digest \
-             FROM object o LEFT JOIN inline i ON i.object = o.seq WHERE o.seq > $1 ORDER BY o.seq LIMIT $2",
+             FROM object o LEFT JOIN inline i ON i.object = o.seq WHERE o.seq > $1 AND o.account IS NOT NULL ORDER BY o.seq LIMIT $2",
         )
         .bind(after)
         .bind(i64::from(WALK_PAGE))

@@ -13,7 +13,7 @@ use sqlx::{AnyConnection, any::AnyRow};
 
 use super::{
     NewObject, PartRow, StoreError, VaultStore, WriteConditions, Written,
-    record::{admit, free_parts, insert, remove, still_there},
+    record::{admit, free_parts, insert, still_there},
     row::{Owner, blob_id, bytes, category, flag, get, object_id, signed, time, unsigned, utf8, wrapped},
     writer::{Change, Needs, Row},
 };
@@ -282,7 +282,7 @@ impl Change for PutPart {
             .iter()
             .map(|row| blob_id(row, 0))
             .collect::<Result<_, _>>()?;
-        Ok(Written { freed })
+        Ok(Written { freed, version: None })
     }
 }
 
@@ -307,13 +307,9 @@ impl Change for CompleteUpload {
                 return Err(StoreError::NoSuchPart { number: *number });
             }
         }
-        let existing = admit(db, &self.object, &self.conditions).await?;
-        still_there(db, self.object.bucket, &self.object.region).await?;
+        let slot = admit(db, &self.object, &self.conditions).await?;
 
-        let mut freed = match &existing {
-            Some(existing) => remove(db, existing).await?,
-            None => Vec::new(),
-        };
+        let mut freed = slot.make_room(db).await?;
         for (number, blob) in there {
             sqlx::query("DELETE FROM part WHERE object = $1 AND number = $2")
                 .bind(object.as_slice())
@@ -323,9 +319,12 @@ impl Change for CompleteUpload {
             freed.push(blob);
         }
         let parts = i64::try_from(self.parts.len()).unwrap_or(i64::MAX);
-        insert(db, &self.object, parts, Some(self.upload.as_slice())).await?;
+        insert(db, &self.object, &slot, parts, Some(self.upload.as_slice())).await?;
         forget(db, self.upload).await?;
-        Ok(Written { freed })
+        Ok(Written {
+            freed,
+            version: slot.version(&self.object),
+        })
     }
 }
 
@@ -341,6 +340,6 @@ impl Change for AbortUpload {
         let object = object_of(db, self.0).await?;
         let freed = free_parts(db, &object).await?;
         forget(db, self.0).await?;
-        Ok(Written { freed })
+        Ok(Written { freed, version: None })
     }
 }

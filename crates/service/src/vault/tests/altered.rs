@@ -151,7 +151,7 @@ async fn what_its_owner_changes_stays_readable() {
             .copy(who, ("box", "mail/ann/1"), ("box", to), relabel(category, at))
             .await
             .unwrap();
-        assert_ne!(copied.object, before.object);
+        assert_ne!(copied.0.object, before.object);
         let info = vault.head(who, "box", to, &Conditions::default()).await.unwrap();
         assert_eq!(info.category.name(), category);
         assert_eq!(info.concerns_at, at.parse().unwrap());

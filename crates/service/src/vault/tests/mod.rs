@@ -11,6 +11,7 @@ mod objects;
 mod rclone;
 mod scope;
 mod scrub;
+mod versions;
 
 use std::{path::Path, sync::Arc};
 

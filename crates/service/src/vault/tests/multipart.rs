@@ -275,6 +275,6 @@ async fn a_part_can_be_a_copy() {
         )
         .await
         .unwrap();
-    complete(&scene, &upload, named(&[&copied])).await.unwrap();
+    complete(&scene, &upload, named(&[&copied.0])).await.unwrap();
     assert_eq!(scene.get("big").await.unwrap(), bytes[10..100]);
 }

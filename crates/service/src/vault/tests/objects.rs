@@ -135,7 +135,7 @@ async fn metadata_tags_and_checksums_come_back() {
         assert_eq!(scene.get("k").await.unwrap(), b"hello");
     }
     assert_eq!(
-        scene.vault.tags(&scene.alice, "box", "k").await.unwrap(),
+        scene.vault.tags(&scene.alice, "box", "k").await.unwrap().0,
         options().tags
     );
     scene
@@ -144,7 +144,7 @@ async fn metadata_tags_and_checksums_come_back() {
         .await
         .unwrap();
     assert_eq!(
-        scene.vault.tags(&scene.alice, "box", "k").await.unwrap(),
+        scene.vault.tags(&scene.alice, "box", "k").await.unwrap().0,
         [("z".to_owned(), "9".to_owned())]
     );
     assert_eq!(scene.get("k").await.unwrap(), b"hello");
@@ -458,7 +458,7 @@ async fn copies_are_encrypted_anew() {
         .head(&scene.alice, "box", "mail/ben/1", &Conditions::default())
         .await
         .unwrap();
-    assert_eq!(info.object, copied.object);
+    assert_eq!(info.object, copied.0.object);
     assert_eq!(info.account, account("ben"));
     assert_eq!(info.concerns_at, "2002-01-02T03:04:05Z".parse().unwrap());
     assert_eq!(info.user_metadata["k"], "v");
