@@ -144,7 +144,7 @@ pub enum ConfiguredError {
         id: ProviderId,
         /// Why.
         #[source]
-        source: SealedFileError,
+        source: Box<SealedFileError>,
     },
     /// The certificate of an authority.
     #[error("key provider `{id}`: `ca` names no certificate in PEM that can be read")]
@@ -206,7 +206,10 @@ async fn open_one(
         ProviderConfig::File { id, file, passphrase } => {
             let passphrase = secret(&passphrase)?;
             let opened = SealedFile::open(id.clone(), folder.join(file), passphrase).await;
-            std::sync::Arc::new(opened.map_err(|source| ConfiguredError::Sealed { id, source })?)
+            std::sync::Arc::new(opened.map_err(|source| ConfiguredError::Sealed {
+                id,
+                source: Box::new(source),
+            })?)
         }
         ProviderConfig::Pkcs11 {
             id,

@@ -47,7 +47,7 @@ async fn of_two_nodes_that_make_the_same_object_exactly_one_succeeds() {
             let mut made = Vec::new();
             for number in 0..40_u32 {
                 // Every second one is too large for its row, so that blobs are at stake too.
-                let bytes = body(if number % 2 == 0 { 100 } else { 100_000 });
+                let bytes = body(if number.is_multiple_of(2) { 100 } else { 100_000 });
                 let key = format!("mail/person-{}/{number}", number % 5);
                 let put = vault.put(&alice, "box", &key, only_if(None), pieces(&bytes, 70_000));
                 match put.await {
@@ -69,7 +69,7 @@ async fn of_two_nodes_that_make_the_same_object_exactly_one_succeeds() {
     assert!(winners.values().all(|times| *times == 1), "{winners:?}");
     for key in winners.keys() {
         let number: u32 = key.rsplit('/').next().unwrap().parse().unwrap();
-        let bytes = body(if number % 2 == 0 { 100 } else { 100_000 });
+        let bytes = body(if number.is_multiple_of(2) { 100 } else { 100_000 });
         assert_eq!(scene.get(key).await.unwrap(), bytes);
     }
 }
