@@ -227,14 +227,11 @@ async fn a_person_is_asked_about_each_release_where_the_rule_says_so() {
     );
 }
 
-/// Head and body of a request, and of its answer.
-type Exchange = (HeaderMap, Bytes, HeaderMap, Bytes);
-
 /// A stand-in between gate and keyholder, which keeps what passes and may answer with something else.
 #[derive(Clone)]
 struct Between {
     url: String,
-    seen: Arc<Mutex<Vec<Exchange>>>,
+    seen: Arc<Mutex<Vec<(HeaderMap, Bytes, HeaderMap, Bytes)>>>,
     replay: Arc<Mutex<Option<usize>>>,
 }
 
