@@ -403,9 +403,7 @@ pub(super) fn version(text: Option<&str>) -> S3Result<Option<VersionId>> {
 
 /// The name of a version just stored; none where versions are suspended, for it has no id of its own.
 pub(super) fn stored_version(version: Option<VersionId>) -> Option<String> {
-    version
-        .filter(|version| *version != VersionId::Null)
-        .map(version_out)
+    version.filter(|v| *v != VersionId::Null).map(version_out)
 }
 
 /// A version's name.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use envelope::{
     chunked::{self, Context, SALT_BYTES},
+    content::{ContentDigest, Opening},
     keys::{ObjectKey, WrappedAccount},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -114,4 +115,14 @@ pub(super) fn damaged(object: ObjectId, reason: impl ToString) -> VaultError {
     let reason = reason.to_string();
     tracing::error!(%object, reason, "stored data is damaged");
     VaultError::Damaged { object, reason }
+}
+
+/// A part's tag: the same for the same content sent again, as a client expects that retries, and nothing to anybody
+/// without the object's key.
+pub(super) fn part_tag(key: &ObjectKey, number: u32, sha256: &[u8; 32]) -> Result<String> {
+    let mut digest = ContentDigest::default();
+    digest.part(u64::from(number), sha256);
+    let opening = Opening::of(key).map_err(store_failed)?;
+    let tag = opening.commit(&digest.finish());
+    Ok(hex::encode(tag.first_chunk::<16>().unwrap_or(&[0; 16])))
 }

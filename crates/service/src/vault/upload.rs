@@ -4,7 +4,7 @@ use bytes::Bytes;
 use casework::ids::ObjectId;
 use envelope::{
     chunked::SALT_BYTES,
-    content::{ContentDigest, Opening},
+    content::ContentDigest,
     keys::{ObjectKey, WrappedAccount},
 };
 use futures::Stream;
@@ -17,7 +17,6 @@ use super::{
     Stored, Target, UploadInfo, UploadOptions, Vault, VaultError,
     bucket::Bucket,
     checksum::combine,
-    error::store_failed,
     intake::{Claims, Intake},
     placement::{self, Place, microseconds},
     put::{self, Account, Fresh, PUT_BYTES_MAX},
@@ -163,7 +162,7 @@ impl Vault {
             number,
             blob,
             size: received.size,
-            etag: part_tag(&upload.key, number, &received.sha256)?,
+            etag: sealed::part_tag(&upload.key, number, &received.sha256)?,
             modified_at: microseconds(Timestamp::now()),
             sealed_metadata: sealed::seal(&upload.key, &context, random::<SALT_BYTES>()?, &metadata)?,
             sealed_digest: Some(sealed_digest),
@@ -432,16 +431,6 @@ impl OpenUpload {
     fn part_metadata(&self, part: &PartRow) -> Result<PartMetadata> {
         part_metadata(&self.key, &self.account, self.row.object, part)
     }
-}
-
-/// A part's tag: the same for the same content sent again, as a client expects that retries, and nothing to anybody
-/// without the object's key.
-fn part_tag(key: &ObjectKey, number: u32, sha256: &[u8; 32]) -> Result<String> {
-    let mut digest = ContentDigest::default();
-    digest.part(u64::from(number), sha256);
-    let opening = Opening::of(key).map_err(store_failed)?;
-    let tag = opening.commit(&digest.finish());
-    Ok(hex::encode(tag.first_chunk::<16>().unwrap_or(&[0; 16])))
 }
 
 fn part_metadata(
