@@ -20,7 +20,7 @@ use casework::{
 };
 use envelope::{keys::RegionRoot, secrets::DeploymentKey};
 use service::{
-    gate::{RegionRoots, owner::OwnerKeys},
+    gate::{Ledger, RegionRoots, owner::OwnerKeys},
     s3::S3Config,
     vault::Vault,
 };
@@ -43,10 +43,11 @@ async fn main() -> anyhow::Result<()> {
     let database = Database::open(&directory.join("amparo.db")).await?;
     let blobs = DiskBlobs::open(&directory.join("blobs")).await?;
     let roots = RegionRoots::new([(region.clone(), RegionRoot::from_random(random()?))]);
+    let ledger = Arc::new(Ledger::open(database.clone(), Arc::new(jiff::Timestamp::now)));
     let vault = Vault::new(
         VaultStore::new(database).await?,
         Arc::new(blobs),
-        Arc::new(OwnerKeys::new(Arc::new(roots))),
+        Arc::new(OwnerKeys::new(Arc::new(roots), ledger)),
         DeploymentKey::from_random(random()?),
     );
     vault.create_region(&region, &country).await?;

@@ -25,7 +25,7 @@ use envelope::{keys::RegionRoot, secrets::DeploymentKey};
 use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use service::{
-    gate::{RegionRoots, owner::OwnerKeys},
+    gate::{Ledger, RegionRoots, owner::OwnerKeys},
     vault::Vault,
 };
 use store::{
@@ -115,10 +115,11 @@ async fn provision(database: &Database, scratch: &std::path::Path) -> anyhow::Re
     let (region, country) = (RegionId::new("eu-de")?, CountryCode::new("DE")?);
     let tenant = TenantId::new("bench")?;
     let roots = RegionRoots::new([(region.clone(), RegionRoot::from_random([1; 32]))]);
+    let ledger = Arc::new(Ledger::open(database.clone(), Arc::new(Timestamp::now)));
     let vault = Vault::new(
         VaultStore::new(database.clone()).await?,
         Arc::new(DiskBlobs::open(&scratch.join("blobs")).await?),
-        Arc::new(OwnerKeys::new(Arc::new(roots))),
+        Arc::new(OwnerKeys::new(Arc::new(roots), ledger)),
         DeploymentKey::from_random([2; 32]),
     );
     vault.create_region(&region, &country).await?;

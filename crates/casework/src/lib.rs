@@ -11,6 +11,7 @@ pub mod facts;
 pub mod finding;
 pub mod gate;
 pub mod ids;
+pub mod ledger;
 pub mod promise;
 pub mod record;
 pub mod rulebook;

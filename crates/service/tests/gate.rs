@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use casework::{
     gate::{Breach, Memory, Remember},
     ids::{CaseId, Digest, RecordId},
+    ledger::{Actor, Body, Opening, Reason},
     record::label,
     rulebook::Rulebook,
     testkit::World,
@@ -27,6 +28,7 @@ use service::gate::{EmbeddedGate, RegionRoots, ReleaseGate, ReleaseRequest};
 use store::{
     database::Database,
     gate_memory::{GateMemory, MemoryError, Remembers},
+    ledger::LedgerStore,
 };
 
 fn now() -> Timestamp {
@@ -138,6 +140,20 @@ impl Deployment {
         }
     }
 
+    /// The openings that the customer's ledger tells of.
+    async fn told(&self) -> Vec<Opening> {
+        let tenant = &self.world.objects[0].account.tenant;
+        let entries = LedgerStore::new(self.database.clone())
+            .page(tenant, None, 10)
+            .await;
+        let entries = entries.unwrap().into_iter();
+        let openings = entries.filter_map(|entry| match entry.body {
+            Body::Opening { opening } => Some(opening),
+            Body::Slot { .. } => None,
+        });
+        openings.collect()
+    }
+
     fn gate(&self, fault: Fault) -> EmbeddedGate {
         let region = self.world.objects[0].account.region.clone();
         let memory = GateMemory::new(self.database.clone());
@@ -193,6 +209,21 @@ async fn invariant_02_a_release_opens_exactly_the_keys_named_and_once() {
         named
     );
     assert_eq!(opened.kept.len(), 10);
+    let told = deployment.told().await;
+    let record = request().record;
+    assert_eq!(
+        (told.len(), &told[0].objects, &told[0].actor, &told[0].reason),
+        (
+            1,
+            &named,
+            &Actor::Provider,
+            &Reason::Release {
+                case: record.case,
+                record: record.id,
+                digest: record.digest().unwrap(),
+            }
+        )
+    );
     assert_eq!(
         gate.remembered("docket.test").await.unwrap().unwrap(),
         deployment.world.docket.checkpoint()
@@ -261,10 +292,24 @@ async fn invariant_07_no_fault_of_the_memory_releases_twice() {
             assert_eq!(refusal.breach, Breach::Invariant(7), "{fault:?}: {refusal}");
         }
         drop(attempt);
+        // The customer's ledger tells of it exactly where the record is used up: before any key opened.
+        assert_eq!(deployment.told().await.is_empty(), second, "{fault:?}");
         let outcome = deployment.gate(Fault::Nowhere).release(request()).await;
         assert_eq!(outcome.is_ok(), second, "{fault:?}, second attempt");
         assert!(!(first && second));
     }
+}
+
+#[tokio::test]
+async fn p10_a_gagged_release_is_sealed_from_the_customer_in_the_same_transaction() {
+    let mut deployment = Deployment::new().await;
+    deployment.world.demand.gag = Some(World::gag(Some("2026-11-30")));
+    let request = deployment.request();
+    let opened = deployment.gate(Fault::Nowhere).release(request()).await;
+    assert!(opened.is_ok());
+    assert_eq!(deployment.told().await, []);
+    let ledger = LedgerStore::new(deployment.database.clone());
+    assert_eq!(ledger.sealed(None).await.unwrap(), [deployment.world.case]);
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ use envelope::{
 };
 use service::{
     gate::{
-        EmbeddedGate, RegionRoots, ReleaseRequest, RewrapAccounts, RewrapObjects,
+        EmbeddedGate, Ledger, RegionRoots, ReleaseRequest, RewrapAccounts, RewrapObjects,
         owner::{GateError, OwnerGate as _, OwnerKeys},
     },
     keys::{Health, HolderError, KeyPlace, KeyProvider, Providers, Reason, Why, reason::Level},
@@ -131,6 +131,16 @@ fn label_() -> Label {
     }
 }
 
+/// A ledger on a database of its own, which is gone with the folder.
+async fn ledger() -> (tempfile::TempDir, Arc<Ledger>) {
+    let folder = tempfile::tempdir().unwrap();
+    let memory = store::testkit::database(&folder.path().join("gate.db")).await;
+    (
+        folder,
+        Arc::new(Ledger::open(memory, Arc::new(jiff::Timestamp::now))),
+    )
+}
+
 /// An object of `contoso`, whose key the holder holds too.
 async fn object(door: &OwnerKeys, holder: Option<&ProviderId>) -> WrappedChain {
     let (region, tenant) = (RegionId::new("eu-de").unwrap(), TenantId::new("contoso").unwrap());
@@ -162,8 +172,10 @@ fn region() -> RegionId {
 
 #[tokio::test]
 async fn the_holder_is_told_why_and_its_answer_is_kept_for_the_stated_time_alone() {
+    let (_memory, ledger) = ledger().await;
     let holder = Holder::new("contoso-keys");
-    let door = OwnerKeys::new(roots(&[&holder], &region())).keeping_open(Duration::from_millis(400));
+    let door = OwnerKeys::new(roots(&[&holder], &region()), Arc::clone(&ledger))
+        .keeping_open(Duration::from_millis(400));
     let chain = object(&door, Some(&holder.id)).await;
     assert_eq!(chain.account.tenant_key.holder(), Some("contoso-keys"));
     let (place, reason) = holder.asked().pop().unwrap();
@@ -203,9 +215,14 @@ async fn the_holder_is_told_why_and_its_answer_is_kept_for_the_stated_time_alone
 
 #[tokio::test]
 async fn without_the_holders_answer_nothing_opens_and_the_error_says_which_it_was() {
+    let (_memory, ledger) = ledger().await;
     let holder = Holder::new("contoso-keys");
     let shared = roots(&[&holder], &region());
-    let chain = object(&OwnerKeys::new(Arc::clone(&shared)), Some(&holder.id)).await;
+    let chain = object(
+        &OwnerKeys::new(Arc::clone(&shared), Arc::clone(&ledger)),
+        Some(&holder.id),
+    )
+    .await;
     for (mood, says) in [
         (Mood::Away, "does not answer"),
         (Mood::Slow, "did not answer within 300 ms"),
@@ -213,7 +230,7 @@ async fn without_the_holders_answer_nothing_opens_and_the_error_says_which_it_wa
     ] {
         holder.is(mood);
         // A gate that was just started remembers nothing.
-        let error = OwnerKeys::new(Arc::clone(&shared))
+        let error = OwnerKeys::new(Arc::clone(&shared), Arc::clone(&ledger))
             .open_object_key(&owner(), &chain)
             .await
             .err()
@@ -222,14 +239,14 @@ async fn without_the_holders_answer_nothing_opens_and_the_error_says_which_it_wa
         assert!(error.to_string().contains(says), "{mood:?}: {error}");
     }
     holder.is(Mood::Wrong);
-    let door = OwnerKeys::new(Arc::clone(&shared));
+    let door = OwnerKeys::new(Arc::clone(&shared), Arc::clone(&ledger));
     assert_eq!(
         door.open_object_key(&owner(), &chain).await.err(),
         Some(GateError::Refused)
     );
     // Not in this gate's configuration; and another tenant's request does not reach the holder at all.
     holder.is(Mood::Answers);
-    let without = OwnerKeys::new(roots(&[], &region()));
+    let without = OwnerKeys::new(roots(&[], &region()), Arc::clone(&ledger));
     let error = without.open_object_key(&owner(), &chain).await.err().unwrap();
     assert!(
         error.to_string().contains("not in this gate's configuration"),
@@ -246,9 +263,10 @@ async fn without_the_holders_answer_nothing_opens_and_the_error_says_which_it_wa
 
 #[tokio::test]
 async fn a_key_moves_to_its_holder_and_back_and_to_another_without_its_objects() {
+    let (_memory, ledger) = ledger().await;
     let (one, two) = (Holder::new("one"), Holder::new("two"));
     let shared = roots(&[&one, &two], &region());
-    let door = OwnerKeys::new(Arc::clone(&shared));
+    let door = OwnerKeys::new(Arc::clone(&shared), Arc::clone(&ledger));
     let mut chain = object(&door, None).await;
     let tenant = TenantId::new("contoso").unwrap();
     for holder in [Some(&one), Some(&two), None] {
@@ -258,7 +276,7 @@ async fn a_key_moves_to_its_holder_and_back_and_to_another_without_its_objects()
             .await;
         chain.account.tenant_key = moved.unwrap();
         assert_eq!(chain.account.tenant_key.holder(), to.map(ProviderId::as_str));
-        let fresh = OwnerKeys::new(Arc::clone(&shared));
+        let fresh = OwnerKeys::new(Arc::clone(&shared), Arc::clone(&ledger));
         assert!(fresh.open_object_key(&owner(), &chain).await.is_ok());
     }
     let rotation = Reason::Rotation {
@@ -281,9 +299,10 @@ async fn a_key_moves_to_its_holder_and_back_and_to_another_without_its_objects()
 
 #[tokio::test]
 async fn account_and_object_keys_move_in_batches_and_open_to_the_same() {
+    let (_memory, ledger) = ledger().await;
     let holder = Holder::new("contoso-keys");
     let shared = roots(&[&holder], &region());
-    let door = OwnerKeys::new(Arc::clone(&shared));
+    let door = OwnerKeys::new(Arc::clone(&shared), Arc::clone(&ledger));
     let chain = object(&door, Some(&holder.id)).await;
     let other = object(&door, Some(&holder.id)).await;
     let moved = door
@@ -310,7 +329,7 @@ async fn account_and_object_keys_move_in_batches_and_open_to_the_same() {
     let mut newest = other.clone();
     newest.object_key = moved[0].clone();
     for chain in [&chain, &after, &newest] {
-        let fresh = OwnerKeys::new(Arc::clone(&shared));
+        let fresh = OwnerKeys::new(Arc::clone(&shared), Arc::clone(&ledger));
         let key = fresh.open_object_key(&owner(), chain).await.unwrap();
         let opening = |key| *envelope::content::Opening::of(key).unwrap().as_bytes();
         assert_eq!(
@@ -334,11 +353,12 @@ async fn account_and_object_keys_move_in_batches_and_open_to_the_same() {
 /// The gate asks the holder itself, each time, after it decided and before the record is used up.
 #[tokio::test]
 async fn a_release_asks_the_holder_anew_and_a_no_leaves_the_record_unused() {
+    let (_memory, ledger) = ledger().await;
     let mut world = World::new(Rulebook::builtin(), 3);
     let place = world.objects[0].account.clone();
     let holder = Holder::new("contoso-keys");
     let shared = roots(&[&holder], &place.region);
-    let door = OwnerKeys::new(Arc::clone(&shared));
+    let door = OwnerKeys::new(Arc::clone(&shared), Arc::clone(&ledger));
     let tenant_key = door
         .new_tenant_key(&place.region, &place.tenant, Some(&holder.id))
         .await

@@ -16,7 +16,10 @@ use jiff::Timestamp;
 use sqlx::{AnyConnection, Row as _};
 use translog::{Checkpoint, Hash};
 
-use crate::database::Database;
+use crate::{
+    database::Database,
+    ledger::{self, LedgerStoreError},
+};
 
 /// Most logs whose checkpoints are remembered: as many as a trust policy may name.
 pub const LOGS_MAX: usize = translog::policy::LOGS_MAX;
@@ -37,6 +40,9 @@ pub enum MemoryError {
     /// Another release moved the remembered checkpoint in between.
     #[error("the gate's memory moved on while this release was being decided; decide again")]
     Moved,
+    /// The access ledger, which is written with it, failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerStoreError),
     /// Over [`LOGS_MAX`].
     #[error("the gate's memory has checkpoints of more than 64 logs")]
     TooManyLogs,
@@ -173,6 +179,7 @@ impl Remembers for GateMemory {
         if let Some((new, replaces)) = &decision.checkpoint {
             replace_checkpoint(&mut tx, new, replaces.as_ref()).await?;
         }
+        ledger::enter_in(&mut tx, &decision.ledger, decision.at).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -276,6 +283,7 @@ mod tests {
             seen: (length, Digest::of(&[&length.to_be_bytes()])),
             checkpoint: None,
             at: jiff::Timestamp::UNIX_EPOCH,
+            ledger: Vec::new(),
         }
     }
 

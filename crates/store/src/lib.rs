@@ -7,6 +7,7 @@ pub mod database;
 pub mod docket;
 pub mod gate_memory;
 pub mod lease;
+pub mod ledger;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
 pub mod transfers;

@@ -9,7 +9,7 @@ use casework::{
 };
 use envelope::{keys::RegionRoot, secrets::DeploymentKey};
 use service::{
-    gate::{RegionRoots, owner::OwnerKeys},
+    gate::{Ledger, RegionRoots, owner::OwnerKeys},
     s3::S3Config,
     vault::Vault,
 };
@@ -27,10 +27,10 @@ pub async fn serve(sealed: bool, directory: &Path) -> anyhow::Result<()> {
     let blobs = Arc::new(DiskBlobs::open(&directory.join("blobs")).await?);
     let mut root = [0; 32];
     getrandom::fill(&mut root)?;
-    let gate = OwnerKeys::new(Arc::new(RegionRoots::new([(
-        region.clone(),
-        RegionRoot::from_random(root),
-    )])));
+    let roots = RegionRoots::new([(region.clone(), RegionRoot::from_random(root))]);
+    let memory = Database::open(&directory.join("gate.db")).await?;
+    let ledger = Arc::new(Ledger::open(memory, Arc::new(jiff::Timestamp::now)));
+    let gate = OwnerKeys::new(Arc::new(roots), ledger);
     let vault = Vault::new(
         store.clone(),
         blobs.clone(),

@@ -22,6 +22,7 @@ use crate::{
     event::Event,
     finding::Promise,
     ids::{CaseId, Digest, RecordId},
+    ledger::{self, Entered},
     promise::{self, CLOCK_SKEW_MAX, PromisesKept},
     record::ReleaseRecord,
     rulebook::Rulebook,
@@ -87,6 +88,8 @@ pub struct Remember {
     pub checkpoint: Option<(Checkpoint, Option<Checkpoint>)>,
     /// When.
     pub at: Timestamp,
+    /// What the ledgers of the tenants concerned will say, in the same transaction.
+    pub ledger: Vec<Entered>,
 }
 
 impl Admitted {
@@ -132,6 +135,7 @@ pub fn decide(
     log::not_rolled_back(&chain, memory)?;
     let kept = promise::check(&chain, &record, rulebook, policy.reviewers(), now)?;
     let (case, id, digest) = (record.case, record.id, record.digest()?);
+    let entered = ledger::of_release(&record, digest, chain.case().file(), now);
     let included = Included::verify(Release::new(record), &salt, &receipt, policy.docket())
         .map_err(log::not_included)?;
     log::fresh(&included, now)?;
@@ -150,6 +154,7 @@ pub fn decide(
         seen: (chain.length(), chain.head()),
         checkpoint,
         at: now,
+        ledger: entered,
     };
     Ok(Admitted {
         included,

@@ -17,6 +17,7 @@ use crate::{
     finding::Promise,
     gate::{Memory, Refusal, Remember, TrustPolicy, log},
     ids::StaffId,
+    ledger,
     promise::{CLOCK_SKEW_MAX, Reviewers},
     rulebook::Rulebook,
 };
@@ -110,6 +111,7 @@ pub fn admit(
         )
     })?;
     let (id, digest, case) = (record.id, record.digest()?, record.transfer);
+    let entered = ledger::of_transfer(&record, digest, now);
     let other = || Refusal::promise(Promise::P19, "the record is of another transfer", "show its own");
     let based = BasedRecord::new(record, based).ok_or_else(other)?;
     let included = Included::verify(based, &salt, &receipt, policy.docket()).map_err(log::not_included)?;
@@ -129,6 +131,7 @@ pub fn admit(
         seen: (chain.length(), chain.head()),
         checkpoint,
         at: now,
+        ledger: entered,
     };
     Ok(AdmittedTransfer { included, remember })
 }

@@ -24,6 +24,7 @@ mod import;
 mod init;
 mod key;
 mod keyholder;
+mod ledger;
 mod place;
 mod rulebook;
 mod scrub;
@@ -74,6 +75,7 @@ enum Verb {
     Scrub(scrub::Args),
     Key(key::Args),
     Keyholder(keyholder::Args),
+    Ledger(ledger::Args),
     Tenant(tenant::Args),
     Bucket(bucket::Args),
     Account(account::Args),
@@ -118,6 +120,7 @@ impl Program {
             Verb::Scrub(args) => scrub::run(args).await,
             Verb::Key(args) => key::run(args).await,
             Verb::Keyholder(args) => keyholder::run(args).await,
+            Verb::Ledger(args) => ledger::run(args).await,
             Verb::Tenant(args) => tenant::run(args).await,
             Verb::Bucket(args) => bucket::run(args).await,
             Verb::Account(args) => account::run(args).await,

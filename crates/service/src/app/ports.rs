@@ -159,6 +159,34 @@ pub trait GatePort: Send + Sync {
     /// # Errors
     /// When the gate does not answer.
     async fn known(&self, case: CaseId) -> Result<Option<(u64, Digest)>, PortError>;
+
+    /// Cases of which something is sealed in a customer's access ledger, by id, beginning after `after`; empty at the end.
+    ///
+    /// # Errors
+    /// When the gate does not answer.
+    async fn sealed(&self, after: Option<CaseId>) -> Result<Vec<CaseId>, PortError>;
+
+    /// Shows the gate a case whose gags may have ended. It unseals what nothing forbids to be told any more, by its own
+    /// judgement.
+    ///
+    /// # Errors
+    /// When the gate does not answer, or the chain is not the case's.
+    async fn unseal(&self, case: CaseId, chain: Vec<casework::event::Event>) -> Result<(), PortError>;
+}
+
+/// The access ledgers, as the API uses them.
+#[async_trait]
+pub trait LedgerPort: Send + Sync {
+    /// A customer's entries, beginning after number `after`; at most `limit`.
+    ///
+    /// # Errors
+    /// When the gate does not answer.
+    async fn page(
+        &self,
+        tenant: &casework::ids::TenantId,
+        after: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<casework::ledger::Entry>, PortError>;
 }
 
 /// A customer, as the register shows it.

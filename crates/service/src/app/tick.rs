@@ -10,7 +10,7 @@ use casework::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Desk, Result,
+    Desk, DeskError, Result,
     course::{Plan, own_notice_owed, progress},
 };
 
@@ -36,6 +36,40 @@ pub struct Ticked {
 }
 
 impl Desk {
+    /// Shows the gate every case of which something is sealed in a customer's access ledger, and whose gags let that customer
+    /// be told by now.
+    async fn unseal(&self, now: Timestamp, done: &mut Ticked) -> Result<()> {
+        let mut after = None;
+        for _ in 0..TICK_CASES_MAX {
+            let cases = self.parts.gate.sealed(after).await?;
+            let Some(last) = cases.last() else { break };
+            after = Some(*last);
+            for case in cases {
+                // A gate that serves several desks tells of cases that are not this one's.
+                if let Err(error) = self.show_for_unsealing(case, now).await
+                    && !matches!(error, DeskError::NotFound { .. })
+                {
+                    tracing::warn!(%case, code = error.code(), "a case's ledger entries stay sealed");
+                    done.failed.push(case);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn show_for_unsealing(&self, case: CaseId, now: Timestamp) -> Result<()> {
+        self.parts.cases.case(case).await?;
+        let chain = self.chain(case).await?;
+        let file = chain.case().file();
+        let may_be_told = |bar: &casework::case::Notice| {
+            bar.to == NoticeTo::Tenant && !file.notice_forbidden(NoticeTo::Tenant, &bar.tenant, now)
+        };
+        if file.notice_bars().iter().any(may_be_told) {
+            self.parts.gate.unseal(case, chain.events().to_vec()).await?;
+        }
+        Ok(())
+    }
+
     /// Does whatever has fallen due by `now`. Safe to call as often as one likes, and after any crash.
     ///
     /// # Errors
@@ -58,6 +92,7 @@ impl Desk {
                 }
             }
         }
+        self.unseal(now, &mut done).await?;
         Ok(done)
     }
 

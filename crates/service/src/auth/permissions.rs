@@ -39,11 +39,12 @@ pub enum Action {
     TenantCreate,
     TenantCasesList,
     TenantCaseRead,
+    TenantLedgerRead,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Action; 16] = [
+    pub const ALL: [Action; 17] = [
         Action::Me,
         Action::DemandSubmit,
         Action::CasesList,
@@ -60,6 +61,7 @@ impl Action {
         Action::TenantCreate,
         Action::TenantCasesList,
         Action::TenantCaseRead,
+        Action::TenantLedgerRead,
     ];
 
     /// As the policies write it.
@@ -81,6 +83,7 @@ impl Action {
             Action::TenantCreate => "tenant_create",
             Action::TenantCasesList => "tenant_cases_list",
             Action::TenantCaseRead => "tenant_case_read",
+            Action::TenantLedgerRead => "tenant_ledger_read",
         }
     }
 }

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use casework::{
+    event::Event,
     gate::Refusal,
-    ids::{CaseId, Digest, ObjectId},
+    ids::{CaseId, Digest, ObjectId, TenantId},
+    ledger::Entry,
 };
 use envelope::keys::Wrapped;
 
 use crate::{
-    app::ports::{GateAnswer, GatePort, GateRequest, Issued, PortError},
+    app::ports::{GateAnswer, GatePort, GateRequest, Issued, LedgerPort, PortError},
     docket::Docket,
-    gate::{NotReleased, ReleaseGate, ReleaseRequest, TransferRequest},
+    gate::{LedgerGate, NotReleased, ReleaseGate, ReleaseRequest, TransferRequest},
     transfers::{TransferPort, Wrapping},
 };
 use translog::{Hash, checkpoint::Checkpoint, note::Note};
@@ -20,15 +22,22 @@ use translog::{Hash, checkpoint::Checkpoint, note::Note};
 /// A gate, wherever it runs, with the docket at hand to prove that what it remembers and what it is shown are one history.
 pub struct GateDoor {
     gate: Arc<dyn ReleaseGate>,
+    ledger: Arc<dyn LedgerGate>,
     docket: Docket,
     origin: String,
 }
 
 impl GateDoor {
     /// A door to `gate` for the log of this origin.
-    pub fn new(gate: Arc<dyn ReleaseGate>, docket: Docket, origin: &str) -> Self {
+    pub fn new(
+        gate: Arc<dyn ReleaseGate>,
+        ledger: Arc<dyn LedgerGate>,
+        docket: Docket,
+        origin: &str,
+    ) -> Self {
         Self {
             gate,
+            ledger,
             docket,
             origin: origin.to_owned(),
         }
@@ -85,6 +94,24 @@ impl GatePort for GateDoor {
 
     async fn known(&self, case: CaseId) -> Result<Option<(u64, Digest)>, PortError> {
         self.gate.known(case).await.map_err(failed)
+    }
+
+    async fn sealed(&self, after: Option<CaseId>) -> Result<Vec<CaseId>, PortError> {
+        self.ledger.sealed(after).await.map_err(failed)
+    }
+
+    async fn unseal(&self, case: CaseId, chain: Vec<Event>) -> Result<(), PortError> {
+        self.ledger.unseal(case, chain).await.map_err(failed)
+    }
+}
+
+/// The access ledgers, for the API.
+pub struct LedgerDoor(pub Arc<dyn LedgerGate>);
+
+#[async_trait]
+impl LedgerPort for LedgerDoor {
+    async fn page(&self, tenant: &TenantId, after: Option<u64>, limit: u32) -> Result<Vec<Entry>, PortError> {
+        self.0.page(tenant, after, limit).await.map_err(failed)
     }
 }
 

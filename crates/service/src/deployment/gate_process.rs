@@ -13,7 +13,7 @@ use super::{Layout, OpenError, open_roots, read_trust};
 use crate::{
     config::{Config, Gate},
     gate::{
-        Clock, EmbeddedGate,
+        Clock, EmbeddedGate, Ledger,
         owner::OwnerKeys,
         remote::{GateService, RemoteGate},
     },
@@ -46,6 +46,7 @@ pub struct GateProcess {
     service: Arc<GateService>,
     tls: Option<Arc<TlsServer>>,
     memory: Database,
+    ledger: Arc<Ledger>,
     policy: PolicySeen,
 }
 
@@ -72,15 +73,17 @@ impl GateProcess {
             .policy(digest, Timestamp::now())
             .await
             .map_err(OpenError::from)?;
+        let ledger = Arc::new(Ledger::open(memory.clone(), Arc::clone(&clock)));
         let release = EmbeddedGate::new(Arc::clone(&roots), Arc::new(remembers), trust, Vec::new(), clock);
-        let owner = Arc::new(OwnerKeys::new(roots));
-        let service = GateService::new(owner, Arc::new(release), (digest, policy));
+        let owner = Arc::new(OwnerKeys::new(roots, Arc::clone(&ledger)));
+        let service = GateService::new(owner, Arc::new(release), ledger.clone(), (digest, policy));
         let (guard, tls) = guard(gate, dir)?;
         Ok(Self {
             reception: Reception::bind(&gate.at.within(dir), guard).await?,
             service: Arc::new(service),
             tls,
             memory,
+            ledger,
             policy,
         })
     }
@@ -101,6 +104,9 @@ impl GateProcess {
         self.reception.serve(self.service, shutdown).await;
         if let Some(keeping) = keeping {
             keeping.abort();
+        }
+        if let Err(error) = self.ledger.flush().await {
+            tracing::error!(%error, "the last second's openings are not in the access ledger");
         }
         self.memory.close().await;
     }

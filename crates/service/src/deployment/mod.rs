@@ -62,7 +62,7 @@ use crate::{
     config::{Config, ConfigError, DatabaseKind},
     docket::{Docket, DocketConfig, DocketError, fault, witness::WitnessError, witnesses},
     gate::{
-        EmbeddedGate, ReleaseGate,
+        EmbeddedGate, Ledger, LedgerGate, ReleaseGate,
         owner::{OwnerGate, OwnerKeys},
         remote::RemoteGate,
     },
@@ -172,6 +172,9 @@ pub struct Deployment {
     transfers: Transfers,
     tokens: Tokens,
     databases: Vec<Database>,
+    ledger: Arc<dyn LedgerGate>,
+    /// The ledger, where the gate is in this process.
+    own_ledger: Option<Arc<Ledger>>,
     policy: PolicySeen,
     remote: Option<RemoteGate>,
     release: Arc<dyn ReleaseGate>,
@@ -218,6 +221,7 @@ impl Deployment {
         }
         let door = Arc::new(gate_port::GateDoor::new(
             Arc::clone(&gate.release),
+            Arc::clone(&gate.ledger),
             docket.clone(),
             &config.docket.origin,
         ));
@@ -262,6 +266,8 @@ impl Deployment {
             transfers,
             tokens,
             databases: std::iter::once(database).chain(gate.memory).collect(),
+            ledger: gate.ledger,
+            own_ledger: gate.own_ledger,
             policy: gate.policy,
             remote: gate.remote,
             release: gate.release,
@@ -271,6 +277,11 @@ impl Deployment {
 
     /// Closes the databases, so that everything is in their own files. Nothing may be using the deployment any more.
     pub async fn close(&self) {
+        if let Some(ledger) = &self.own_ledger
+            && let Err(error) = ledger.flush().await
+        {
+            tracing::error!(%error, "the last second's openings are not in the access ledger");
+        }
         for database in &self.databases {
             database.close().await;
         }
@@ -342,6 +353,8 @@ impl Deployment {
 struct OpenGate {
     owner: Arc<dyn OwnerGate>,
     release: Arc<dyn ReleaseGate>,
+    ledger: Arc<dyn LedgerGate>,
+    own_ledger: Option<Arc<Ledger>>,
     policy: PolicySeen,
     memory: Option<Database>,
     remote: Option<RemoteGate>,
@@ -361,6 +374,8 @@ async fn open_gate(
         return Ok(OpenGate {
             owner: Arc::new(remote.clone()),
             release: Arc::new(remote.clone()),
+            ledger: Arc::new(remote.clone()),
+            own_ledger: None,
             policy: PolicySeen::InForce,
             memory: None,
             remote: Some(remote),
@@ -377,11 +392,14 @@ async fn open_gate(
         Arc::new(remembers),
         trust.clone(),
         Vec::new(),
-        time,
+        Arc::clone(&time),
     );
+    let ledger = Arc::new(Ledger::open(memory.clone(), time));
     Ok(OpenGate {
-        owner: Arc::new(OwnerKeys::new(roots)),
+        owner: Arc::new(OwnerKeys::new(roots, Arc::clone(&ledger))),
         release: Arc::new(release),
+        ledger: ledger.clone(),
+        own_ledger: Some(ledger),
         policy,
         memory: Some(memory),
         remote: None,

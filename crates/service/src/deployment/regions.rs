@@ -79,7 +79,7 @@ pub(super) fn ports(
         return here;
     }
     let door = |peer: &Peer| {
-        let door = GateDoor::new(peer.gate(), docket.clone(), &config.docket.origin);
+        let door = GateDoor::new(peer.gate(), peer.ledger(), docket.clone(), &config.docket.origin);
         (peer.regions().clone(), Arc::new(door) as Arc<dyn GatePort>)
     };
     let doors = peers.iter().map(door).collect();

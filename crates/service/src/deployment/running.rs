@@ -10,21 +10,24 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::{Deployment, gate_process, regions, storage::serve_objects};
+use super::{Deployment, gate_port::LedgerDoor, gate_process, regions, storage::serve_objects};
 use crate::{
     app::clock::Clock,
     auth::Permissions,
     config::Listen,
-    gate::remote::RemoteGate,
+    gate::{LedgerGate, remote::RemoteGate},
     http::{Api, router},
     link::{Address, BindError, Guard, Reception},
     listener::{self, Door},
     region::PeerService,
     tls::{Audience, TlsFiles, TlsServer},
+    vault::Vault,
 };
 
 /// Time between looks at what has fallen due: gags that end, late notices.
 const TICK: Duration = Duration::from_secs(30);
+/// Customers whose ledgers are kept in one transaction.
+const TENANTS_AT_ONCE: u32 = 200;
 /// A package that was last written to this long ago is not being written any more.
 const UNFINISHED_PACKAGE_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Longest wait for requests under way when stopping.
@@ -158,6 +161,7 @@ impl Deployment {
             self.tokens.clone(),
             permissions,
             Arc::new(self.vault.clone()),
+            Arc::new(LedgerDoor(self.ledger.clone())),
         );
         let app = router(state, Some(self.docket.router()));
         let told = stopped(&stop);
@@ -173,6 +177,7 @@ impl Deployment {
                     self.vault.clone(),
                     regions::served(&self.config),
                     Arc::clone(&self.release),
+                    Arc::clone(&self.ledger),
                 );
                 let told = stopped(&stop);
                 tasks.push(tokio::spawn(async move {
@@ -190,6 +195,8 @@ impl Deployment {
                 tokio::select! { () = told => {}, () = log_policies(gate, docket, ours) => {} }
             }));
         }
+        let (vault, ledger, told) = (self.vault.clone(), self.ledger.clone(), stopped(&stop));
+        tasks.push(tokio::spawn(keep_slots(vault, ledger, told)));
 
         let (desk, clock, told) = (self.desk.clone(), self.clock.clone(), stopped(&stop));
         tasks.push(tokio::spawn(keep_ticking(desk, clock, told)));
@@ -253,6 +260,37 @@ fn sweep_packages(folder: &std::path::Path) {
                 Ok(()) => tracing::info!("a package that was never finished was removed"),
                 Err(error) => tracing::warn!(%error, "a package that was never finished stays"),
             }
+        }
+    }
+}
+
+/// Has every customer's ledger get the slots of days that are over, whether anything was opened or not.
+async fn keep_slots(vault: Vault, ledger: Arc<dyn LedgerGate>, told: impl Future<Output = ()>) {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tokio::pin!(told);
+    loop {
+        tokio::select! {
+            () = &mut told => return,
+            _ = ticks.tick() => {}
+        }
+        let mut after = None;
+        loop {
+            let tenants: Vec<_> = match vault.tenants(after.as_ref(), TENANTS_AT_ONCE).await {
+                Ok(rows) => rows.into_iter().map(|row| row.id).collect(),
+                Err(error) => {
+                    tracing::error!(%error, "the customers cannot be listed");
+                    break;
+                }
+            };
+            if tenants.is_empty() {
+                break;
+            }
+            if let Err(error) = ledger.keep_slots(&tenants).await {
+                tracing::error!(%error, "the access ledgers cannot be kept");
+                break;
+            }
+            after = tenants.last().cloned();
         }
     }
 }

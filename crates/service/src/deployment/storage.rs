@@ -21,6 +21,7 @@ use super::{
 use crate::{
     app::clock::SystemClock,
     config::Config,
+    gate::Ledger,
     listener::Door,
     s3::{S3Config, serve},
     vault::{
@@ -34,6 +35,7 @@ pub struct StorageNode {
     layout: Layout,
     config: Config,
     vault: Vault,
+    own_ledger: Option<Arc<Ledger>>,
     databases: Vec<Database>,
 }
 
@@ -63,6 +65,7 @@ impl StorageNode {
         let sealing = DeploymentKey::from_random(*read_key(&layout.credential_key())?);
         Ok(Self {
             vault: Vault::new(store, blobs, gate.owner, sealing),
+            own_ledger: gate.own_ledger,
             databases: std::iter::once(database).chain(gate.memory).collect(),
             layout,
             config,
@@ -76,6 +79,11 @@ impl StorageNode {
 
     /// Closes the databases.
     pub async fn close(&self) {
+        if let Some(ledger) = &self.own_ledger
+            && let Err(error) = ledger.flush().await
+        {
+            tracing::error!(%error, "the last second's openings are not in the access ledger");
+        }
         for database in &self.databases {
             database.close().await;
         }

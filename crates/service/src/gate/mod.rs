@@ -5,6 +5,7 @@
 //! What [`rewrapping`] does for a rotation, and [`transfer`] for a move between regions, takes keys from under one key to
 //! under another, and gives none out.
 
+pub mod ledger;
 pub mod owner;
 pub mod release;
 pub mod remote;
@@ -26,6 +27,7 @@ use store::gate_memory::{MemoryError, Remembers};
 use tokio::sync::Mutex;
 use translog::Checkpoint;
 
+pub use ledger::{Ledger, LedgerGate};
 pub use release::{Opened, ReleaseRequest};
 pub use rewrapping::{RewrapAccounts, RewrapObjects};
 pub use roots::RegionRoots;

@@ -7,7 +7,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use casework::ids::{AccountId, ObjectId, ProviderId, RegionId, TenantId};
+use casework::{
+    ids::{AccountId, ObjectId, ProviderId, RegionId, TenantId},
+    ledger::{self, Keys},
+};
 use envelope::{
     held::WrappedTenant,
     keys::{AccountKey, Label, ObjectKey, Place, TenantKey, Wrapped, WrappedAccount, WrappedChain},
@@ -16,7 +19,7 @@ use envelope::{
 };
 use zeroize::Zeroizing;
 
-use super::{RegionRoots, RewrapAccounts, RewrapObjects};
+use super::{Ledger, RegionRoots, RewrapAccounts, RewrapObjects, ledger::Matter};
 use crate::keys::{HolderError, Reason};
 
 /// How long an account key stays open in memory after it was used first. What another process destroys, this one
@@ -61,6 +64,9 @@ pub enum GateError {
     /// The operating system gave no randomness.
     #[error("no randomness from the operating system")]
     NoRandomness,
+    /// The opening could not be entered in the tenant's access ledger, so no key opened.
+    #[error("the opening could not be entered in the access ledger; nothing was opened")]
+    NotEntered,
     /// A remote gate did not answer.
     #[error("the gate does not answer")]
     Unreachable,
@@ -150,6 +156,7 @@ pub trait OwnerGate: Send + Sync + 'static {
 /// The owner's door in this process.
 pub struct OwnerKeys {
     pub(super) roots: Arc<RegionRoots>,
+    pub(super) ledger: Arc<Ledger>,
     memory: Mutex<Memory>,
     keep_open: Duration,
 }
@@ -161,10 +168,11 @@ struct Memory {
 }
 
 impl OwnerKeys {
-    /// A door for these regions.
-    pub fn new(roots: Arc<RegionRoots>) -> Self {
+    /// A door for these regions, which enters what it opens in `ledger`.
+    pub fn new(roots: Arc<RegionRoots>, ledger: Arc<Ledger>) -> Self {
         Self {
             roots,
+            ledger,
             memory: Mutex::default(),
             keep_open: ACCOUNT_KEY_TTL,
         }
@@ -193,6 +201,9 @@ impl OwnerKeys {
         if owner.tenant() != chain.tenant {
             return Err(GateError::Refused);
         }
+        self.ledger
+            .enter(Matter::owner(owner, chain)?, Keys::Account)
+            .await?;
         let reason = Reason::Owner {
             credential: owner.credential().to_owned(),
             request: owner.request().to_owned(),
@@ -281,6 +292,8 @@ impl OwnerGate for OwnerKeys {
         tenant: &TenantId,
         holder: Option<&ProviderId>,
     ) -> Result<WrappedTenant, GateError> {
+        let matter = Matter::provider(place(region, tenant), None, ledger::Reason::Provisioning)?;
+        self.ledger.enter(matter, Keys::Tenant).await?;
         let key = TenantKey::from_random(*random()?);
         let reason = Reason::Provisioning { account: None };
         self.roots
@@ -299,6 +312,8 @@ impl OwnerGate for OwnerKeys {
         let reason = Reason::Provisioning {
             account: Some(account.as_str().to_owned()),
         };
+        let matter = Matter::provider(place, Some(account.as_str()), ledger::Reason::Provisioning)?;
+        self.ledger.enter(matter, Keys::Tenant).await?;
         let above = self.roots.tenant_key(place, tenant_key, &reason).await?;
         let key = AccountKey::from_random(*random()?);
         key.wrap(&above, place, account.as_str(), *random()?)
@@ -324,8 +339,10 @@ impl OwnerGate for OwnerKeys {
         owner: &OwnerRequest,
         chain: &WrappedChain,
     ) -> Result<ObjectKey, GateError> {
-        self.account(owner, &chain.account)
-            .await?
+        let above = self.account(owner, &chain.account).await?;
+        let matter = Matter::owner(owner, &chain.account)?;
+        self.ledger.note(matter, chain.object).await?;
+        above
             .unwrap(owner, chain)
             .map_err(|error| refused(error, &chain.object))
     }

@@ -1,13 +1,19 @@
 //! Rotation, inside the gate: keys move from under one key to under another, and none leaves.
 
-use casework::ids::{ObjectId, ProviderId};
+use casework::{
+    ids::{ObjectId, ProviderId},
+    ledger::{self, Keys},
+};
 use envelope::{
     held::WrappedTenant,
     keys::{Label, NONCE_BYTES, Place, TenantKey, Wrapped, WrappedAccount},
     rewrap,
 };
 
-use super::owner::{GateError, OwnerKeys, random};
+use super::{
+    ledger::Matter,
+    owner::{GateError, OwnerKeys, random},
+};
 use crate::keys::{Reason, reason::Level};
 
 /// Account keys to be moved to another key of their tenant.
@@ -49,6 +55,7 @@ impl OwnerKeys {
             Level::Provider
         };
         let reason = Reason::Rotation { level };
+        self.enter_rotation(place, None).await?;
         let open = self.roots.tenant_key(place, key, &reason).await?;
         self.roots
             .wrap_tenant(place, &open, holder, &reason, *random()?)
@@ -68,6 +75,7 @@ impl OwnerKeys {
             tenant: &tenant,
         };
         let reason = Reason::Rotation { level: Level::Tenant };
+        self.enter_rotation(place, None).await?;
         let (from, to) = self.pair(place, (&from, &to), &reason).await?;
         let mut nonces = Nonces::draw(keys.len())?;
         let moved = keys.iter().map(|(account, wrapped)| {
@@ -91,6 +99,7 @@ impl OwnerKeys {
             level: Level::Account,
         };
         let both = (&from.tenant_key, &to.tenant_key);
+        self.enter_rotation(from.place(), Some(&from.account)).await?;
         let below = self.pair(from.place(), both, &reason).await?;
         // A batch is some milliseconds of work: not on a thread that serves requests.
         let moved = tokio::task::spawn_blocking(move || {
@@ -108,6 +117,16 @@ impl OwnerKeys {
             moved.collect()
         });
         moved.await.map_err(|_| GateError::Refused)?
+    }
+
+    /// Enters that keys below the tenant's, or below an account's, are moved.
+    async fn enter_rotation(&self, place: Place<'_>, account: Option<&str>) -> Result<(), GateError> {
+        let keys = match account {
+            Some(_) => Keys::Account,
+            None => Keys::Tenant,
+        };
+        let matter = Matter::provider(place, account, ledger::Reason::Rotation)?;
+        self.ledger.enter(matter, keys).await
     }
 
     /// Two keys of one tenant; where they are one, it is opened once, for its holder may have to be asked.

@@ -6,6 +6,7 @@
 mod cases;
 mod demands;
 mod error;
+mod ledger;
 mod limits;
 mod openapi;
 mod records;
@@ -28,7 +29,10 @@ pub use limits::{JSON_BYTES_MAX, REQUEST_TIMEOUT, REQUESTS_MAX};
 pub use openapi::description;
 
 use crate::{
-    app::{Desk, ports::TenantsPort},
+    app::{
+        Desk,
+        ports::{LedgerPort, TenantsPort},
+    },
     auth::{Action, Permissions, Permit, Resource, Staff, Tokens},
 };
 
@@ -39,6 +43,7 @@ pub struct Api {
     tokens: Tokens,
     permissions: Arc<Permissions>,
     tenants: Arc<dyn TenantsPort>,
+    ledger: Arc<dyn LedgerPort>,
     /// How many requests may be under way.
     slots: Arc<tokio::sync::Semaphore>,
 }
@@ -50,12 +55,14 @@ impl Api {
         tokens: Tokens,
         permissions: Arc<Permissions>,
         tenants: Arc<dyn TenantsPort>,
+        ledger: Arc<dyn LedgerPort>,
     ) -> Self {
         Self {
             desk,
             tokens,
             permissions,
             tenants,
+            ledger,
             slots: Arc::new(tokio::sync::Semaphore::new(REQUESTS_MAX)),
         }
     }
@@ -144,6 +151,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(tenants::list, tenants::add))
         .routes(routes!(tenants::told_cases))
         .routes(routes!(tenants::told_case))
+        .routes(routes!(ledger::page))
         .routes(routes!(cases::list))
         .routes(routes!(cases::show))
         .routes(routes!(cases::owed))

@@ -13,7 +13,7 @@ use store::{blobs::DiskBlobs, vault::VaultStore};
 
 use super::{Progress, Source, date::UNDATED_AT, import_files, import_mail, mail_key, messages};
 use crate::{
-    gate::{RegionRoots, owner::OwnerKeys},
+    gate::{Ledger, RegionRoots, owner::OwnerKeys},
     vault::{Conditions, Mapping, NewBucket, ObjectInfo, Principal, Vault},
 };
 
@@ -22,7 +22,9 @@ async fn vault(folder: &Path) -> (Vault, Principal) {
     let database = store::testkit::database(&folder.join("vault.db")).await;
     let blobs = Arc::new(DiskBlobs::open(&folder.join("blobs")).await.unwrap());
     let roots = RegionRoots::new([(region.clone(), RegionRoot::from_random([1; 32]))]);
-    let gate = Arc::new(OwnerKeys::new(Arc::new(roots)));
+    let memory = store::testkit::database(&folder.join("gate.db")).await;
+    let ledger = Arc::new(Ledger::open(memory, Arc::new(jiff::Timestamp::now)));
+    let gate = Arc::new(OwnerKeys::new(Arc::new(roots), ledger));
     let store = VaultStore::new(database).await.unwrap();
     let vault = Vault::new(store, blobs, gate, DeploymentKey::from_random([3; 32]));
     let country = CountryCode::new("DE").unwrap();

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     app::ports::{Described, Plaintext, PortError, VaultPort},
-    gate::{ReleaseGate, remote::RemoteGate},
+    gate::{LedgerGate, ReleaseGate, remote::RemoteGate},
     link::{Address, Link, Message},
     tls::TlsClient,
 };
@@ -54,6 +54,11 @@ impl Peer {
 
     /// The release door of its gate.
     pub fn gate(&self) -> Arc<dyn ReleaseGate> {
+        Arc::new(RemoteGate::over(Arc::clone(&self.link)))
+    }
+
+    /// The ledgers of its gate: what is sealed there, and unsealing it.
+    pub fn ledger(&self) -> Arc<dyn LedgerGate> {
         Arc::new(RemoteGate::over(Arc::clone(&self.link)))
     }
 

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use async_trait::async_trait;
 use casework::{
     demand::{Category, Window},
+    event::Event,
     facts::AccountFacts,
     gate::Refusal,
     ids::{CaseId, Digest, RegionId},
@@ -12,6 +13,8 @@ use casework::{
 };
 use envelope::keys::{ObjectKey, WrappedChain};
 use futures::future::try_join_all;
+
+use store::ledger::SEALED_PAGE;
 
 use super::Peer;
 use crate::app::{
@@ -151,4 +154,40 @@ impl GatePort for Gates {
     async fn known(&self, case: CaseId) -> Result<Option<(u64, Digest)>, PortError> {
         self.here.known(case).await
     }
+
+    /// What is sealed at any of the gates. One that does not answer is asked again next time.
+    async fn sealed(&self, after: Option<CaseId>) -> Result<Vec<CaseId>, PortError> {
+        let mut all = BTreeSet::from_iter(self.here.sealed(after).await?);
+        // Each tells a page: beyond the end of the shortest full one, not everything is known yet.
+        let mut known_until = ended(all.len(), all.last());
+        for (_, gate) in &self.peers {
+            match gate.sealed(after).await {
+                Ok(cases) => {
+                    known_until = known_until
+                        .into_iter()
+                        .chain(ended(cases.len(), cases.last()))
+                        .min();
+                    all.extend(cases);
+                }
+                Err(error) => tracing::warn!(%error, "what another region's gate keeps sealed is not known"),
+            }
+        }
+        all.retain(|case| known_until.is_none_or(|until| *case <= until));
+        Ok(all.into_iter().collect())
+    }
+
+    /// Shows the case to every gate; one that keeps nothing of it sealed does nothing.
+    async fn unseal(&self, case: CaseId, chain: Vec<Event>) -> Result<(), PortError> {
+        let mut outcome = self.here.unseal(case, chain.clone()).await;
+        for (_, gate) in &self.peers {
+            outcome = outcome.and(gate.unseal(case, chain.clone()).await);
+        }
+        outcome
+    }
+}
+
+/// Where a full page ends.
+fn ended(length: usize, last: Option<&CaseId>) -> Option<CaseId> {
+    let full = u32::try_from(length).is_ok_and(|length| length >= SEALED_PAGE);
+    last.filter(|_| full).copied()
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     app::ports::{PortError, VaultPort as _},
-    gate::{ReleaseGate, remote::GateService},
+    gate::{LedgerGate, ReleaseGate, remote::GateService},
     link::{Answers, Message},
     vault::Vault,
 };
@@ -44,11 +44,12 @@ impl PeerService {
         vault: Vault,
         regions: impl IntoIterator<Item = RegionId>,
         release: Arc<dyn ReleaseGate>,
+        ledger: Arc<dyn LedgerGate>,
     ) -> Self {
         Self {
             vault,
             regions: regions.into_iter().collect(),
-            gate: GateService::for_releases(release),
+            gate: GateService::for_releases(release, ledger),
         }
     }
 

@@ -9,7 +9,7 @@ use casework::{
 };
 use envelope::{keys::RegionRoot, secrets::DeploymentKey};
 use service::{
-    gate::{RegionRoots, owner::OwnerKeys},
+    gate::{Ledger, RegionRoots, owner::OwnerKeys},
     vault::Vault,
 };
 use store::{blobs::DiskBlobs, vault::VaultStore};
@@ -23,10 +23,10 @@ pub async fn open(directory: &Path) -> (Vault, RegionId, Vec<(String, String)>) 
     let country = CountryCode::new("DE").unwrap();
     let database = store::testkit::database(&directory.join("amparo.db")).await;
     let blobs = DiskBlobs::open(&directory.join("blobs")).await.unwrap();
-    let gate = OwnerKeys::new(Arc::new(RegionRoots::new([(
-        region.clone(),
-        RegionRoot::from_random([7; 32]),
-    )])));
+    let roots = RegionRoots::new([(region.clone(), RegionRoot::from_random([7; 32]))]);
+    let memory = store::testkit::database(&directory.join("gate.db")).await;
+    let ledger = Arc::new(Ledger::open(memory, Arc::new(jiff::Timestamp::now)));
+    let gate = OwnerKeys::new(Arc::new(roots), ledger);
     let vault = Vault::new(
         VaultStore::new(database).await.unwrap(),
         Arc::new(blobs),

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use casework::{
     demand::{Category, CountryCode, Window},
-    event::{Actor, Body, Channel, approval_message},
+    event::{Actor, Body, Channel, Event, approval_message},
     facts::{AccountFacts, TenantKind},
     finding::{Assessment, Finding, Promise, RulebookRef},
     gate::Refusal,
@@ -391,6 +391,10 @@ pub(crate) struct TestGate {
     pub(crate) used: Mutex<BTreeSet<RecordId>>,
     pub(crate) refuses: Mutex<Option<&'static str>>,
     pub(crate) observed: Mutex<BTreeMap<CaseId, (u64, Digest)>>,
+    /// Cases of which something is sealed in a customer's ledger.
+    pub(crate) sealed: Mutex<BTreeSet<CaseId>>,
+    /// How long each case was when it was shown to have its ledger entries unsealed.
+    pub(crate) shown: Mutex<BTreeMap<CaseId, usize>>,
 }
 
 #[async_trait]
@@ -429,6 +433,18 @@ impl GatePort for TestGate {
     }
     async fn known(&self, case: CaseId) -> Result<Option<(u64, Digest)>, PortError> {
         Ok(self.observed.lock().unwrap().get(&case).copied())
+    }
+    async fn sealed(&self, after: Option<CaseId>) -> Result<Vec<CaseId>, PortError> {
+        let sealed = self.sealed.lock().unwrap();
+        Ok(sealed
+            .iter()
+            .filter(|case| after.is_none_or(|after| **case > after))
+            .copied()
+            .collect())
+    }
+    async fn unseal(&self, case: CaseId, chain: Vec<Event>) -> Result<(), PortError> {
+        self.shown.lock().unwrap().insert(case, chain.len());
+        Ok(())
     }
 }
 

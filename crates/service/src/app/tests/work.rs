@@ -310,8 +310,15 @@ async fn when_a_gag_runs_out_the_notice_goes_out_by_itself_and_once() {
     let record = scene.approved(case).await;
     scene.desk.release(case, record).await.unwrap();
     scene.desk.deliver(case, ruth(), record, "by hand").await.unwrap();
+    // The gate keeps what was released sealed in the customer's ledger, and another desk's case besides.
+    let elsewhere = casework::ids::CaseId(uuid::Uuid::from_u128(1));
+    scene.gate.sealed.lock().unwrap().extend([case, elsewhere]);
     let done = scene.desk.tick(now()).await.unwrap();
-    assert_eq!((done.gags_ended, done.notices), (vec![], vec![]));
+    assert_eq!(
+        (done.gags_ended, done.notices, done.failed),
+        (vec![], vec![], vec![])
+    );
+    assert!(scene.gate.shown.lock().unwrap().is_empty(), "a gag stands");
     assert!(!scene.desk.cases().was_told(case, &tenant).await.unwrap());
 
     scene
@@ -319,6 +326,10 @@ async fn when_a_gag_runs_out_the_notice_goes_out_by_itself_and_once() {
         .set(date(2026, 12, 1).at(0, 0, 0, 0).in_tz("UTC").unwrap().timestamp());
     let done = scene.desk.tick(scene.desk.now()).await.unwrap();
     assert_eq!((done.gags_ended, done.failed), (vec![case], vec![]));
+    assert!(
+        scene.gate.shown.lock().unwrap().contains_key(&case),
+        "shown to be unsealed"
+    );
     assert_eq!(done.notices, [(case, tenant.clone())]);
     assert!(scene.desk.cases().was_told(case, &tenant).await.unwrap());
     let letters = scene.desk.cases().outbox().await.unwrap();

@@ -3,7 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use casework::ids::{AccountId, CaseId, Digest, ObjectId, ProviderId, RegionId, TenantId};
+use casework::{
+    event::Event,
+    ids::{AccountId, CaseId, Digest, ObjectId, ProviderId, RegionId, TenantId},
+    ledger::Entry,
+};
 use envelope::{
     held::WrappedTenant,
     keys::{KEY_BYTES, Label, ObjectKey, Wrapped, WrappedAccount, WrappedChain},
@@ -18,8 +22,9 @@ use super::{
 };
 use crate::{
     gate::{
-        NoAnswer, NotReleased, Opened, ReleaseGate, ReleaseRequest, RewrapAccounts, RewrapObjects,
-        TransferRequest,
+        LedgerGate, NoAnswer, NotReleased, Opened, ReleaseGate, ReleaseRequest, RewrapAccounts,
+        RewrapObjects, TransferRequest,
+        ledger::LedgerError,
         owner::{GateError, OwnerGate},
     },
     link::{Address, Link, LinkError, Message},
@@ -312,6 +317,48 @@ impl ReleaseGate for RemoteGate {
         match self.look_up(&call).await? {
             Answer::Remembered { checkpoint } => Ok(checkpoint.map(Into::into)),
             other => Err(unexpected(other)),
+        }
+    }
+}
+
+#[async_trait]
+impl LedgerGate for RemoteGate {
+    async fn page(
+        &self,
+        tenant: &TenantId,
+        after: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<Entry>, LedgerError> {
+        let call = Call::Ledger {
+            tenant: tenant.clone(),
+            after,
+            limit,
+        };
+        match self.look_up(&call).await? {
+            Answer::Ledger { entries } => Ok(entries),
+            other => Err(unexpected(other).into()),
+        }
+    }
+
+    async fn keep_slots(&self, tenants: &[TenantId]) -> Result<(), LedgerError> {
+        let tenants = tenants.to_vec();
+        match self.look_up(&Call::KeepSlots { tenants }).await? {
+            Answer::Done => Ok(()),
+            other => Err(unexpected(other).into()),
+        }
+    }
+
+    async fn sealed(&self, after: Option<CaseId>) -> Result<Vec<CaseId>, LedgerError> {
+        match self.look_up(&Call::Sealed { after }).await? {
+            Answer::Sealed { cases } => Ok(cases),
+            other => Err(unexpected(other).into()),
+        }
+    }
+
+    async fn unseal(&self, case: CaseId, chain: Vec<Event>) -> Result<(), LedgerError> {
+        match self.look_up(&Call::Unseal { case, chain }).await? {
+            Answer::Done => Ok(()),
+            other => Err(unexpected(other).into()),
         }
     }
 }

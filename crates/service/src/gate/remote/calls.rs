@@ -5,6 +5,7 @@ use casework::{
     finding::Promise,
     gate::Refusal,
     ids::{AccountId, CaseId, Digest, ObjectId, ProviderId, RegionId, TenantId},
+    ledger::Entry,
     record::ReleaseRecord,
     transfer::{TransferBody, TransferRecord},
 };
@@ -69,6 +70,21 @@ pub(super) enum Call {
     Remembered {
         origin: String,
     },
+    Ledger {
+        tenant: TenantId,
+        after: Option<u64>,
+        limit: u32,
+    },
+    KeepSlots {
+        tenants: Vec<TenantId>,
+    },
+    Sealed {
+        after: Option<CaseId>,
+    },
+    Unseal {
+        case: CaseId,
+        chain: Vec<Event>,
+    },
     Policy {
         /// Whether the asker will put a change into the docket.
         log: bool,
@@ -116,6 +132,12 @@ pub(super) enum Answer {
     },
     Remembered {
         checkpoint: Option<Log>,
+    },
+    Ledger {
+        entries: Vec<Entry>,
+    },
+    Sealed {
+        cases: Vec<CaseId>,
     },
     Policy {
         digest: Digest,

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     gate::{
-        NotReleased, Opened, ReleaseGate, ReleaseRequest, TransferRequest,
+        LedgerGate, NotReleased, Opened, ReleaseGate, ReleaseRequest, TransferRequest,
         owner::{GateError, OwnerGate},
     },
     link::{Answers, Message, MessageError},
@@ -28,6 +28,7 @@ pub struct GateService {
     /// None where only releases may be asked for.
     owner: Option<Arc<dyn OwnerGate>>,
     release: Arc<dyn ReleaseGate>,
+    ledger: Arc<dyn LedgerGate>,
     policy: Option<(Digest, PolicySeen)>,
     policy_told: AtomicBool,
 }
@@ -43,21 +44,24 @@ impl GateService {
     pub fn new(
         owner: Arc<dyn OwnerGate>,
         release: Arc<dyn ReleaseGate>,
+        ledger: Arc<dyn LedgerGate>,
         policy: (Digest, PolicySeen),
     ) -> Self {
         Self {
             owner: Some(owner),
             release,
+            ledger,
             policy: Some(policy),
             policy_told: AtomicBool::new(false),
         }
     }
 
-    /// The release door alone, for whoever has no business with owners.
-    pub(crate) fn for_releases(release: Arc<dyn ReleaseGate>) -> Self {
+    /// The release door alone, and the unsealing of what was released, for whoever has no business with owners.
+    pub(crate) fn for_releases(release: Arc<dyn ReleaseGate>, ledger: Arc<dyn LedgerGate>) -> Self {
         Self {
             owner: None,
             release,
+            ledger,
             policy: None,
             policy_told: AtomicBool::new(false),
         }
@@ -183,8 +187,35 @@ impl GateService {
                 let seen = if news { seen } else { PolicySeen::InForce };
                 plain(Answer::Policy { digest, seen })
             }
-            _ => failed(&"the gate cannot do that"),
+            other => self.ledgers(other).await,
         }
+    }
+}
+
+impl GateService {
+    async fn ledgers(&self, call: Call) -> Said {
+        let said = match call {
+            // A tenant's ledger is read, and its days are closed, by its own region's node alone.
+            Call::Ledger { .. } | Call::KeepSlots { .. } if self.owner.is_none() => Ok(Answer::Failed {
+                reason: "that is not told here".to_owned(),
+            }),
+            Call::Ledger { tenant, after, limit } => {
+                let page = self.ledger.page(&tenant, after, limit).await;
+                page.map(|entries| Answer::Ledger { entries })
+            }
+            Call::KeepSlots { tenants } => self.ledger.keep_slots(&tenants).await.map(|()| Answer::Done),
+            Call::Sealed { after } => {
+                let cases = self.ledger.sealed(after).await;
+                cases.map(|cases| Answer::Sealed { cases })
+            }
+            Call::Unseal { case, chain } => self.ledger.unseal(case, chain).await.map(|()| Answer::Done),
+            _ => Ok(Answer::Failed {
+                reason: "the gate cannot do that".to_owned(),
+            }),
+        };
+        plain(said.unwrap_or_else(|error| Answer::Failed {
+            reason: error.to_string(),
+        }))
     }
 }
 

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     gate::{
-        EmbeddedGate, NotReleased, RegionRoots, ReleaseGate, ReleaseRequest,
+        EmbeddedGate, Ledger, NotReleased, RegionRoots, ReleaseGate, ReleaseRequest,
         owner::{GateError, OwnerGate as _, OwnerKeys},
     },
     link::{Address, Answers as _, Guard, Message, Reception},
@@ -34,6 +34,7 @@ const ACCOUNT: [u8; 32] = [0xc3; 32];
 struct Scene {
     service: Arc<GateService>,
     release: Arc<dyn ReleaseGate>,
+    ledger: Arc<Ledger>,
     account: WrappedAccount,
     owner: OwnerRequest,
     world: World,
@@ -72,14 +73,17 @@ async fn scene() -> Scene {
         Arc::new(|| "2026-11-20T12:00:00Z".parse().unwrap()),
     );
     let release: Arc<dyn ReleaseGate> = Arc::new(release);
+    let ledger = Arc::new(Ledger::open(database, Arc::new(jiff::Timestamp::now)));
     let policy = (Digest([9; 32]), PolicySeen::New { before: 3 });
     Scene {
         service: Arc::new(GateService::new(
-            Arc::new(OwnerKeys::new(roots)),
+            Arc::new(OwnerKeys::new(roots, Arc::clone(&ledger))),
             Arc::clone(&release),
+            ledger.clone(),
             policy,
         )),
         release,
+        ledger,
         owner: OwnerRequest::new(place.tenant, "AKEXAMPLE", "request-1"),
         account: wrapped,
         world,
@@ -183,6 +187,19 @@ async fn p03_no_message_of_the_gate_carries_a_root_tenant_or_account_key() {
             origin: "docket.test".to_owned(),
         },
         Call::Policy { log: true },
+        Call::Ledger {
+            tenant: tenant.clone(),
+            after: None,
+            limit: 10,
+        },
+        Call::KeepSlots {
+            tenants: vec![tenant.clone()],
+        },
+        Call::Sealed { after: None },
+        Call::Unseal {
+            case: CaseId(uuid::Uuid::nil()),
+            chain: Vec::new(),
+        },
         Call::ForgetAccount { tenant, account },
     ];
     let mut answers = vec![made];
@@ -217,7 +234,7 @@ async fn p03_no_message_of_the_gate_carries_a_root_tenant_or_account_key() {
 #[tokio::test]
 async fn p04_the_owners_door_is_not_to_be_had_by_another_regions_node() {
     let scene = scene().await;
-    let service = GateService::for_releases(Arc::clone(&scene.release));
+    let service = GateService::for_releases(Arc::clone(&scene.release), scene.ledger.clone());
     let owner = || (&scene.owner).into();
     let calls = [
         Call::NewObjectKey {
@@ -245,6 +262,12 @@ async fn p04_the_owners_door_is_not_to_be_had_by_another_regions_node() {
             account: AccountId::new(&scene.account.account).unwrap(),
         },
         Call::Policy { log: true },
+        Call::Ledger {
+            tenant: TenantId::new(&scene.account.tenant).unwrap(),
+            after: None,
+            limit: 1,
+        },
+        Call::KeepSlots { tenants: Vec::new() },
     ];
     for call in &calls {
         let answer = service.answer(Message::new(call, &[]).unwrap()).await;

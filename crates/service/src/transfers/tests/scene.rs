@@ -41,7 +41,7 @@ use crate::{
         clock::{Clock as _, SteppedClock, SystemEntropy},
         ports::{DocketPort, Issued, PortError},
     },
-    gate::{EmbeddedGate, RegionRoots, ReleaseGate as _, TransferRequest, owner::OwnerKeys},
+    gate::{EmbeddedGate, Ledger, RegionRoots, ReleaseGate as _, TransferRequest, owner::OwnerKeys},
     transfers::{
         NewTransfer, Parts, TransferPort, Transfers, Wrapping,
         faults::{Faults, Injected, Step, When},
@@ -212,6 +212,7 @@ impl Scene {
         let memory = database(&folder.path().join("gate.db")).await;
         let roots = [(EU, 1), (US, 2)].map(|(id, byte)| (region(id), RegionRoot::from_random([byte; 32])));
         let roots = Arc::new(RegionRoots::new(roots));
+        let ledger = Arc::new(Ledger::open(memory.clone(), Arc::new(jiff::Timestamp::now)));
         let mut blobs = RegionBlobs::default();
         for id in [EU, US] {
             let store = DiskBlobs::open(&folder.path().join("blobs").join(id))
@@ -222,7 +223,7 @@ impl Scene {
         let vault = Vault::new(
             VaultStore::new(vaults.clone()).await.unwrap(),
             blobs,
-            Arc::new(OwnerKeys::new(Arc::clone(&roots))),
+            Arc::new(OwnerKeys::new(Arc::clone(&roots), ledger)),
             DeploymentKey::from_random([3; 32]),
         );
         let reads = clock.clone();

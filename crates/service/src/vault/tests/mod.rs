@@ -4,6 +4,7 @@ mod altered;
 mod at_rest;
 mod faults;
 mod isolation;
+mod ledger;
 mod multipart;
 mod nodes;
 mod objects;
@@ -31,7 +32,7 @@ use store::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::gate::{RegionRoots, owner::OwnerKeys};
+use crate::gate::{Ledger, RegionRoots, owner::OwnerKeys};
 
 pub(super) const EU: &str = "eu-de";
 pub(super) const US: &str = "us-east";
@@ -63,7 +64,8 @@ pub(super) async fn open(folder: &Path, blobs: Arc<dyn BlobStore>) -> Vault {
 pub(super) async fn open_at(location: Location, blobs: Arc<dyn BlobStore>) -> Vault {
     let database = Database::open(location).await.unwrap();
     let roots = [(EU, 1), (US, 2)].map(|(id, byte)| (region(id), RegionRoot::from_random([byte; 32])));
-    let gate = Arc::new(OwnerKeys::new(Arc::new(RegionRoots::new(roots))));
+    let ledger = Arc::new(Ledger::open(database.clone(), Arc::new(jiff::Timestamp::now)));
+    let gate = Arc::new(OwnerKeys::new(Arc::new(RegionRoots::new(roots)), ledger));
     let store = VaultStore::new(database).await.unwrap();
     Vault::new(store, blobs, gate, DeploymentKey::from_random([3; 32]))
 }
