@@ -82,6 +82,18 @@ impl GateMemory {
         Self { database }
     }
 
+    /// Notes that this memory was put back from a backup: of records drawn up before, it cannot know whether they were used.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn restored(&self, at: Timestamp) -> Result<(), MemoryError> {
+        sqlx::query("INSERT INTO gate_restored (restored_at) VALUES ($1) ON CONFLICT DO NOTHING")
+            .bind(at.as_microsecond())
+            .execute(&self.database.pool)
+            .await?;
+        Ok(())
+    }
+
     /// Notes the trust policy that the gate is opened with; says what was known.
     ///
     /// # Errors
@@ -141,6 +153,7 @@ impl Remembers for GateMemory {
                 .await?
                 .is_some(),
             seen: seen(&mut tx, case).await?,
+            restored_at: restored_at(&mut tx).await?,
         };
         tx.rollback().await?;
         Ok(memory)
@@ -204,6 +217,16 @@ async fn checkpoints(tx: &mut AnyConnection) -> Result<BTreeMap<String, Checkpoi
         checkpoints.insert(origin.clone(), Checkpoint { origin, size, root });
     }
     Ok(checkpoints)
+}
+
+async fn restored_at(tx: &mut AnyConnection) -> Result<Option<Timestamp>, MemoryError> {
+    let at: Option<i64> =
+        sqlx::query_scalar("SELECT restored_at FROM gate_restored ORDER BY restored_at DESC LIMIT 1")
+            .fetch_optional(tx)
+            .await?;
+    at.map(Timestamp::from_microsecond)
+        .transpose()
+        .map_err(|_| MemoryError::Corrupt("time"))
 }
 
 async fn seen(tx: &mut AnyConnection, case: CaseId) -> Result<Option<(u64, Digest)>, MemoryError> {

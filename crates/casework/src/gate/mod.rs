@@ -59,6 +59,8 @@ pub struct Memory {
     pub used: bool,
     /// The case's chain when it was last released from: its length and its last header's hash.
     pub seen: Option<(u64, Digest)>,
+    /// When this memory was put back from a backup last: it cannot know which of the records drawn up before were used.
+    pub restored_at: Option<Timestamp>,
 }
 
 /// A release that may go ahead. Only [`decide`] makes one; it cannot be copied or stored.
@@ -169,6 +171,13 @@ fn usable_now(record: &ReleaseRecord, memory: &Memory, now: Timestamp) -> Result
     let refuse = |reason: String| Err(Refusal::invariant(2, reason, HINT));
     if memory.used {
         return refuse("the record was used before; each opens its keys once".to_owned());
+    }
+    // As late as a record may be dated that was drawn up before.
+    let bar = |at: Timestamp| at.saturating_add(CLOCK_SKEW_MAX).unwrap_or(at);
+    if memory.restored_at.is_some_and(|at| record.drawn_at <= bar(at)) {
+        return refuse(
+            "the record was drawn up before the gate's memory was restored from a backup".to_owned(),
+        );
     }
     if now >= record.expires_at {
         return refuse(format!("the record expired at {}", record.expires_at));

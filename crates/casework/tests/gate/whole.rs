@@ -140,6 +140,19 @@ fn invariant_02_a_record_is_used_once_in_its_time_and_from_the_docket() {
         two,
         "used before",
     );
+    // Drawn up before the gate's memory was put back, when it may have been used.
+    refused(
+        ask_with(
+            &world,
+            shown.clone(),
+            &Memory {
+                restored_at: Some(world.now),
+                ..Memory::default()
+            },
+        ),
+        two,
+        "restored from a backup",
+    );
     // A receipt for another record.
     let mut other = shown.clone();
     let salt = other.salt.clone();

@@ -8,7 +8,9 @@ use casework::{
     ids::{AccountId, TenantId},
 };
 use clap::Subcommand;
+use jiff::Timestamp;
 use service::vault::AccountDetails;
+use store::vault::BackupMade;
 
 use super::place::Place;
 use crate::voice::say;
@@ -116,6 +118,18 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             }
             vault.destroy_account(&tenant, &account).await?;
             say!("destroyed the keys of `{account}`; a running server forgets them within a minute");
+            match vault.store().last_backup(Timestamp::now()).await? {
+                None => {}
+                Some(BackupMade {
+                    expires_at: Some(at), ..
+                }) => say!(
+                    "its data is gone for good once the last backup that may hold those keys is, by {at}"
+                ),
+                Some(BackupMade { made_at, .. }) => say!(
+                    "its data is not gone while a backup holds those keys: nobody said when the one of {made_at} ends \
+                     (`amparo backup --keep-days`)"
+                ),
+            }
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -12,6 +12,7 @@ use tracing_subscriber::{
 
 mod account;
 mod assess;
+mod backup;
 mod bounded;
 mod bucket;
 mod case;
@@ -26,6 +27,7 @@ mod key;
 mod keyholder;
 mod ledger;
 mod place;
+mod restore;
 mod rulebook;
 mod scrub;
 mod serve;
@@ -73,6 +75,8 @@ enum Verb {
     Witness(witness::Args),
     Doctor(doctor::Args),
     Scrub(scrub::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
     Key(key::Args),
     Keyholder(keyholder::Args),
     Ledger(ledger::Args),
@@ -118,6 +122,8 @@ impl Program {
             Verb::Witness(args) => witness::run(args).await,
             Verb::Doctor(args) => doctor::run(args).await,
             Verb::Scrub(args) => scrub::run(args).await,
+            Verb::Backup(args) => backup::run(args).await,
+            Verb::Restore(args) => restore::run(args).await,
             Verb::Key(args) => key::run(args).await,
             Verb::Keyholder(args) => keyholder::run(args).await,
             Verb::Ledger(args) => ledger::run(args).await,

@@ -1,5 +1,6 @@
 //! A deployment: one folder with everything in it, opened, and served.
 
+pub mod backup;
 mod create;
 mod desk_lease;
 mod docket_port;

@@ -8,6 +8,7 @@ use casework::{
     transfer::{Data, TransferRecord},
 };
 use envelope::{chunked::sealed_len, keys::WrappedAccount};
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use store::{
     blobs::{BlobError, BlobId, BlobReader, BlobStore},
@@ -162,10 +163,14 @@ impl Vault {
             if batch.is_empty() {
                 return Ok(());
             }
+            // While a backup copies, they stay for the sweep: its rows may name them.
+            let held = store.blobs_held(Timestamp::now()).await?;
             let mut gone = Vec::with_capacity(batch.len());
             for (blob, new) in batch {
                 let region = if new { &record.to } else { &record.from };
-                self.blobs_of(region)?.delete(blob).await?;
+                if !held {
+                    self.blobs_of(region)?.delete(blob).await?;
+                }
                 gone.push(blob);
             }
             store.removed(record.transfer, gone).await?;

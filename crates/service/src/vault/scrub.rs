@@ -11,6 +11,7 @@ use std::{
 use casework::ids::{ObjectId, RegionId};
 use envelope::chunked::sealed_len;
 use futures::{StreamExt as _, stream};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::{
     blobs::{BlobError, BlobStore, Digesting, SealedDigest},
@@ -289,8 +290,11 @@ impl Vault {
                 let names = names.join(" ");
                 for shard in progress.shards_done..blobs.shards() {
                     let old = blobs.list(shard, age).await?;
-                    for orphan in self.inner.store.unreferenced(&old).await? {
-                        if options.repair_orphans {
+                    let orphans = self.inner.store.unreferenced(&old).await?;
+                    let held = self.inner.store.blobs_held(Timestamp::now()).await?;
+                    let delete = options.repair_orphans && !held;
+                    for orphan in orphans {
+                        if delete {
                             blobs.delete(orphan).await?;
                             progress.tally.deleted += 1;
                         } else {
@@ -299,7 +303,7 @@ impl Vault {
                         tell(Told::Finding(Finding::Orphan {
                             regions: names.clone(),
                             blob: orphan.to_string(),
-                            deleted: options.repair_orphans,
+                            deleted: delete,
                         }));
                     }
                     progress.shards_done = shard + 1;

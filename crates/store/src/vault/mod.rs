@@ -7,6 +7,7 @@
 mod account;
 mod bucket;
 mod condition;
+mod hold;
 mod list;
 mod lock;
 mod object;
@@ -29,6 +30,7 @@ pub use self::{
     account::AccountDetails,
     bucket::{BucketRow, NewBucketRow},
     condition::{EtagMatch, WriteConditions},
+    hold::BackupMade,
     list::{ListEntry, ListPage, ListRequest, UploadPage},
     lock::{DefaultRetention, Lock, LockChange, Period, Retention, RetentionMode},
     object::{ObjectRow, PartRow},

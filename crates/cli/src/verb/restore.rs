@@ -1,0 +1,92 @@
+//! `amparo restore`: a deployment out of a backup.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Context as _;
+use evidence::seal::Identity;
+use service::deployment::backup::{RestoreOptions, mark_gate, restore};
+
+use zeroize::Zeroizing;
+
+use crate::voice::{STRONG, WARN, data, say};
+
+/// Largest file of an identity read, in bytes.
+const IDENTITY_BYTES_MAX: u64 = 64 * 1024;
+
+/// Restore a deployment from a backup into a new folder. Everything is checked first; a damaged backup restores nothing.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The restored gate refuses every release record that was drawn up before: it cannot know which were used since \
+    the backup. Draw up new ones.\n\n\
+    Examples:\n  amparo restore /mnt/backup --to ./data --identity backup.key\n\n\
+    Exit codes: 0 done, 2 it could not be done; nothing is restored then."
+)]
+pub struct Args {
+    /// The backup's folder.
+    #[arg(required_unless_present = "mark_gate")]
+    backup: Option<PathBuf>,
+    /// The new folder.
+    #[arg(long, value_name = "DIR", required_unless_present = "mark_gate")]
+    to: Option<PathBuf>,
+    /// Restore nothing: mark the folder of a gate of its own as restored, after you put an older copy of it back.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["backup", "to"])]
+    mark_gate: Option<PathBuf>,
+    /// The file with the age identity (`AGE-SECRET-KEY-1...`) that opens it.
+    #[arg(long, value_name = "FILE")]
+    identity: Option<PathBuf>,
+    /// The manifest's digest as `amparo backup` printed it: nothing else is taken.
+    #[arg(long, value_name = "SHA256")]
+    digest: Option<String>,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When the backup is damaged, or the folder exists.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if let Some(gate) = &args.mark_gate {
+        mark_gate(gate).await?;
+        say!(
+            "the gate in `{}` refuses every record drawn up before now",
+            gate.display()
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (Some(backup), Some(to)) = (&args.backup, &args.to) else {
+        anyhow::bail!("name the backup and, with `--to`, a new folder");
+    };
+    let identity = match &args.identity {
+        Some(path) => {
+            let text = Zeroizing::new(super::bounded::read(path, IDENTITY_BYTES_MAX)?);
+            Some(
+                Identity::parse(&String::from_utf8_lossy(&text))
+                    .with_context(|| format!("`{}`", path.display()))?,
+            )
+        }
+        None => None,
+    };
+    let options = RestoreOptions {
+        identity,
+        digest: args.digest,
+    };
+    let restored = restore(backup, to, options).await?;
+    data!(
+        "{STRONG}restored{STRONG:#} the deployment as of {} into `{}`",
+        restored.manifest.made_at,
+        to.display()
+    );
+    data!(
+        "{} sealed bodies compared, {} written",
+        restored.manifest.blobs,
+        restored.copied
+    );
+    match restored.docket {
+        Some(size) => data!("docket verified: {size} entries"),
+        None => data!("the docket had published nothing"),
+    }
+    if !restored.keys {
+        say!("{WARN}next:{WARN:#} put `keys/` back from where you keep it");
+    }
+    say!("next: `amparo doctor {0}`, then `amparo serve {0}`", to.display());
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,280 @@
+//! Putting a deployment back, onto a machine that has nothing of it.
+
+use std::{
+    fs::{self, File},
+    io::Read as _,
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use envelope::chunked::sealed_len;
+use evidence::seal::Identity;
+use futures::{StreamExt as _, stream};
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+use store::{
+    blobs::{BlobError, Digesting, RegionBlobs},
+    database::Database,
+    docket::LogDirectory,
+    gate_memory::GateMemory,
+    vault::{KeptPart, VaultStore},
+};
+use tokio::task::spawn_blocking;
+use translog::{audit::audit, note::VerifierKey};
+
+use super::{BackupError, MANIFEST, MANIFEST_BYTES_MAX, Manifest, archive::unpack, blob_path, file, stopped};
+use crate::{
+    config::Config,
+    deployment::{Layout, OpenError, read_trust, stores},
+};
+
+/// Blobs copied side by side.
+const IN_FLIGHT: usize = 4;
+/// Bytes of a blob copied at once.
+const COPY_BYTES: u64 = 256 * 1024;
+
+/// How to restore.
+#[derive(Default)]
+pub struct RestoreOptions {
+    /// Opens what is encrypted.
+    pub identity: Option<Identity>,
+    /// SHA-256 that the manifest must have, in hex, as the backup printed it.
+    pub digest: Option<String>,
+}
+
+/// A deployment that was restored.
+#[derive(Debug)]
+pub struct Restored {
+    /// What the backup said of itself.
+    pub manifest: Manifest,
+    /// Whether its keys came with it.
+    pub keys: bool,
+    /// Blobs that were written to their stores; the others were there.
+    pub copied: u64,
+    /// Entries of the docket, each of which was hashed again, up to a checkpoint that the trust policy's witnesses signed;
+    /// `None` when nothing was published yet.
+    pub docket: Option<u64>,
+}
+
+/// Restores a backup into `to`, which must not exist. Everything is checked against the manifest, the rows and the trust
+/// policy first; only then does `to` come to be. The gate's memory is marked as restored: it refuses every record that was
+/// drawn up before now, for it cannot know which were used since the backup.
+///
+/// Blobs in an object store are looked for where the configuration says, and written where they are missing.
+///
+/// # Errors
+/// When the backup is damaged, not whole, or not the one of the digest given; nothing is left of the try then, but blobs
+/// in object stores.
+pub async fn restore(backup: &Path, to: &Path, options: RestoreOptions) -> Result<Restored, BackupError> {
+    let manifest = read_manifest(backup, options.digest.as_deref())?;
+    let mut staged = to.as_os_str().to_owned();
+    staged.push(".restoring");
+    let staged = PathBuf::from(staged);
+    for path in [to, &staged] {
+        if path.exists() {
+            return Err(BackupError::Exists(path.display().to_string()));
+        }
+    }
+    let mut staging = Staging(Some(staged.clone()));
+    let restored = fill(backup, &staged, manifest, options.identity).await?;
+    fs::rename(&staged, to).map_err(file(to))?;
+    staging.0 = None;
+    if let Some(parent) = to.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        File::open(parent)
+            .and_then(|parent| parent.sync_all())
+            .map_err(file(parent))?;
+    }
+    Ok(restored)
+}
+
+/// Marks the gate's memory in `folder` as put back from a backup.
+///
+/// # Errors
+/// When there is none, or it cannot be written.
+pub async fn mark_gate(folder: &Path) -> Result<(), BackupError> {
+    let path = Layout::at(folder).gate_memory();
+    if !path.is_file() {
+        return Err(damaged(format!(
+            "the gate's memory `{}` is missing",
+            path.display()
+        )));
+    }
+    let memory = Database::open(&path).await?;
+    GateMemory::new(memory.clone()).restored(Timestamp::now()).await?;
+    memory.close().await;
+    Ok(())
+}
+
+/// What is half restored goes, unless it became whole.
+struct Staging(Option<PathBuf>);
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if let Some(path) = self.0.take() {
+            let _ = fs::remove_dir_all(path);
+        }
+    }
+}
+
+fn damaged(what: impl Into<String>) -> BackupError {
+    BackupError::Damaged(what.into())
+}
+
+fn read_manifest(backup: &Path, digest: Option<&str>) -> Result<Manifest, BackupError> {
+    let path = backup.join(MANIFEST);
+    let mut text = Vec::new();
+    let from = File::open(&path)
+        .map_err(|_| damaged("it has no `manifest.json`: it was never finished, or is no backup"))?;
+    from.take(MANIFEST_BYTES_MAX + 1)
+        .read_to_end(&mut text)
+        .map_err(file(&path))?;
+    if text.len() as u64 > MANIFEST_BYTES_MAX {
+        return Err(damaged("its manifest is too long"));
+    }
+    if digest.is_some_and(|digest| digest != hex::encode(Sha256::digest(&text))) {
+        return Err(damaged("its manifest is not the one of the digest given"));
+    }
+    serde_json::from_slice(&text).map_err(|error| damaged(format!("its manifest does not read ({error})")))
+}
+
+async fn fill(
+    backup: &Path,
+    to: &Path,
+    manifest: Manifest,
+    identity: Option<Identity>,
+) -> Result<Restored, BackupError> {
+    fs::DirBuilder::new().mode(0o700).create(to).map_err(file(to))?;
+    let (from, into, parts) = (backup.to_owned(), to.to_owned(), manifest.clone());
+    let keys = spawn_blocking(move || {
+        unpack(&from, &parts.metadata, identity.as_ref(), &into)?;
+        match (&parts.keys, &identity) {
+            (Some(keys), Some(_)) => unpack(&from, keys, identity.as_ref(), &into).map(|()| true),
+            _ => Ok(false),
+        }
+    })
+    .await
+    .map_err(stopped)??;
+    let layout = Layout::at(to);
+    for folder in [layout.keys(), layout.blobs(), layout.docket(), layout.packages()] {
+        fs::create_dir_all(&folder).map_err(file(&folder))?;
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).map_err(file(&folder))?;
+    }
+    let config = Config::read(&layout.config()).map_err(OpenError::from)?;
+    let (trust, _) = read_trust(&layout.trust())?;
+    let docket = check_docket(&layout, trust.docket().clone()).await?;
+
+    let owner = VerifierKey::parse(&manifest.docket_key)
+        .map_err(|_| damaged("its manifest names no docket's key"))?;
+    let blobs = stores::open(&layout, &config, &owner).await?;
+    let database = Database::open(&layout.database()).await?;
+    let rows = VaultStore::new(database.clone()).await?;
+    rows.release_blobs(None).await?;
+    let copied = bring_blobs(backup, &rows, &blobs, &manifest).await?;
+    drop(rows);
+    database.close().await;
+
+    if config.gate.is_none() {
+        mark_gate(to).await?;
+    }
+    Ok(Restored {
+        manifest,
+        keys,
+        copied,
+        docket,
+    })
+}
+
+/// Every entry is hashed again, up to the checkpoint that was published.
+async fn check_docket(layout: &Layout, policy: translog::policy::Policy) -> Result<Option<u64>, BackupError> {
+    let log = LogDirectory::at(&layout.docket());
+    let checked = spawn_blocking(move || {
+        let shown = log.checkpoint().map_err(|error| damaged(error.to_string()))?;
+        let Some(shown) = shown else { return Ok(None) };
+        let audited = audit(&log, &policy, &shown, &[], |_, _| {});
+        let audited = audited.map_err(|error| damaged(format!("its docket does not verify: {error}")))?;
+        Ok(Some(audited.checkpoint().size))
+    });
+    checked.await.map_err(stopped)?
+}
+
+async fn bring_blobs(
+    backup: &Path,
+    rows: &VaultStore,
+    blobs: &RegionBlobs,
+    manifest: &Manifest,
+) -> Result<u64, BackupError> {
+    let (mut after, mut count, mut copied) = (None, 0, 0);
+    loop {
+        let page = rows.kept_parts(after).await?;
+        let Some(last) = page.last() else { break };
+        after = Some((last.object, last.number));
+        let mut copies = stream::iter(page.iter().map(|part| bring(backup, part, blobs, manifest)))
+            .buffer_unordered(IN_FLIGHT);
+        while let Some(done) = copies.next().await {
+            count += 1;
+            copied += u64::from(done?);
+        }
+    }
+    if count != manifest.blobs {
+        return Err(damaged("its rows name other blobs than its manifest counts"));
+    }
+    Ok(copied)
+}
+
+/// Writes a blob to its store, where it is not there; `true` when it wrote it.
+async fn bring(
+    backup: &Path,
+    part: &KeptPart,
+    blobs: &RegionBlobs,
+    manifest: &Manifest,
+) -> Result<bool, BackupError> {
+    let name = part.blob.to_string();
+    if manifest.without.contains(&name) {
+        return Ok(false);
+    }
+    let Some(region) = &part.region else {
+        return Err(damaged(format!("blob `{name}` belongs to no object")));
+    };
+    let length = sealed_len(part.size).map_err(|error| damaged(error.to_string()))?;
+    let path = blob_path(backup, part.blob);
+    let from = File::open(&path).map_err(|_| damaged(format!("blob `{name}` is missing")))?;
+    if from.metadata().map_err(file(&path))?.len() != length {
+        return Err(damaged(format!(
+            "blob `{name}` is not of the length that its row says"
+        )));
+    }
+    let store = blobs.of(region)?;
+    let there = match store.open_for(part.blob, 0..0).await {
+        Ok(reader) => reader.len() == length,
+        Err(BlobError::Missing { .. }) => false,
+        Err(other) => return Err(other.into()),
+    };
+    let mut writer = if there {
+        None
+    } else {
+        Some(store.create(part.blob).await?)
+    };
+    let mut digesting = Digesting::default();
+    let mut from = from.take(length);
+    let mut left = length;
+    while left > 0 {
+        let next = COPY_BYTES.min(left);
+        let mut piece = vec![0; usize::try_from(next).unwrap_or_default()];
+        let read = spawn_blocking(move || from.read_exact(&mut piece).map(|()| (from, piece))).await;
+        let (rest, piece) = read.map_err(stopped)?.map_err(file(&path))?;
+        from = rest;
+        left -= next;
+        digesting.update(&piece);
+        if let Some(writer) = &mut writer {
+            writer.write(piece).await?;
+        }
+    }
+    // Before it is made visible.
+    if part.digest.is_some_and(|digest| digest != digesting.finish()) {
+        return Err(damaged(format!("blob `{name}` is not what was stored")));
+    }
+    match writer {
+        Some(writer) => writer.finish().await.map(|()| true).map_err(BackupError::from),
+        None => Ok(false),
+    }
+}

@@ -1,0 +1,18 @@
+-- While a backup copies blobs, none is deleted: whoever holds says until when, in microseconds since 1970.
+CREATE TABLE blob_hold (
+  name  TEXT PRIMARY KEY,
+  until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Backups that were made, and when their keepers say that they are gone: what was destroyed here may be in one of them.
+CREATE TABLE backup_made (
+  made_at    INTEGER PRIMARY KEY,
+  expires_at INTEGER
+) STRICT;
+
+-- When the gate's memory was restored. Of a record drawn up before, it cannot know whether it was used.
+CREATE TABLE gate_restored (
+  restored_at INTEGER PRIMARY KEY
+) STRICT;
+CREATE TRIGGER gate_restored_stays BEFORE DELETE ON gate_restored
+BEGIN SELECT RAISE(ABORT, 'a restore is never forgotten'); END;
