@@ -141,7 +141,10 @@ impl Database {
         match self.engine {
             Engine::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await,
             Engine::Postgres => {
-                let mut transaction = self.pool.begin().await?;
+                let mut transaction = self
+                    .pool
+                    .begin_with("BEGIN ISOLATION LEVEL READ COMMITTED")
+                    .await?;
                 sqlx::query("SELECT name FROM turn WHERE name = 'desk' FOR UPDATE")
                     .execute(&mut *transaction)
                     .await?;
@@ -275,6 +278,17 @@ pub fn is_disk_full(error: &sqlx::Error) -> bool {
         sqlx::Error::Io(error) => crate::blobs::is_full(error),
         _ => false,
     }
+}
+
+/// Whether an answer to `COMMIT` says for certain that nothing was kept: a conflict, a broken constraint (class 23), a
+/// transaction that had failed before (25P02), a full disk. Anything else, a server that is shutting down among them, leaves
+/// it open.
+pub(crate) fn is_undone(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(database) = error else {
+        return false;
+    };
+    let code = database.code().unwrap_or_default();
+    is_conflict(error) || code.starts_with("23") || matches!(code.as_ref(), "25P02" | "53100")
 }
 
 /// Whether the error says that the server undid the transaction because of another one, so that trying again may succeed:

@@ -7,8 +7,9 @@ use store::blobs::BlobStore;
 
 use super::{Result, Vault};
 
-/// A blob that no row names is deleted when it is this old. One just written is recorded within moments.
-pub const ORPHAN_AGE: Duration = Duration::from_secs(3600);
+/// A blob that no row names is deleted when it is this old. One just written is recorded within moments; but S3 dates what
+/// was uploaded in parts by its upload's beginning, and a slow client takes its time.
+pub const ORPHAN_AGE: Duration = Duration::from_secs(48 * 3600);
 /// A half-written blob is deleted when nothing was written to it for so long.
 pub const UNFINISHED_AGE: Duration = Duration::from_secs(24 * 3600);
 /// How often [`Vault::keep_swept`] sweeps.

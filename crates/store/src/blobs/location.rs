@@ -159,7 +159,7 @@ impl Location {
             && bucket
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
-        let prefix = prefix.trim_matches('/');
+        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
         let plain = prefix
             .split('/')
             .all(|part| part != "." && part != ".." && (prefix.is_empty() || !part.is_empty()));

@@ -113,7 +113,11 @@ impl Change for PutObject {
     }
     async fn apply(&self, db: &mut AnyConnection) -> Result<Written, StoreError> {
         let slot = admit(db, &self.object, &self.conditions).await?;
-        let freed = slot.make_room(db).await?;
+        let mut freed = slot.make_room(db).await?;
+        // Made once more, it finds itself in its own place; its body is not free for that.
+        if let NewPart::Blob(own, _) = &self.body {
+            freed.retain(|blob| blob != own);
+        }
         let parts = i64::from(matches!(self.body, NewPart::Blob(..)));
         let seq = insert(db, &self.object, &slot, parts, None).await?;
         match &self.body {

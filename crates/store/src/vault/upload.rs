@@ -278,10 +278,12 @@ impl Change for PutPart {
         .bind(self.part.sealed_digest.map(|digest| digest.0.to_vec()))
         .execute(db)
         .await?;
-        let freed = replaced
+        let mut freed: Vec<BlobId> = replaced
             .iter()
             .map(|row| blob_id(row, 0))
             .collect::<Result<_, _>>()?;
+        // Made once more, it finds itself there.
+        freed.retain(|blob| *blob != self.part.blob);
         Ok(Written { freed, version: None })
     }
 }

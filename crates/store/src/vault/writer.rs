@@ -8,7 +8,7 @@ use sqlx::AnyConnection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::StoreError;
-use crate::database::{Database, Engine, is_conflict, scrub};
+use crate::database::{Database, Engine, is_conflict, is_undone, scrub};
 
 /// Most changes in one transaction.
 const BATCH_MAX: usize = 256;
@@ -238,7 +238,8 @@ impl Failed {
 async fn transact(engine: Engine, db: &mut AnyConnection, batch: &mut [Box<dyn Job>]) -> Result<(), Failed> {
     let begin = match engine {
         Engine::Sqlite => "BEGIN IMMEDIATE",
-        Engine::Postgres => "BEGIN",
+        // Whatever the server's default is: what is read after a lock was waited for must be what is there then.
+        Engine::Postgres => "BEGIN ISOLATION LEVEL READ COMMITTED",
     };
     sqlx::query(begin)
         .execute(&mut *db)
@@ -259,10 +260,8 @@ async fn transact(engine: Engine, db: &mut AnyConnection, batch: &mut [Box<dyn J
     }
     match sqlx::query("COMMIT").execute(&mut *db).await {
         Ok(_) => Ok(()),
-        // The server answered that it did not commit. SQLite always does.
-        Err(error @ sqlx::Error::Database(_)) => Err(Failed::before(error)),
         Err(error) => Err(Failed {
-            unknown: engine == Engine::Postgres,
+            unknown: engine == Engine::Postgres && !is_undone(&error),
             ..Failed::before(error)
         }),
     }
