@@ -33,7 +33,7 @@ use service::{
     },
     keys::{Health, HolderError, KeyPlace, KeyProvider, Providers, Reason, Why, reason::Level},
 };
-use store::{database::Database, gate_memory::GateMemory};
+use store::gate_memory::GateMemory;
 use zeroize::Zeroizing;
 
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -395,7 +395,7 @@ async fn a_release_asks_the_holder_anew_and_a_no_leaves_the_record_unused() {
         });
     }
     let dir = tempfile::tempdir().unwrap();
-    let database = Database::open(&dir.path().join("gate.db")).await.unwrap();
+    let database = store::testkit::database(&dir.path().join("gate.db")).await;
     let now = world.now;
     let gate = EmbeddedGate::new(
         shared,

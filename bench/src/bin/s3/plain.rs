@@ -74,10 +74,11 @@ impl Plain {
             .await?
             .context("the bucket just made")?
             .seq;
-        let (account, _) = store
+        let account = store
             .account(&tenant, &account, &region)
             .await?
-            .context("the account just made")?;
+            .context("the account just made")?
+            .seq;
         Ok(Self {
             store,
             blobs,
@@ -158,6 +159,7 @@ impl S3 for Plain {
             modified_at: now,
             // Of a wrapped key's length, so that rows are as long.
             wrapped_key: Wrapped::from_bytes(&[0; 60]).map_err(S3Error::internal_error)?,
+            key_version: 1,
             commitment: digest,
             sealed_metadata: vec![0; 300],
             lock: Lock::default(),

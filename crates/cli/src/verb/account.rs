@@ -1,19 +1,22 @@
 //! `amparo account`: what is known of an account's person, and its end.
 
-use std::process::ExitCode;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use casework::{
     demand::CountryCode,
     ids::{AccountId, TenantId},
 };
 use clap::Subcommand;
 use jiff::Timestamp;
-use service::vault::AccountDetails;
+use service::{deployment::Destruction, vault::AccountDetails};
 use store::vault::BackupMade;
 
 use super::place::Place;
-use crate::voice::say;
+use crate::voice::{data, say};
 
 /// State what is known of an account's person, or destroy an account for good.
 #[derive(Debug, clap::Args)]
@@ -66,7 +69,38 @@ enum Verb {
         /// The account once more.
         #[arg(long, value_name = "ACCOUNT")]
         confirm: AccountId,
+        /// Where the statement about it goes, whose digest is in the docket.
+        #[arg(long, value_name = "FILE")]
+        statement: Option<PathBuf>,
     },
+}
+
+/// Says what was destroyed, and writes the statement about it.
+///
+/// # Errors
+/// When the file cannot be written; the keys are destroyed all the same.
+pub(super) fn destroyed_keys(
+    (statement, entry): &(Destruction, store::docket::EntryId),
+    file: Option<&Path>,
+) -> anyhow::Result<()> {
+    say!(
+        "destroyed {} key(s); a running server forgets open ones within a minute",
+        statement.keys.len()
+    );
+    let text = serde_json::to_string(statement)?;
+    match file {
+        Some(path) => {
+            std::fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))?
+        }
+        None => data!("{text}"),
+    }
+    say!(
+        "the docket will hold its digest {} as entry {}: once published, `amparo key receipt {}` gives the proof",
+        statement.digest()?,
+        entry.0,
+        entry.0
+    );
+    Ok(())
 }
 
 /// Runs the verb.
@@ -106,6 +140,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             tenant,
             account,
             confirm,
+            statement,
         } => {
             if confirm != account {
                 bail!("`--confirm {confirm}` is not `{account}`");
@@ -116,8 +151,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
                 );
                 return Ok(ExitCode::from(1));
             }
-            vault.destroy_account(&tenant, &account).await?;
-            say!("destroyed the keys of `{account}`; a running server forgets them within a minute");
+            let destroyed = deployment.destroy(&tenant, Some(&account)).await?;
+            destroyed_keys(&destroyed, statement.as_deref())?;
             match vault.store().last_backup(Timestamp::now()).await? {
                 None => {}
                 Some(BackupMade {

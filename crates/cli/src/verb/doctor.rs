@@ -1,9 +1,11 @@
 //! `amparo doctor`: what is wrong, or weaker than it could be, with a deployment.
 
-use std::{os::unix::fs::PermissionsExt as _, path::PathBuf, process::ExitCode};
+use std::{os::unix::fs::PermissionsExt as _, path::PathBuf, process::ExitCode, sync::Arc};
 
 use service::{
-    deployment::{Deployment, Layout, read_key, root_files},
+    config::Config,
+    deployment::{Deployment, Layout, open_providers, read_key, root_files},
+    gate::Clock,
     tls::{Certificate, TlsFiles},
 };
 use store::gate_memory::PolicySeen;
@@ -88,6 +90,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
              what they open; `amparo gate split` gives them a process of their own (THREATS.md)",
         );
     }
+    if config.gate.is_none() {
+        report.providers(&layout, &config).await;
+    }
     match Deployment::open(&args.dir).await {
         Err(error) => report.bad(&error.to_string()),
         Ok(deployment) => {
@@ -155,6 +160,25 @@ struct Report {
 }
 
 impl Report {
+    /// Asks each key provider how it is.
+    async fn providers(&mut self, layout: &Layout, config: &Config) {
+        let clock: Clock = Arc::new(jiff::Timestamp::now);
+        let providers = match open_providers(layout, config, &clock).await {
+            Ok(providers) => providers,
+            Err(error) => return self.bad(&error.to_string()),
+        };
+        for one in &config.key_providers {
+            match providers.health(one.id()).await {
+                Err(error) => self.bad(&error.to_string()),
+                Ok(health) => {
+                    self.good(&format!("key provider `{}` answers: {}", one.id(), health.kind));
+                    if let Some(weakness) = health.weakness {
+                        self.warn(&format!("key provider `{}`: {weakness}", one.id()));
+                    }
+                }
+            }
+        }
+    }
     fn certificate(&mut self, face: &str, files: &TlsFiles, now: jiff::Timestamp) {
         match Certificate::of(files) {
             Err(error) => self.bad(&format!("`{face}`: {:#}", anyhow::Error::new(error))),

@@ -14,7 +14,14 @@ use service::{
     keys::{pkcs11, sealed_file},
 };
 
+use store::docket::EntryId;
+
+use super::place::Place;
 use crate::voice::{data, say};
+
+mod rotate;
+
+use rotate::Rotate;
 
 /// Make and show keys, have others hold them, and replace them.
 #[derive(Debug, clap::Args)]
@@ -26,6 +33,8 @@ use crate::voice::{data, say};
 pub struct Args {
     #[command(subcommand)]
     verb: Verb,
+    #[command(flatten)]
+    place: Place,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -41,11 +50,7 @@ enum Verb {
         path: PathBuf,
     },
     /// Print the public key under which the gate signs what it asks customers' keyholders; made when it is not there.
-    Gate {
-        /// The folder of the deployment, or of its gate.
-        #[arg(long, env = "AMPARO_DATA", default_value = "data", value_name = "DIR")]
-        data: PathBuf,
-    },
+    Gate,
     /// Make a key file sealed by a passphrase, for a key provider of kind `file`.
     NewSealed {
         /// Where; nothing is overwritten.
@@ -76,9 +81,17 @@ enum Verb {
         /// The provider.
         #[arg(long = "with", value_name = "PROVIDER")]
         provider: ProviderId,
-        /// The folder of the deployment, or of its gate.
-        #[arg(long, env = "AMPARO_DATA", default_value = "data", value_name = "DIR")]
-        data: PathBuf,
+    },
+    /// Replace a key, and move what is under it. No object is rewritten, everything opens meanwhile, and what was stopped goes
+    /// on when it is run again.
+    Rotate(Rotate),
+    /// The proof that the docket holds the statement about a destruction, as a tlog-proof file.
+    Receipt {
+        /// The entry, as `account destroy` or `tenant destroy` said.
+        entry: i64,
+        /// Where it goes.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
     },
 }
 
@@ -99,8 +112,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Show { path } => {
             print_public(&SigningKey::from_bytes(&*service::deployment::read_key(&path)?));
         }
-        Verb::Gate { data } => {
-            let layout = Layout::at(&data);
+        Verb::Gate => {
+            let layout = Layout::at(args.place.dir());
             Config::read(&layout.config())?;
             print_public(&gate_key(&layout)?);
         }
@@ -128,11 +141,24 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             pkcs11::generate(&at, &text(&pin)?)?;
             say!("made key `{}` in token `{}`", at.key, at.token);
         }
-        Verb::Seal {
-            region,
-            provider,
-            data,
-        } => seal(&region, &provider, &Layout::at(&data)).await?,
+        Verb::Seal { region, provider } => {
+            seal(&region, &provider, &Layout::at(args.place.dir())).await?;
+        }
+        Verb::Rotate(what) => return rotate::run(what, &args.place).await,
+        Verb::Receipt { entry, out } => {
+            let deployment = args.place.open().await?;
+            let issued = deployment.docket().receipt(EntryId(entry)).await?;
+            let Some(issued) = issued else {
+                say!("not published yet; only a running `amparo serve` makes the docket's batches");
+                return Ok(ExitCode::from(1));
+            };
+            std::fs::write(&out, issued.receipt.to_string())
+                .with_context(|| format!("cannot write `{}`", out.display()))?;
+            say!(
+                "check it with `amparo verify receipt {} --policy trust.toml --digest ...`",
+                out.display()
+            );
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

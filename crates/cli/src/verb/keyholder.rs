@@ -9,7 +9,11 @@ use std::{
 use anyhow::Context as _;
 use clap::Subcommand;
 use jiff::Timestamp;
-use service::keys::keyholder::{KeyholderConfig, Server, create, decisions::Decisions, ledger, router};
+use service::{
+    keys::keyholder::{KeyholderConfig, Server, create, decisions::Decisions, ledger, router},
+    listener::Door,
+    tls::{Audience, TlsFiles, TlsServer},
+};
 
 use crate::voice::{BAD, GOOD, WARN, data, say};
 
@@ -118,11 +122,15 @@ async fn serve(path: &Path) -> anyhow::Result<()> {
     if config.allow.is_empty() {
         say!("{WARN}note:{WARN:#} the allow-list is empty: everything is denied");
     }
-    data!("keyholder {} http://{address}", server.public());
+    let open = |files: &TlsFiles| TlsServer::open(Audience::Public(files.clone()));
+    let tls = config.tls.as_ref().map(open).transpose()?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    data!("keyholder {} {scheme}://{address}", server.public());
+    let door = Door { listener, tls };
     let stop = async {
         let _ = super::stop::asked().await;
     };
-    service::keys::keyholder::serve(listener, router(Arc::new(server)), stop).await;
+    service::keys::keyholder::serve(door, router(Arc::new(server)), stop).await;
     Ok(())
 }
 

@@ -25,6 +25,11 @@ pub struct Place {
 }
 
 impl Place {
+    /// Its folder.
+    pub fn dir(&self) -> &Path {
+        &self.data
+    }
+
     /// Opens it.
     ///
     /// # Errors

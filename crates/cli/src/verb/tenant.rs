@@ -2,9 +2,17 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use casework::{demand::CountryCode, facts::TenantKind, ids::TenantId};
+use anyhow::bail;
+use casework::{
+    demand::CountryCode,
+    facts::TenantKind,
+    ids::{ProviderId, TenantId},
+};
 use clap::{Subcommand, ValueEnum};
-use service::deployment::write_credential;
+use service::{
+    deployment::{Deployment, write_credential},
+    keys::configured::ProviderConfig,
+};
 use store::vault::TenantRow;
 
 use super::place::Place;
@@ -38,6 +46,29 @@ enum Verb {
         /// Where it is established, as `DE`.
         #[arg(long, value_parser = |text: &str| CountryCode::new(text))]
         country: CountryCode,
+        /// Who holds its keys beside the regions' roots: a `[[key_provider]]` of the configuration.
+        #[arg(long, value_name = "PROVIDER")]
+        keys: Option<ProviderId>,
+    },
+    /// Have a customer's keys held by a key provider beside the regions' roots, or by nobody but them. No object is rewritten.
+    Keys {
+        /// The customer.
+        tenant: TenantId,
+        /// The key provider, or `none`.
+        #[arg(long, value_name = "PROVIDER")]
+        holder: String,
+    },
+    /// Destroy a customer's keys in every region: everything of it is unreadable from then on, for everybody and for good.
+    /// Backups that hold the wrapped keys are not reached.
+    Destroy {
+        /// The customer.
+        tenant: TenantId,
+        /// The customer once more.
+        #[arg(long, value_name = "TENANT")]
+        confirm: TenantId,
+        /// Where the statement about it goes, whose digest is in the docket.
+        #[arg(long, value_name = "FILE")]
+        statement: Option<PathBuf>,
     },
     /// List the customers.
     List,
@@ -93,9 +124,41 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             tenant,
             kind,
             country,
+            keys,
         } => {
+            let holder = keys.map(|id| holder(&deployment, id)).transpose()?;
             vault.create_tenant(&tenant, kind.into(), &country).await?;
+            if let Some((id, customer)) = holder {
+                vault.set_holder(&tenant, Some(&id), customer).await?;
+            }
             say!("added `{tenant}`; give it an access key with `amparo tenant key {tenant} --out FILE`");
+        }
+        Verb::Keys { tenant, holder: to } => {
+            let to = match to.as_str() {
+                "none" => None,
+                id => Some(holder(&deployment, ProviderId::new(id)?)?),
+            };
+            let (id, customer) = to.map_or((None, false), |(id, customer)| (Some(id), customer));
+            let moved = vault.set_holder(&tenant, id.as_ref(), customer).await?;
+            match id {
+                Some(id) => say!("{moved} key(s) of `{tenant}` are held by `{id}` beside the roots"),
+                None => say!("{moved} key(s) of `{tenant}` are under the regions' roots alone"),
+            }
+        }
+        Verb::Destroy {
+            tenant,
+            confirm,
+            statement,
+        } => {
+            if confirm != tenant {
+                bail!("`--confirm {confirm}` is not `{tenant}`");
+            }
+            if let Some(case) = deployment.desk().open_case_of(&tenant).await? {
+                say!("refused: case {case} is open and is about an account of `{tenant}`");
+                return Ok(ExitCode::from(1));
+            }
+            let destroyed = deployment.destroy(&tenant, None).await?;
+            super::account::destroyed_keys(&destroyed, statement.as_deref())?;
         }
         Verb::List => {
             let mut after = None;
@@ -128,6 +191,16 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A key provider of the configuration, and whether it is the customer itself.
+fn holder(deployment: &Deployment, id: ProviderId) -> anyhow::Result<(ProviderId, bool)> {
+    let providers = &deployment.config().key_providers;
+    let found = providers.iter().find(|one| *one.id() == id);
+    let Some(found) = found else {
+        bail!("`amparo.toml` has no `[[key_provider]]` with the id `{id}`");
+    };
+    Ok((id, matches!(found, ProviderConfig::Keyholder { .. })))
 }
 
 fn print(row: &TenantRow) {

@@ -166,6 +166,18 @@ impl Desk {
     /// # Errors
     /// When a case cannot be read: what cannot be read might be about it.
     pub async fn open_case_about(&self, tenant: &TenantId, account: &AccountId) -> Result<Option<CaseId>> {
+        self.open_case(tenant, Some(account)).await
+    }
+
+    /// An open case in which an account of this customer was found.
+    ///
+    /// # Errors
+    /// As [`Desk::open_case_about`].
+    pub async fn open_case_of(&self, tenant: &TenantId) -> Result<Option<CaseId>> {
+        self.open_case(tenant, None).await
+    }
+
+    async fn open_case(&self, tenant: &TenantId, account: Option<&AccountId>) -> Result<Option<CaseId>> {
         let mut filter = CaseFilter {
             open: Some(true),
             told: None,
@@ -179,12 +191,14 @@ impl Desk {
                 let file = chain.case().file();
                 let found = file.facts().is_some_and(|facts| {
                     facts.resolved.iter().any(|resolution| {
-                        matches!(resolution, Resolution::One(one) if one.tenant == *tenant && one.account == *account)
+                        matches!(resolution, Resolution::One(one)
+                            if one.tenant == *tenant && account.is_none_or(|account| one.account == *account))
                     })
                 });
                 let named = file.demand().is_some_and(|demand| {
                     demand.subjects.iter().any(|subject| {
-                        matches!(subject, Subject::Account { value } if value.trim().eq_ignore_ascii_case(account.as_str()))
+                        matches!(subject, Subject::Account { value }
+                            if account.is_some_and(|account| value.trim().eq_ignore_ascii_case(account.as_str())))
                     })
                 });
                 if found || named {

@@ -3,6 +3,7 @@
 pub mod backup;
 mod create;
 mod desk_lease;
+mod destruction;
 mod docket_port;
 mod gate_port;
 mod gate_process;
@@ -38,6 +39,7 @@ use translog::note::{KeyError, KeyKind, SignerKey};
 
 pub use self::{
     create::{CreateError, NewDeployment, NewWitness, create},
+    destruction::{DESTROYED_KIND, DestroyError, Destruction},
     gate_process::{GateProcess, GateProcessError},
     layout::Layout,
     roots::{

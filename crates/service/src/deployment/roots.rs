@@ -282,3 +282,109 @@ pub fn remove_root(path: &Path) -> Result<(), RootError> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::keys::{Health, KeyProvider};
+
+    /// A module that may be taken away.
+    struct Module(ProviderId, std::sync::atomic::AtomicBool);
+
+    #[async_trait]
+    impl KeyProvider for Module {
+        fn id(&self) -> &ProviderId {
+            &self.0
+        }
+        async fn wrap(&self, place: &KeyPlace, _: &Reason, secret: &[u8]) -> Result<Vec<u8>, HolderError> {
+            Ok([&place.to_bytes(), secret]
+                .concat()
+                .iter()
+                .map(|byte| byte ^ 0x55)
+                .collect())
+        }
+        async fn unwrap(
+            &self,
+            place: &KeyPlace,
+            reason: &Reason,
+            blob: &[u8],
+        ) -> Result<Zeroizing<Vec<u8>>, HolderError> {
+            assert_eq!(*reason, Reason::RegionStart);
+            if self.1.load(std::sync::atomic::Ordering::SeqCst) {
+                return Err(HolderError::new(&self.0, Why::Away("no token".to_owned())));
+            }
+            let open: Vec<_> = blob.iter().map(|byte| byte ^ 0x55).collect();
+            let secret = open.strip_prefix(place.to_bytes().as_slice());
+            let secret = secret.ok_or_else(|| HolderError::new(&self.0, Why::NotHere))?;
+            Ok(Zeroizing::new(secret.to_vec()))
+        }
+        async fn health(&self) -> Result<Health, HolderError> {
+            Err(HolderError::new(&self.0, Why::Busy))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sealed_root_opens_with_its_provider_alone_and_the_plain_file_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::at(dir.path());
+        std::fs::create_dir(layout.keys()).unwrap();
+        let (eu, us) = (RegionId::new("eu-de").unwrap(), RegionId::new("us-east").unwrap());
+        create_key(&layout.root_key(&eu)).unwrap();
+        let plain = *read_key(&layout.root_key(&eu)).unwrap();
+        let module = Arc::new(Module(ProviderId::new("hsm").unwrap(), false.into()));
+        let providers = Providers::new([Arc::clone(&module) as Arc<dyn KeyProvider>]);
+
+        let [file] = root_files(&layout, &eu).try_into().unwrap();
+        seal_root(&eu, &file, &providers, &module.0).await.unwrap();
+        let [sealed] = <[_; 1]>::try_from(root_files(&layout, &eu)).unwrap();
+        assert!(sealed.sealed && !layout.root_key(&eu).exists());
+        assert_eq!(
+            *open_root(&eu, &sealed, &providers).await.unwrap().expose(),
+            plain
+        );
+        // Nor as another region's, nor without the module.
+        assert!(matches!(
+            open_root(&us, &sealed, &providers).await,
+            Err(RootError::Sealed { .. })
+        ));
+        module.1.store(true, std::sync::atomic::Ordering::SeqCst);
+        let away = open_root(&eu, &sealed, &providers).await.err().unwrap();
+        assert_eq!(away.to_string(), "the root of region `eu-de` does not open");
+
+        // The next generation comes first, and the one before stays until it is removed.
+        let next = next_root(&layout, &eu).unwrap();
+        let generations = |layout| {
+            root_files(layout, &eu)
+                .iter()
+                .map(|file| file.generation)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!((next.generation, generations(&layout)), (2, vec![2, 1]));
+        remove_root(&sealed.path).unwrap();
+        assert_eq!(generations(&layout), [2]);
+        assert_eq!(next_root(&layout, &eu).unwrap().generation, 3);
+        assert_eq!(root_files(&layout, &us), []);
+    }
+
+    #[test]
+    fn the_configuration_of_each_kind_reads_and_what_it_does_not_know_is_refused() {
+        #[derive(Debug, Deserialize)]
+        struct Part {
+            key_provider: Vec<ProviderConfig>,
+        }
+        let text =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operating.md")).unwrap();
+        let part = text
+            .split("```toml\n")
+            .find(|part| part.starts_with("[[key_provider]]"))
+            .unwrap();
+        let part = part.split("```").next().unwrap();
+        let read: Part = toml::from_str(part).unwrap();
+        let ids: Vec<_> = read.key_provider.iter().map(|one| one.id().as_str()).collect();
+        assert_eq!(ids, ["sealed", "hsm", "kms", "bao", "contoso-keys"]);
+        let unknown = toml::from_str::<Part>(&part.replace("token = \"amparo\"", "tokn = \"amparo\""));
+        assert!(unknown.unwrap_err().to_string().contains("tokn"));
+    }
+}

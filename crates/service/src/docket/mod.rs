@@ -204,6 +204,14 @@ impl Docket {
             .map_err(DocketError::Enqueue)
     }
 
+    /// An entry to be enqueued by who has a transaction on the docket's database.
+    ///
+    /// # Errors
+    /// When there is no randomness.
+    pub fn entry(kind: &'static str, digest: [u8; 32]) -> Result<NewEntry> {
+        new_entry(kind, digest)
+    }
+
     /// As [`Docket::enqueue`], within the caller's transaction: the entry is enqueued exactly when it commits.
     ///
     /// # Errors

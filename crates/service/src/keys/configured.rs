@@ -127,7 +127,7 @@ pub enum ConfiguredError {
         id: ProviderId,
         /// Why.
         #[source]
-        source: SecretError,
+        source: Box<SecretError>,
     },
     /// A secret that is not there, or not in its form.
     #[error("the secret of key provider `{id}` {reason}")]
@@ -291,7 +291,7 @@ fn read(id: &ProviderId, at: &SecretAt, folder: &Path) -> Result<Zeroizing<Strin
     };
     let bytes = read_secret(&file).map_err(|source| ConfiguredError::Secret {
         id: id.clone(),
-        source,
+        source: Box::new(source),
     })?;
     let text = std::str::from_utf8(&bytes).map_err(|_| none("is not text"))?;
     let text = text.trim_end_matches(['\r', '\n']);

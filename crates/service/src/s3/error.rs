@@ -41,7 +41,7 @@ pub(super) fn of(error: VaultError) -> S3Error {
         VaultError::BadBucketName { .. } => Code::InvalidBucketName,
         VaultError::TooManyBuckets { .. } => Code::TooManyBuckets,
         VaultError::NoSuchRegion { .. } => Code::InvalidLocationConstraint,
-        VaultError::NoSuchTenant => Code::AccessDenied,
+        VaultError::NoSuchTenant | VaultError::NoSuchAccount => Code::AccessDenied,
         VaultError::AccountDestroyed => Code::InvalidObjectState,
         VaultError::BadKey => Code::KeyTooLongError,
         VaultError::BadPlacement { .. } | VaultError::BadMapping { .. } | VaultError::BadPartNumber => {

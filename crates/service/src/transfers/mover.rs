@@ -236,16 +236,19 @@ impl Transfers {
             record: record.clone(),
             issued: issued.clone(),
             keys: ready.iter().map(|(_, wrapped)| wrapped.clone()).collect(),
-            to: to.into_values().collect(),
+            to: to.values().cloned().collect(),
         };
         let wrapped = self.rewrap(wrapping).await?;
         let relocations = ready
             .iter()
             .zip(wrapped)
-            .map(|((row, old), new_key)| Relocation {
-                object: row.id,
-                old_key: old.object_key.clone(),
-                new_key,
+            .filter_map(|((row, old), new_key)| {
+                Some(Relocation {
+                    object: row.id,
+                    old_key: old.object_key.clone(),
+                    new_key,
+                    under: to.get(&row.account)?.account_key.clone(),
+                })
             })
             .collect();
         self.fault(Step::Relocate, When::Before).await?;

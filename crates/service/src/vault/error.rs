@@ -71,6 +71,9 @@ pub enum VaultError {
     /// The deployment has no such tenant.
     #[error("no such tenant")]
     NoSuchTenant,
+    /// The tenant has no such account, or it has no key in the region.
+    #[error("no such account in this region")]
+    NoSuchAccount,
     /// The account's key was destroyed; nothing can be stored under it again.
     #[error("the account's key was destroyed; store under another account")]
     AccountDestroyed,
@@ -227,6 +230,8 @@ impl From<StoreError> for VaultError {
             StoreError::AccountDestroyed => Self::AccountDestroyed,
             StoreError::DiskFull => Self::DiskFull,
             StoreError::BucketMoved => Self::Busy,
+            // The client sends it again, and it is wrapped under the new key.
+            StoreError::Rotated => Self::Busy,
             other => Self::Store(Box::new(other)),
         }
     }

@@ -23,6 +23,7 @@ pub mod principal;
 pub mod provision;
 pub mod put;
 mod read;
+pub mod rotation;
 pub mod scrub;
 mod sealed;
 pub mod settings;

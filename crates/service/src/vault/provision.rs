@@ -6,7 +6,10 @@ use casework::{
     ids::{AccountId, RegionId, TenantId},
 };
 use jiff::Timestamp;
-use store::vault::{AccountDetails, NewAccess, StoreError, TenantRow};
+use store::{
+    docket::EntryId,
+    vault::{AccountDetails, Destroyed, NewAccess, Statement, StoreError, TenantRow},
+};
 use zeroize::Zeroizing;
 
 use super::{Vault, VaultError, random};
@@ -207,13 +210,13 @@ impl Vault {
     ) -> Result<()> {
         let key = match region {
             Some(region) => {
-                let above = self.tenant_key(tenant, region).await?;
+                let (above, version) = self.tenant_key(tenant, region).await?;
                 let key = self
                     .inner
                     .gate
                     .new_account_key(region, tenant, account, &above)
                     .await;
-                Some((region.clone(), key.map_err(VaultError::Gate)?))
+                Some((region.clone(), version, key.map_err(VaultError::Gate)?))
             }
             None => None,
         };
@@ -274,6 +277,29 @@ impl Vault {
             .await?;
         self.inner.gate.forget_account(tenant, account);
         Ok(())
+    }
+
+    /// Destroys an account's keys, or those of a tenant and all its accounts, and has that logged in the docket by
+    /// `statement`, both or neither. A tenant's access keys are disabled.
+    ///
+    /// # Errors
+    /// When there is no such account or tenant, or the store fails.
+    pub async fn destroy_logged(
+        &self,
+        tenant: &TenantId,
+        account: Option<&AccountId>,
+        statement: Statement,
+    ) -> Result<(Destroyed, Option<EntryId>)> {
+        let now = Timestamp::now();
+        let (destroyed, entry) = self
+            .inner
+            .store
+            .destroy_logged(tenant.clone(), account.cloned(), now, statement)
+            .await?;
+        for account in &destroyed.accounts {
+            self.inner.gate.forget_account(tenant, account);
+        }
+        Ok((destroyed, entry))
     }
 }
 

@@ -17,7 +17,7 @@ use futures::Stream;
 use jiff::Timestamp;
 use store::{
     blobs::BlobId,
-    vault::{NewObject, NewPart, StoreError},
+    vault::{AccountRow, NewObject, NewPart, StoreError},
 };
 
 use super::{
@@ -48,6 +48,8 @@ const TAG_VALUE_CHARS_MAX: usize = 256;
 pub(super) struct Account {
     pub seq: i64,
     pub chain: WrappedAccount,
+    /// The version of its key, which is the newest.
+    pub version: i64,
 }
 
 /// A new object's identity and key.
@@ -253,10 +255,14 @@ impl Vault {
         region: &RegionId,
     ) -> Result<Account> {
         let store = &self.inner.store;
-        if let Some((seq, Some(chain))) = store.account(tenant, account, region).await? {
-            return Ok(Account { seq, chain });
+        let there = |row: Option<AccountRow>| {
+            let AccountRow { seq, key } = row?;
+            key.map(|(chain, version)| Account { seq, chain, version })
+        };
+        if let Some(found) = there(store.account(tenant, account, region).await?) {
+            return Ok(found);
         }
-        let tenant_key = self.tenant_key(tenant, region).await?;
+        let (tenant_key, above) = self.tenant_key(tenant, region).await?;
         let wrapped = self
             .inner
             .gate
@@ -266,23 +272,29 @@ impl Vault {
             .add_account_key(
                 tenant.clone(),
                 account.clone(),
-                Some((region.clone(), wrapped)),
+                Some((region.clone(), above, wrapped)),
                 Timestamp::now(),
             )
             .await?;
         // Read back: another request may have been first, and its key is the one that counts.
-        match store.account(tenant, account, region).await? {
-            Some((seq, Some(chain))) => Ok(Account { seq, chain }),
-            _ => Err(VaultError::AccountDestroyed),
-        }
+        there(store.account(tenant, account, region).await?).ok_or(VaultError::AccountDestroyed)
     }
 
-    /// The tenant's wrapped key in a region; made where there is none.
-    pub(super) async fn tenant_key(&self, tenant: &TenantId, region: &RegionId) -> Result<WrappedTenant> {
+    /// The tenant's newest wrapped key in a region and its version; made where there is none, with the tenant's holder.
+    pub(super) async fn tenant_key(
+        &self,
+        tenant: &TenantId,
+        region: &RegionId,
+    ) -> Result<(WrappedTenant, i64)> {
         if let Some(key) = self.inner.store.tenant_key(tenant, region).await? {
             return Ok(key);
         }
-        let key = self.inner.gate.new_tenant_key(region, tenant, None).await?;
+        let holder = self.inner.store.holder(tenant).await?;
+        let key = self
+            .inner
+            .gate
+            .new_tenant_key(region, tenant, holder.as_ref())
+            .await?;
         match self
             .inner
             .store
@@ -359,6 +371,7 @@ impl Fresh {
             etag,
             modified_at: self.now,
             wrapped_key: self.wrapped,
+            key_version: self.account.version,
             commitment: opening.commit(&content_digest),
             sealed_metadata,
             lock,

@@ -91,6 +91,7 @@ impl Vault {
             category: fresh.place.category,
             concerns_at: fresh.place.concerns_at,
             wrapped_key: fresh.wrapped,
+            key_version: fresh.account.version,
             checksum: choice.write(),
             sealed_metadata: sealed::seal(&fresh.key, &context, random::<SALT_BYTES>()?, &metadata)?,
             created_at: now,
@@ -277,6 +278,7 @@ impl Vault {
             account: Account {
                 seq: upload.row.account_seq,
                 chain: upload.account,
+                version: upload.row.key_version,
             },
             key: upload.key,
             wrapped: upload.row.wrapped_key,

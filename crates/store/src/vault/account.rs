@@ -12,8 +12,9 @@ use sqlx::{AnyConnection, any::AnyRow};
 
 use super::{
     StoreError, VaultStore,
+    destroy::{Destroyed, DestroyedKey},
     provision::must_exist,
-    row::{country, get, keys_above, kind},
+    row::{country, get, keys_above, kind, wrapped},
     writer::Change,
 };
 
@@ -28,8 +29,17 @@ pub struct AccountDetails {
     pub privileged: Option<bool>,
 }
 
+/// An account's row, and its newest key in a region.
+#[derive(Debug, Clone)]
+pub struct AccountRow {
+    /// Its row.
+    pub seq: i64,
+    /// Its wrapped key there, and the key's version; `None` where it has none there.
+    pub key: Option<(WrappedAccount, i64)>,
+}
+
 impl VaultStore {
-    /// The account's row and wrapped keys in a region; no chain where it has no key there.
+    /// The account's row and newest wrapped key in a region.
     ///
     /// # Errors
     /// [`StoreError::AccountDestroyed`] when its key was destroyed.
@@ -38,12 +48,12 @@ impl VaultStore {
         tenant: &TenantId,
         account: &AccountId,
         region: &RegionId,
-    ) -> Result<Option<(i64, Option<WrappedAccount>)>, StoreError> {
+    ) -> Result<Option<AccountRow>, StoreError> {
         let row = sqlx::query(
-            "SELECT a.seq, a.destroyed_at, tk.wrapped, ak.wrapped FROM account a \
+            "SELECT a.seq, a.destroyed_at, tk.wrapped, ak.wrapped, ak.version FROM account a \
              LEFT JOIN account_key ak ON ak.account = a.seq AND ak.region = $3 \
-             LEFT JOIN tenant_key tk ON tk.tenant = a.tenant AND tk.region = $3 \
-             WHERE a.tenant = $1 AND a.id = $2",
+             LEFT JOIN tenant_key tk ON tk.tenant = a.tenant AND tk.region = $3 AND tk.version = ak.above \
+             WHERE a.tenant = $1 AND a.id = $2 ORDER BY ak.version DESC LIMIT 1",
         )
         .bind(tenant.as_str())
         .bind(account.as_str())
@@ -55,19 +65,24 @@ impl VaultStore {
             return Err(StoreError::AccountDestroyed);
         }
         let keys = keys_above(tenant, account, region, (get(&row, 2)?, get(&row, 3)?))?;
-        Ok(Some((get(&row, 0)?, keys)))
+        let version: Option<i64> = get(&row, 4)?;
+        Ok(Some(AccountRow {
+            seq: get(&row, 0)?,
+            key: keys.zip(version),
+        }))
     }
 
-    /// Records an account's wrapped key in a region, and the account itself, unless they are there. Read it back with
-    /// [`VaultStore::account`]: another caller may have been first.
+    /// Records an account's first wrapped key in a region, under the tenant's key of that version, and the account itself,
+    /// unless they are there. Read it back with [`VaultStore::account`]: another caller may have been first.
     ///
     /// # Errors
-    /// [`StoreError::AccountDestroyed`] when its key was destroyed.
+    /// [`StoreError::AccountDestroyed`] when its key was destroyed; [`StoreError::Rotated`] when the tenant's key of that
+    /// version is gone.
     pub async fn add_account_key(
         &self,
         tenant: TenantId,
         account: AccountId,
-        key: Option<(RegionId, Wrapped)>,
+        key: Option<(RegionId, i64, Wrapped)>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let change = AddAccount {
@@ -125,7 +140,7 @@ impl VaultStore {
         tenant: &TenantId,
         account: &AccountId,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Destroyed, StoreError> {
         let change = DestroyAccount {
             tenant: tenant.clone(),
             account: account.clone(),
@@ -141,8 +156,10 @@ impl VaultStore {
     /// When the database fails.
     pub async fn find_accounts(&self, identifier: &str, limit: u32) -> Result<Vec<AccountFacts>, StoreError> {
         let rows = sqlx::query(
-            "SELECT a.tenant, a.id, t.kind, t.country, r.id, r.country, a.person_country, a.us_person, a.privileged \
+            "SELECT a.tenant, a.id, t.kind, t.country, r.id, r.country, a.person_country, a.us_person, a.privileged, \
+             t.holds_keys \
              FROM account a JOIN tenant t ON t.id = a.tenant JOIN account_key ak ON ak.account = a.seq \
+             AND ak.version = (SELECT max(version) FROM account_key WHERE account = a.seq AND region = ak.region) \
              JOIN region r ON r.id = ak.region WHERE a.destroyed_at IS NULL AND a.seq IN \
              (SELECT seq FROM account WHERE id = $1 UNION SELECT account FROM alias WHERE alias = $1) \
              ORDER BY a.tenant, a.id, r.id LIMIT $2",
@@ -166,8 +183,7 @@ fn facts(row: &AnyRow) -> Result<AccountFacts, StoreError> {
         person_country: country(get(row, 6)?)?,
         us_person: truth(row, 7)?,
         privileged: truth(row, 8)?,
-        // The vault does not keep it yet: unknown.
-        customer_holds_keys: None,
+        customer_holds_keys: get::<Option<i64>>(row, 9)?.map(|holds| holds != 0),
     })
 }
 
@@ -193,7 +209,7 @@ async fn find(
 struct AddAccount {
     tenant: TenantId,
     account: AccountId,
-    key: Option<(RegionId, Wrapped)>,
+    key: Option<(RegionId, i64, Wrapped)>,
     now: Timestamp,
 }
 
@@ -201,7 +217,10 @@ struct AddAccount {
 impl Change for AddAccount {
     type Output = ();
     async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
-        must_exist(db, &self.tenant, self.key.as_ref().map(|(region, _)| region)).await?;
+        must_exist(db, &self.tenant, self.key.as_ref().map(|(region, ..)| region)).await?;
+        if let Some((region, above, _)) = &self.key {
+            must_have(db, &self.tenant, region, *above).await?;
+        }
         let seq = match find(db, &self.tenant, &self.account).await? {
             Some((_, true)) => return Err(StoreError::AccountDestroyed),
             Some((seq, false)) => seq,
@@ -216,18 +235,38 @@ impl Change for AddAccount {
                 get(&row, 0)?
             }
         };
-        if let Some((region, key)) = &self.key {
+        if let Some((region, above, key)) = &self.key {
             sqlx::query(
-                "INSERT INTO account_key (account, region, wrapped) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+                "INSERT INTO account_key (account, region, version, above, wrapped) SELECT $1, $2, 1, $3, $4 \
+                 WHERE NOT EXISTS (SELECT 1 FROM account_key WHERE account = $1 AND region = $2)",
             )
             .bind(seq)
             .bind(region.as_str())
+            .bind(*above)
             .bind(key.as_bytes())
             .execute(db)
             .await?;
         }
         Ok(())
     }
+}
+
+/// Checks that the tenant's key of this version is there.
+pub(super) async fn must_have(
+    db: &mut AnyConnection,
+    tenant: &TenantId,
+    region: &RegionId,
+    version: i64,
+) -> Result<(), StoreError> {
+    let there: Option<i64> = sqlx::query_scalar(
+        "SELECT version FROM tenant_key WHERE tenant = $1 AND region = $2 AND version = $3",
+    )
+    .bind(tenant.as_str())
+    .bind(region.as_str())
+    .bind(version)
+    .fetch_optional(db)
+    .await?;
+    there.map(|_| ()).ok_or(StoreError::Rotated)
 }
 
 struct DescribeAccount {
@@ -287,34 +326,54 @@ struct DestroyAccount {
 
 #[async_trait]
 impl Change for DestroyAccount {
-    type Output = ();
-    async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
-        let (seq, _) = find(db, &self.tenant, &self.account)
-            .await?
-            .ok_or(StoreError::NoSuchAccount)?;
-        let locked = sqlx::query(
-            "SELECT 1 FROM object WHERE account = $1 AND (legal_hold = 1 OR lock_until IS NOT NULL) \
-             AND (legal_hold = 1 OR lock_until > $2) LIMIT 1",
-        )
-        .bind(seq)
-        .bind(self.now.as_microsecond())
-        .fetch_optional(&mut *db)
-        .await?;
-        if locked.is_some() {
-            return Err(StoreError::Locked);
-        }
-        sqlx::query("DELETE FROM account_key WHERE account = $1")
-            .bind(seq)
-            .execute(&mut *db)
-            .await?;
-        sqlx::query("UPDATE account SET destroyed_at = coalesce(destroyed_at, $1) WHERE seq = $2")
-            .bind(self.now.as_microsecond())
-            .bind(seq)
-            .execute(db)
-            .await?;
-        Ok(())
+    type Output = Destroyed;
+    async fn apply(&self, db: &mut AnyConnection) -> Result<Destroyed, StoreError> {
+        destroy_in(db, &self.tenant, &self.account, self.now).await
     }
     fn scrub(&self) -> bool {
         true
     }
+}
+
+/// Forgets an account's wrapped keys, and gives what they were.
+pub(super) async fn destroy_in(
+    db: &mut AnyConnection,
+    tenant: &TenantId,
+    account: &AccountId,
+    now: Timestamp,
+) -> Result<Destroyed, StoreError> {
+    let (seq, _) = find(db, tenant, account)
+        .await?
+        .ok_or(StoreError::NoSuchAccount)?;
+    let locked = sqlx::query(
+        "SELECT 1 FROM object WHERE account = $1 AND (legal_hold = 1 OR lock_until IS NOT NULL) \
+         AND (legal_hold = 1 OR lock_until > $2) LIMIT 1",
+    )
+    .bind(seq)
+    .bind(now.as_microsecond())
+    .fetch_optional(&mut *db)
+    .await?;
+    if locked.is_some() {
+        return Err(StoreError::Locked);
+    }
+    let rows = sqlx::query("DELETE FROM account_key WHERE account = $1 RETURNING region, version, wrapped")
+        .bind(seq)
+        .fetch_all(&mut *db)
+        .await?;
+    sqlx::query("UPDATE account SET destroyed_at = coalesce(destroyed_at, $1) WHERE seq = $2")
+        .bind(now.as_microsecond())
+        .bind(seq)
+        .execute(db)
+        .await?;
+    let key = |row: &AnyRow| {
+        Ok(DestroyedKey {
+            region: RegionId::new(get::<String>(row, 0)?)?,
+            version: get(row, 1)?,
+            digest: wrapped(get(row, 2)?)?.digest(),
+        })
+    };
+    Ok(Destroyed {
+        keys: rows.iter().map(key).collect::<Result<_, StoreError>>()?,
+        accounts: vec![account.clone()],
+    })
 }

@@ -7,6 +7,7 @@
 mod account;
 mod bucket;
 mod condition;
+mod destroy;
 mod hold;
 mod list;
 mod lock;
@@ -14,6 +15,8 @@ mod object;
 mod provision;
 mod record;
 mod relocate;
+mod rotate;
+mod rotate_change;
 mod row;
 mod scope;
 mod scrub;
@@ -27,9 +30,10 @@ use casework::ids::IdError;
 use crate::database::{Database, is_disk_full};
 
 pub use self::{
-    account::AccountDetails,
+    account::{AccountDetails, AccountRow},
     bucket::{BucketRow, NewBucketRow},
     condition::{EtagMatch, WriteConditions},
+    destroy::{Destroyed, DestroyedKey, Statement},
     hold::BackupMade,
     list::{ListEntry, ListPage, ListRequest, UploadPage},
     lock::{DefaultRetention, Lock, LockChange, Period, Retention, RetentionMode},
@@ -37,6 +41,7 @@ pub use self::{
     provision::{AccessKeyRow, NewAccess, TenantRow},
     record::{NewObject, NewPart, Written},
     relocate::{Copying, Left, Moved, Relocation, Scope},
+    rotate::{AccountKeyRow, MovedAccount, MovedObject, ObjectKeyRow, Table, TenantKeyRow},
     scope::{SCOPE_PAGE, ScopedObject},
     scrub::{KeptObject, KeptPart, WALK_PAGE},
     upload::{CompleteUpload, NewUpload, UploadRow},
@@ -114,6 +119,9 @@ pub enum StoreError {
     /// The bucket was moved to another region while something was stored in it.
     #[error("the bucket was moved to another region in between; try again")]
     BucketMoved,
+    /// A key was replaced meanwhile, and what was wrapped under the old one cannot be recorded any more.
+    #[error("a key was rotated meanwhile; try again")]
+    Rotated,
     /// The disk is full; nothing of the change was kept.
     #[error("the disk is full; free some space and try again")]
     DiskFull,

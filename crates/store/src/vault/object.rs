@@ -85,7 +85,8 @@ macro_rules! object_sql {
             $body,
             ", o.versioned, o.lock_mode, o.lock_until, o.legal_hold FROM object o JOIN account a ON a.seq = o.account ",
             "LEFT JOIN account_key ak ON ak.account = o.account AND ak.region = o.region ",
-            "LEFT JOIN tenant_key tk ON tk.tenant = a.tenant AND tk.region = o.region ",
+            "AND ak.version = o.key_version ",
+            "LEFT JOIN tenant_key tk ON tk.tenant = a.tenant AND tk.region = o.region AND tk.version = ak.above ",
             $filter
         )
     };

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use casework::{
     demand::CountryCode,
     facts::TenantKind,
-    ids::{RegionId, TenantId},
+    ids::{ProviderId, RegionId, TenantId},
 };
 use envelope::held::WrappedTenant;
 use jiff::Timestamp;
@@ -113,7 +113,7 @@ impl VaultStore {
         row.as_ref().map(tenant_row).transpose()
     }
 
-    /// The tenant's wrapped key in a region.
+    /// The tenant's newest wrapped key in a region, and its version.
     ///
     /// # Errors
     /// When the database fails.
@@ -121,14 +121,13 @@ impl VaultStore {
         &self,
         tenant: &TenantId,
         region: &RegionId,
-    ) -> Result<Option<WrappedTenant>, StoreError> {
-        let found: Option<Vec<u8>> =
-            sqlx::query_scalar("SELECT wrapped FROM tenant_key WHERE tenant = $1 AND region = $2")
-                .bind(tenant.as_str())
-                .bind(region.as_str())
-                .fetch_optional(&self.database.pool)
-                .await?;
-        found.as_deref().map(wrapped_tenant).transpose()
+    ) -> Result<Option<(WrappedTenant, i64)>, StoreError> {
+        let row = sqlx::query(NEWEST_KEY)
+            .bind(tenant.as_str())
+            .bind(region.as_str())
+            .fetch_optional(&self.database.pool)
+            .await?;
+        row.as_ref().map(newest_key).transpose()
     }
 
     /// Records a tenant's wrapped key in a region, unless there is one; gives the one that is there then.
@@ -140,8 +139,39 @@ impl VaultStore {
         tenant: TenantId,
         region: RegionId,
         key: WrappedTenant,
-    ) -> Result<WrappedTenant, StoreError> {
+    ) -> Result<(WrappedTenant, i64), StoreError> {
         self.writer.change(AddTenantKey { tenant, region, key }).await
+    }
+
+    /// Who is to hold the tenant's keys beside the regions' roots; `None` where nobody is.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn holder(&self, tenant: &TenantId) -> Result<Option<ProviderId>, StoreError> {
+        let found: Option<Option<String>> = sqlx::query_scalar("SELECT holder FROM tenant WHERE id = $1")
+            .bind(tenant.as_str())
+            .fetch_optional(&self.database.pool)
+            .await?;
+        Ok(found.flatten().map(ProviderId::new).transpose()?)
+    }
+
+    /// States who is to hold the tenant's keys from now on, and whether that is the customer itself; keys that are there
+    /// stay as they are.
+    ///
+    /// # Errors
+    /// When there is no such tenant.
+    pub async fn set_holder(
+        &self,
+        tenant: TenantId,
+        holder: Option<ProviderId>,
+        customer: bool,
+    ) -> Result<(), StoreError> {
+        let change = SetHolder {
+            tenant,
+            holder,
+            customer,
+        };
+        self.writer.change(change).await
     }
 
     /// Records an access key.
@@ -297,25 +327,32 @@ struct AddTenantKey {
 
 #[async_trait]
 impl Change for AddTenantKey {
-    type Output = WrappedTenant;
-    async fn apply(&self, db: &mut AnyConnection) -> Result<WrappedTenant, StoreError> {
+    type Output = (WrappedTenant, i64);
+    async fn apply(&self, db: &mut AnyConnection) -> Result<(WrappedTenant, i64), StoreError> {
         must_exist(db, &self.tenant, Some(&self.region)).await?;
         sqlx::query(
-            "INSERT INTO tenant_key (tenant, region, wrapped) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            "INSERT INTO tenant_key (tenant, region, version, wrapped) SELECT $1, $2, 1, $3 \
+             WHERE NOT EXISTS (SELECT 1 FROM tenant_key WHERE tenant = $1 AND region = $2)",
         )
         .bind(self.tenant.as_str())
         .bind(self.region.as_str())
         .bind(self.key.to_bytes())
         .execute(&mut *db)
         .await?;
-        let key: Vec<u8> =
-            sqlx::query_scalar("SELECT wrapped FROM tenant_key WHERE tenant = $1 AND region = $2")
-                .bind(self.tenant.as_str())
-                .bind(self.region.as_str())
-                .fetch_one(db)
-                .await?;
-        wrapped_tenant(&key)
+        let row = sqlx::query(NEWEST_KEY)
+            .bind(self.tenant.as_str())
+            .bind(self.region.as_str())
+            .fetch_one(db)
+            .await?;
+        newest_key(&row)
     }
+}
+
+const NEWEST_KEY: &str =
+    "SELECT wrapped, version FROM tenant_key WHERE tenant = $1 AND region = $2 ORDER BY version DESC LIMIT 1";
+
+fn newest_key(row: &AnyRow) -> Result<(WrappedTenant, i64), StoreError> {
+    Ok((wrapped_tenant(get(row, 0)?)?, get(row, 1)?))
 }
 
 #[async_trait]
@@ -362,6 +399,29 @@ impl Change for SetBypass {
             Ok(())
         } else {
             Err(StoreError::NoSuchAccessKey)
+        }
+    }
+}
+
+struct SetHolder {
+    tenant: TenantId,
+    holder: Option<ProviderId>,
+    customer: bool,
+}
+
+#[async_trait]
+impl Change for SetHolder {
+    type Output = ();
+    async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
+        let done = sqlx::query("UPDATE tenant SET holder = $1, holds_keys = $2 WHERE id = $3")
+            .bind(self.holder.as_ref().map(ProviderId::as_str))
+            .bind(i64::from(self.customer))
+            .bind(self.tenant.as_str())
+            .execute(db)
+            .await?;
+        match done.rows_affected() {
+            0 => Err(StoreError::NoSuchTenant),
+            _ => Ok(()),
         }
     }
 }

@@ -43,6 +43,8 @@ pub struct NewObject {
     pub modified_at: Timestamp,
     /// Its key, wrapped for this very category and time.
     pub wrapped_key: Wrapped,
+    /// The version of the account's key that wraps it.
+    pub key_version: i64,
     /// Commitment to its content.
     pub commitment: [u8; 32],
     /// Its metadata, sealed.
@@ -177,13 +179,15 @@ pub(super) async fn admit(
     let row = sqlx::query(
         "SELECT EXISTS (SELECT 1 FROM account_key WHERE account = $3 AND region = $4), o.seq, o.id, o.etag, o.parts, \
          o.versioned, o.account, o.lock_mode, o.lock_until, coalesce(o.legal_hold, 0), b.versioning, b.object_lock, \
-         b.lock_mode, b.lock_length, b.lock_unit, b.region \
+         b.lock_mode, b.lock_length, b.lock_unit, b.region, \
+         EXISTS (SELECT 1 FROM account_key WHERE account = $3 AND region = $4 AND version = $5) \
          FROM bucket b LEFT JOIN object o ON o.bucket = $1 AND o.key = $2 AND o.latest = 1 WHERE b.seq = $1",
     )
     .bind(object.bucket)
     .bind(object.key.as_bytes())
     .bind(object.account)
     .bind(object.region.as_str())
+    .bind(object.key_version)
     .fetch_optional(&mut *db)
     .await?
     .ok_or(StoreError::NoSuchBucket)?;
@@ -193,6 +197,9 @@ pub(super) async fn admit(
     }
     if !flag(&row, 0)? {
         return Err(StoreError::AccountDestroyed);
+    }
+    if !flag(&row, 16)? {
+        return Err(StoreError::Rotated);
     }
     let is_marker = get::<Option<i64>>(&row, 6)?.is_none();
     conditions.check(get::<Option<&str>>(&row, 3)?.filter(|_| !is_marker))?;
@@ -308,8 +315,9 @@ pub(super) async fn insert(
     let retention = slot.lock.retention;
     let row = sqlx::query(
         "INSERT INTO object (id, bucket, key, account, region, category, concerns_at, size, etag, modified_at, \
-         wrapped_key, commitment, sealed_metadata, parts, upload, versioned, lock_mode, lock_until, legal_hold) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) RETURNING seq",
+         wrapped_key, commitment, sealed_metadata, parts, upload, versioned, lock_mode, lock_until, legal_hold, \
+         key_version) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) RETURNING seq",
     )
     .bind(object.id.0.as_bytes().as_slice())
     .bind(object.bucket)
@@ -330,6 +338,7 @@ pub(super) async fn insert(
     .bind(retention.map(|retention| retention.mode.name()))
     .bind(retention.map(|retention| retention.until.as_microsecond()))
     .bind(i64::from(slot.lock.legal_hold))
+    .bind(object.key_version)
     .fetch_one(db)
     .await?;
     get(&row, 0)

@@ -65,6 +65,8 @@ pub struct Relocation {
     pub old_key: Wrapped,
     /// Its key as it is wrapped in the other region.
     pub new_key: Wrapped,
+    /// The account's key there that wraps it, as it was wrapped itself.
+    pub under: Wrapped,
 }
 
 impl VaultStore {
@@ -402,9 +404,21 @@ impl Change for Relocate {
             if get::<i64>(&row, 0)? != get::<i64>(&row, 1)? {
                 continue;
             }
-            sqlx::query("UPDATE object SET region = $1, wrapped_key = $2 WHERE id = $3")
+            // The version of the key that wraps it there. One that was rotated in between: the mover comes by again.
+            let under: Option<i64> = sqlx::query_scalar(
+                "SELECT k.version FROM account_key k JOIN object o ON o.account = k.account \
+                 WHERE o.id = $1 AND k.region = $2 AND k.wrapped = $3",
+            )
+            .bind(object.as_slice())
+            .bind(self.to.as_str())
+            .bind(relocation.under.as_bytes())
+            .fetch_optional(&mut *db)
+            .await?;
+            let Some(version) = under else { continue };
+            sqlx::query("UPDATE object SET region = $1, wrapped_key = $2, key_version = $3 WHERE id = $4")
                 .bind(self.to.as_str())
                 .bind(relocation.new_key.as_bytes())
+                .bind(version)
                 .bind(object.as_slice())
                 .execute(&mut *db)
                 .await?;

@@ -40,6 +40,8 @@ pub struct NewUpload {
     pub concerns_at: Timestamp,
     /// The object's key, wrapped.
     pub wrapped_key: Wrapped,
+    /// The version of the account's key that wraps it.
+    pub key_version: i64,
     /// Checksum algorithm and type, as the service writes them.
     pub checksum: Option<String>,
     /// What was said of the object at the start, sealed.
@@ -71,6 +73,8 @@ pub struct UploadRow {
     pub chain: Option<WrappedChain>,
     /// The object's own wrapped key.
     pub wrapped_key: Wrapped,
+    /// The version of the account's key that wraps it.
+    pub key_version: i64,
     /// Checksum algorithm and type.
     pub checksum: Option<String>,
     /// What was said of the object at the start, sealed.
@@ -96,10 +100,12 @@ macro_rules! upload_sql {
     ($filter:literal) => {
         concat!(
             "SELECT u.id, u.object, u.key, u.account, a.tenant, a.id, u.region, u.category, u.concerns_at, ",
-            "u.wrapped_key, u.checksum, u.sealed_metadata, u.created_at, tk.wrapped, ak.wrapped ",
+            "u.wrapped_key, u.checksum, u.sealed_metadata, u.created_at, tk.wrapped, ak.wrapped, ",
+            "u.key_version ",
             "FROM upload u JOIN account a ON a.seq = u.account ",
             "LEFT JOIN account_key ak ON ak.account = u.account AND ak.region = u.region ",
-            "LEFT JOIN tenant_key tk ON tk.tenant = a.tenant AND tk.region = u.region ",
+            "AND ak.version = u.key_version ",
+            "LEFT JOIN tenant_key tk ON tk.tenant = a.tenant AND tk.region = u.region AND tk.version = ak.above ",
             $filter
         )
     };
@@ -125,6 +131,7 @@ pub(super) fn upload_row(row: &AnyRow) -> Result<UploadRow, StoreError> {
         checksum: get(row, 10)?,
         sealed_metadata: get(row, 11)?,
         created_at: time(row, 12)?,
+        key_version: get(row, 15)?,
     })
 }
 
@@ -194,11 +201,13 @@ impl Change for NewUpload {
     async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
         let row = sqlx::query(
             "SELECT EXISTS (SELECT 1 FROM bucket WHERE seq = $1), \
-             EXISTS (SELECT 1 FROM account_key WHERE account = $2 AND region = $3)",
+             EXISTS (SELECT 1 FROM account_key WHERE account = $2 AND region = $3), \
+             EXISTS (SELECT 1 FROM account_key WHERE account = $2 AND region = $3 AND version = $4)",
         )
         .bind(self.bucket)
         .bind(self.account)
         .bind(self.region.as_str())
+        .bind(self.key_version)
         .fetch_one(&mut *db)
         .await?;
         if !flag(&row, 0)? {
@@ -208,9 +217,13 @@ impl Change for NewUpload {
             return Err(StoreError::AccountDestroyed);
         }
         still_there(db, self.bucket, &self.region).await?;
+        if !flag(&row, 2)? {
+            return Err(StoreError::Rotated);
+        }
         sqlx::query(
             "INSERT INTO upload (id, object, bucket, key, account, region, category, concerns_at, wrapped_key, \
-             checksum, sealed_metadata, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+             checksum, sealed_metadata, created_at, key_version) VALUES \
+             ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         )
         .bind(self.id.as_slice())
         .bind(self.object.0.as_bytes().as_slice())
@@ -224,6 +237,7 @@ impl Change for NewUpload {
         .bind(self.checksum.as_deref())
         .bind(self.sealed_metadata.as_slice())
         .bind(self.created_at.as_microsecond())
+        .bind(self.key_version)
         .execute(db)
         .await?;
         Ok(())

@@ -14,7 +14,7 @@ use super::{
     ledger::LedgerError,
     wire::NoPublicKey,
 };
-use crate::deployment::SecretError;
+use crate::{deployment::SecretError, tls::TlsFiles};
 
 /// Largest configuration read, in bytes.
 pub const BYTES_MAX: u64 = 1024 * 1024;
@@ -27,8 +27,11 @@ pub const GATES_MAX: usize = 100;
 pub struct KeyholderConfig {
     /// Always `amparo.keyholder/1`.
     pub schema: Schema,
-    /// Where to listen: plain HTTP, so loopback only; put TLS 1.3 in front of it on the same host.
+    /// Where to listen. Without `tls` it is plain HTTP, so loopback only.
     pub listen: SocketAddr,
+    /// TLS 1.3 with this certificate and key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsFiles>,
     /// Files of the keys that wrap, 32 bytes in base64: the first wraps, the others still open.
     pub keys: Vec<PathBuf>,
     /// File of the key that signs answers.
@@ -131,15 +134,16 @@ impl KeyholderConfig {
         {
             *file = folder.join(&*file);
         }
+        config.tls = config.tls.map(|files| files.within(folder));
         Ok(config)
     }
 
     fn check(&self) -> Result<(), KeyholderError> {
         let fail = |key, reason| Err(KeyholderError::Value { key, reason });
-        if !self.listen.ip().is_loopback() {
+        if self.tls.is_none() && !self.listen.ip().is_loopback() {
             return fail(
                 "listen",
-                "plain HTTP is served on loopback only; put TLS 1.3 in front of it",
+                "plain HTTP is served on loopback only; give it `tls = { certificate = \"...\", key = \"...\" }`",
             );
         }
         if self.keys.is_empty() {

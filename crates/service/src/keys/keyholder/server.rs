@@ -293,14 +293,14 @@ pub fn router(server: Arc<Server>) -> Router {
         .with_state(server)
 }
 
-/// Serves the route until `shutdown` completes.
+/// Serves the route at `door` until `shutdown` completes.
 pub async fn serve(
-    listener: tokio::net::TcpListener,
+    door: impl Into<crate::listener::Door>,
     router: Router,
     shutdown: impl Future<Output = ()> + Send,
 ) {
     crate::listener::serve(
-        listener,
+        door,
         hyper_util::service::TowerToHyperService::new(router),
         shutdown,
     )

@@ -417,7 +417,7 @@ impl Scene {
             .store()
             .account(&contoso(), &account, &self::region(region))
             .await;
-        matches!(found.unwrap(), Some((_, Some(_))))
+        found.unwrap().is_some_and(|row| row.key.is_some())
     }
     pub(super) async fn moved(&self, transfer: CaseId) -> Moved {
         self.vault.store().moved_by(transfer).await.unwrap()

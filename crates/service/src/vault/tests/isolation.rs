@@ -177,7 +177,7 @@ async fn a_destroyed_key_leaves_the_disk() {
         .account(scene.alice.tenant(), &account("ann"), &region(EU))
         .await
         .unwrap();
-    let wrapped = found.unwrap().1.unwrap().account_key;
+    let wrapped = found.unwrap().key.unwrap().0.account_key;
     let on_disk = || {
         let files = files(scene.folder.path());
         files.iter().any(|file| {

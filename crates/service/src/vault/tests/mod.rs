@@ -10,6 +10,7 @@ mod nodes;
 mod objects;
 #[path = "../../../../../tests/servers/rclone.rs"]
 mod rclone;
+mod rotation;
 mod scope;
 mod scrub;
 mod versions;
