@@ -17,6 +17,10 @@ use std::{
 
 use store::testkit::Server;
 
+#[path = "../../../tests/servers/rclone.rs"]
+mod rclone;
+use rclone::Rclone;
+
 fn amparo(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_amparo"))
         .args(args)
@@ -24,14 +28,32 @@ fn amparo(args: &[&str]) -> Output {
         .unwrap()
 }
 
+/// Every way of being gone that a deployment should survive is tested elsewhere; here, that the whole story runs.
 #[test]
-fn the_demo_runs_unchanged_on_a_database_server() {
+fn the_demo_runs_unchanged_on_a_database_server_and_an_object_store() {
+    let rclone = Rclone::start();
+    let place = rclone.location(&rclone.address, "demo");
+    let store = format!(
+        "{}?endpoint={}&region=us-east-1&credentials={}",
+        place.url,
+        place.endpoint.as_deref().unwrap(),
+        place.credentials.as_deref().unwrap().display()
+    );
     let server = Server::start();
     let url = server.url("amparo");
     let _made = server.location("amparo");
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path().join("demo");
-    let told = amparo(&["demo", "--exit", "--db", &url, "--dir", dir.to_str().unwrap()]);
+    let told = amparo(&[
+        "demo",
+        "--exit",
+        "--db",
+        &url,
+        "--store",
+        &store,
+        "--dir",
+        dir.to_str().unwrap(),
+    ]);
     let said = String::from_utf8_lossy(&told.stdout).into_owned();
     assert!(
         told.status.success(),
@@ -42,6 +64,8 @@ fn the_demo_runs_unchanged_on_a_database_server() {
     // Nothing lies in a file that should lie on the server, and the URL is a secret of its own.
     let data = dir.join("data");
     assert!(!data.join("amparo.db").exists());
+    let blobs = std::fs::read_dir(data.join("blobs")).map_or(0, Iterator::count);
+    assert_eq!(blobs, 0, "bodies lie in the folder");
     let config = std::fs::read_to_string(data.join("amparo.toml")).unwrap();
     assert!(
         config.contains("database = \"server\"") && !config.contains("postgres:"),
