@@ -140,6 +140,7 @@ impl Face {
                     .map(|at| convert::moment(at).ok_or_else(bad_time))
                     .transpose()?,
                 size: input.if_match_size.map(size).transpose()?,
+                seen: None,
             },
             bypass_governance: input.bypass_governance_retention.unwrap_or(false),
         };
@@ -222,6 +223,7 @@ fn deletion(object: dto::ObjectIdentifier, bypass: bool) -> S3Result<Deletion> {
                 .map(|at| convert::moment(at).ok_or_else(bad_time))
                 .transpose()?,
             size: object.size.map(size).transpose()?,
+            seen: None,
         },
         bypass_governance: bypass,
     })

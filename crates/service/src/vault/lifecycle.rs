@@ -6,13 +6,13 @@ use std::time::Duration;
 use casework::ids::TenantId;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::vault::{ListRequest, RemovalConditions};
+use store::vault::{ListRequest, RemovalConditions, Seen, Standing};
 
 use super::{
     Principal, Result, Vault, VaultError,
     bucket::Bucket,
     settings::LIFECYCLE,
-    version::{Deletion, VersionEntry, VersionId, VersionQuery, Versioning},
+    version::{Deletion, VersionEntry},
 };
 
 /// How often [`Vault::keep_expiring`] looks.
@@ -24,7 +24,7 @@ pub const RULES_MAX: usize = 1000;
 /// Buckets looked up at a time.
 const BUCKET_PAGE: i64 = 100;
 /// Versions looked up at a time.
-const VERSION_PAGE: u32 = 1000;
+const VERSION_PAGE: usize = 1000;
 
 /// A bucket's rules.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,9 +128,16 @@ impl Vault {
     /// Carries out every bucket's lifecycle once. `day` is the length of a day: [`DAY`], but for rehearsals.
     ///
     /// # Errors
-    /// When the store fails; what was not reached is left to the next run.
+    /// When the store fails, or a bucket's lifecycle could not be carried out; then the other buckets' were all the same,
+    /// and the first error is given. What was not reached is left to the next run.
     pub async fn expire(&self, now: Timestamp, day: Duration) -> Result<Expired> {
+        self.expire_by(now, day, VERSION_PAGE).await
+    }
+
+    /// [`Vault::expire`] with so many versions looked up at a time.
+    pub(super) async fn expire_by(&self, now: Timestamp, day: Duration, page_max: usize) -> Result<Expired> {
         let mut expired = Expired::default();
+        let mut failed = None;
         let mut after = 0;
         loop {
             let page = self
@@ -139,14 +146,24 @@ impl Vault {
                 .buckets_with_setting(LIFECYCLE, after, BUCKET_PAGE)
                 .await?;
             let Some((_, _, last)) = page.last() else {
-                return Ok(expired);
+                return failed.map_or(Ok(expired), Err);
             };
             after = *last;
-            for (tenant, name, _) in page {
-                match self.expire_bucket(&tenant, &name, now, day, &mut expired).await {
+            for (tenant, name, row) in page {
+                match self
+                    .expire_bucket(&tenant, &name, now, day, page_max, &mut expired)
+                    .await
+                {
                     // Deleted meanwhile.
                     Ok(()) | Err(VaultError::NoSuchBucket) => {}
-                    Err(error) => return Err(error),
+                    Err(error) => {
+                        tracing::warn!(
+                            bucket = row,
+                            error = &error as &dyn std::error::Error,
+                            "a bucket's lifecycle was not carried out to its end"
+                        );
+                        failed.get_or_insert(error);
+                    }
                 }
             }
         }
@@ -158,6 +175,7 @@ impl Vault {
         name: &str,
         now: Timestamp,
         day: Duration,
+        page_max: usize,
         expired: &mut Expired,
     ) -> Result<()> {
         // Past the cache: what was just taken back must not be carried out.
@@ -173,15 +191,22 @@ impl Vault {
             self.expire_uploads(&bucket, &lifecycle, now, day, expired)
                 .await?;
         }
-        let mut query = VersionQuery {
-            max_keys: VERSION_PAGE,
-            ..VersionQuery::default()
-        };
+        // Where the last page ended. What stood there may be removed by now, so that it cannot be found by its name.
+        let mut after: Option<(String, i64)> = None;
         // Of the key at hand: how many old versions newer than this one were seen.
         let (mut key, mut newer) = (String::new(), 0);
         let mut lonely: Option<VersionEntry> = None;
         loop {
-            let page = self.versions_in(&bucket, &query).await?;
+            let page = self
+                .inner
+                .store
+                .versions_after(bucket.row.seq, after.as_ref(), page_max)
+                .await?;
+            after = page
+                .versions
+                .last()
+                .filter(|_| page.next.is_some())
+                .map(|last| (last.key.clone(), last.seq));
             for entry in page.versions {
                 if entry.key != key {
                     self.expire_marker(&bucket, &lifecycle, lonely.take(), now, day, expired)
@@ -197,21 +222,21 @@ impl Vault {
                         .expiry(&entry.key, entry.size, entry.modified_at, day)
                         .is_some_and(|(at, _)| at <= now)
                     {
-                        self.expire_one(&bucket, &entry, None, &mut expired.latest, &mut expired.locked)
+                        let (count, locked) = (&mut expired.latest, &mut expired.locked);
+                        self.expire_one(&bucket, &entry, Standing::Latest, count, locked)
                             .await?;
                     }
                     continue;
                 }
                 if is_old(&lifecycle, &entry, newer, now, day) {
-                    let version = Some(entry.version);
-                    self.expire_one(&bucket, &entry, version, &mut expired.old, &mut expired.locked)
+                    let (count, locked) = (&mut expired.old, &mut expired.locked);
+                    self.expire_one(&bucket, &entry, Standing::Old, count, locked)
                         .await?;
                 }
                 newer += 1;
             }
-            match page.next {
-                Some(next) => query.after = Some(next),
-                None => break,
+            if after.is_none() {
+                break;
             }
         }
         self.expire_marker(&bucket, &lifecycle, lonely, now, day, expired)
@@ -236,33 +261,32 @@ impl Vault {
         };
         let held = |rule: &&LifecycleRule| rule.enabled && marker.key.starts_with(&rule.prefix);
         if lifecycle.rules.iter().filter(held).any(due) {
-            let version = Some(marker.version);
-            self.expire_one(bucket, &marker, version, &mut expired.latest, &mut expired.locked)
+            let (count, locked) = (&mut expired.latest, &mut expired.locked);
+            self.expire_one(bucket, &marker, Standing::LoneMarker, count, locked)
                 .await?;
         }
         Ok(())
     }
 
-    async fn expire_one(
+    /// Removes what was listed, if it still is what it was and stands as it stood; else it is left to the next run.
+    pub(super) async fn expire_one(
         &self,
         bucket: &Bucket,
         entry: &VersionEntry,
-        version: Option<VersionId>,
+        standing: Standing,
         count: &mut u64,
         locked: &mut u64,
     ) -> Result<()> {
-        let latest = version.is_none();
         let deletion = Deletion {
             key: entry.key.clone(),
-            // Where no versions are kept, only the very object that expired goes.
-            version: version.or((bucket.row.versioning == Versioning::Never).then_some(entry.version)),
-            conditions: if latest {
-                RemovalConditions {
-                    if_match: Some(super::EtagMatch::Tags(vec![entry.etag.clone()])),
-                    ..RemovalConditions::default()
-                }
-            } else {
-                RemovalConditions::default()
+            // The latest goes as its owner would delete it: behind a delete marker where versions are kept.
+            version: (standing != Standing::Latest).then_some(entry.version),
+            conditions: RemovalConditions {
+                seen: Some(Seen {
+                    id: entry.id,
+                    standing,
+                }),
+                ..RemovalConditions::default()
             },
             bypass_governance: false,
         };
@@ -286,7 +310,7 @@ impl Vault {
     ) -> Result<()> {
         let store = &self.inner.store;
         let mut request = ListRequest {
-            max: VERSION_PAGE as usize,
+            max: VERSION_PAGE,
             ..ListRequest::default()
         };
         let mut after_id = None;

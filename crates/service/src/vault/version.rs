@@ -215,7 +215,7 @@ impl Vault {
         self.versions_in(&bucket, query).await
     }
 
-    pub(super) async fn versions_in(&self, bucket: &Bucket, query: &VersionQuery) -> Result<VersionListing> {
+    async fn versions_in(&self, bucket: &Bucket, query: &VersionQuery) -> Result<VersionListing> {
         let (after, version) = query.after.clone().unzip();
         let request = ListRequest {
             prefix: query.prefix.clone(),

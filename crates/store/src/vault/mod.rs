@@ -45,7 +45,7 @@ pub use self::{
     scope::{SCOPE_PAGE, ScopedObject},
     scrub::{KeptObject, KeptPart, WALK_PAGE},
     upload::{CompleteUpload, NewUpload, UploadRow},
-    version::{MarkerRow, Removal, RemovalConditions, Removed, VersionId, Versioning},
+    version::{MarkerRow, Removal, RemovalConditions, Removed, Seen, Standing, VersionId, Versioning},
     version_list::{VersionEntry, VersionPage},
 };
 

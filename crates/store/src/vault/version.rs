@@ -71,6 +71,28 @@ pub struct RemovalConditions {
     pub modified_at: Option<Timestamp>,
     /// Its plaintext length in bytes.
     pub size: Option<u64>,
+    /// That it is what was seen before, and stands as it stood then.
+    pub seen: Option<Seen>,
+}
+
+/// A version as a job saw it that may remove no other: its name can mean another one by now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// The id of its object or delete marker.
+    pub id: ObjectId,
+    /// How it stood.
+    pub standing: Standing,
+}
+
+/// How a version stands among those of its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is what a GET without a version sees.
+    Latest,
+    /// A newer one is there.
+    Old,
+    /// It is a delete marker and the only one.
+    LoneMarker,
 }
 
 /// A removal.
@@ -194,9 +216,41 @@ impl RemovalConditions {
     }
 }
 
+impl Seen {
+    async fn check(
+        &self,
+        db: &mut AnyConnection,
+        removal: &Removal,
+        there: Option<&There>,
+    ) -> Result<(), StoreError> {
+        let same = there.filter(|there| there.id == self.id.0.as_bytes());
+        let there = same.ok_or(StoreError::Precondition)?;
+        let stands = match self.standing {
+            Standing::Latest => there.latest,
+            Standing::Old => !there.latest,
+            Standing::LoneMarker => {
+                let others: i64 = sqlx::query_scalar(
+                    "SELECT count(*) FROM object WHERE bucket = $1 AND key = $2 AND seq <> $3",
+                )
+                .bind(removal.bucket)
+                .bind(removal.key.as_bytes())
+                .bind(there.seq)
+                .fetch_one(db)
+                .await?;
+                there.marker && others == 0
+            }
+        };
+        if stands {
+            Ok(())
+        } else {
+            Err(StoreError::Precondition)
+        }
+    }
+}
+
 impl VaultStore {
     /// Removes an object: for good where versions are not kept or one is named, else behind a delete marker. One that is
-    /// not there counts as removed, whatever the conditions.
+    /// not there counts as removed, whatever the conditions but [`RemovalConditions::seen`].
     ///
     /// # Errors
     /// [`StoreError::Locked`], or when a condition does not hold, or the database fails.
@@ -269,6 +323,9 @@ impl Change for Removal {
         let versioning = Versioning::of_number(versioning.ok_or(StoreError::NoSuchBucket)?)?;
         let there = find(db, self.bucket, &self.key, self.version).await?;
         self.conditions.check(there.as_ref())?;
+        if let Some(seen) = &self.conditions.seen {
+            seen.check(db, self, there.as_ref()).await?;
+        }
         if there.is_none() && self.conditions != RemovalConditions::default() {
             return Ok(Removed::default());
         }

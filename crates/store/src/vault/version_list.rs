@@ -1,5 +1,6 @@
 //! Listings of versions: by key in byte order, and of each key the newest first.
 
+use casework::ids::ObjectId;
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
 
@@ -12,6 +13,10 @@ use super::{
 /// A version, or a delete marker, in a listing.
 #[derive(Debug, Clone)]
 pub struct VersionEntry {
+    /// Its row; a newer version has a higher one.
+    pub seq: i64,
+    /// The id of its object or delete marker.
+    pub id: ObjectId,
     /// Its key.
     pub key: String,
     /// How it is named.
@@ -53,15 +58,45 @@ impl VaultStore {
         request: &ListRequest,
         after: Option<VersionId>,
     ) -> Result<VersionPage, StoreError> {
-        let mut page = VersionPage::default();
-        let mut last = None;
-        let mut from = match (request.after.as_deref(), after) {
+        let from = match (request.after.as_deref(), after) {
             (Some(key), Some(version)) if key >= request.prefix.as_str() => {
                 let seq = self.seq_of(bucket, key, version).await?.unwrap_or(i64::MAX);
                 Some((key.as_bytes().to_vec(), seq))
             }
             _ => start(request).map(|key| (key, i64::MAX)),
         };
+        self.version_page(bucket, request, from).await
+    }
+
+    /// A page of all versions of a bucket, for a job that removes some of what it lists: `after` is the key and the row
+    /// of the last one listed, which need not be there any more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn versions_after(
+        &self,
+        bucket: i64,
+        after: Option<&(String, i64)>,
+        max: usize,
+    ) -> Result<VersionPage, StoreError> {
+        let request = ListRequest {
+            max,
+            ..ListRequest::default()
+        };
+        let from = after.map_or((Vec::new(), i64::MAX), |(key, seq)| {
+            (key.as_bytes().to_vec(), *seq)
+        });
+        self.version_page(bucket, &request, Some(from)).await
+    }
+
+    async fn version_page(
+        &self,
+        bucket: i64,
+        request: &ListRequest,
+        mut from: Option<(Vec<u8>, i64)>,
+    ) -> Result<VersionPage, StoreError> {
+        let mut page = VersionPage::default();
+        let mut last = None;
         let end = successor(request.prefix.as_bytes());
         let mut newer: Option<(String, Timestamp)> = None;
         while let Some(position) = from.clone().filter(|_| request.max > 0) {
@@ -70,7 +105,7 @@ impl VaultStore {
             let rows = self.version_rows(bucket, &position, limit).await?;
             let mut skip_to = None;
             for row in &rows {
-                let (seq, mut entry) = entry(row)?;
+                let mut entry = entry(row)?;
                 if end.as_deref().is_some_and(|end| entry.key.as_bytes() >= end) {
                     return Ok(page);
                 }
@@ -88,10 +123,10 @@ impl VaultStore {
                     Some((key, at)) if *key == entry.key => Some(*at),
                     _ if entry.latest => None,
                     // The newer one stands on an earlier page.
-                    _ => self.successor_time(bucket, &entry.key, seq).await?,
+                    _ => self.successor_time(bucket, &entry.key, entry.seq).await?,
                 };
                 newer = Some((entry.key.clone(), entry.modified_at));
-                from = Some((entry.key.as_bytes().to_vec(), seq));
+                from = Some((entry.key.as_bytes().to_vec(), entry.seq));
                 last = Some((entry.key.clone(), Some(entry.version)));
                 page.versions.push(entry);
             }
@@ -158,16 +193,18 @@ impl VaultStore {
     }
 }
 
-fn entry(row: &AnyRow) -> Result<(i64, VersionEntry), StoreError> {
-    let entry = VersionEntry {
+fn entry(row: &AnyRow) -> Result<VersionEntry, StoreError> {
+    let id = object_id(row, 2)?;
+    Ok(VersionEntry {
+        seq: get(row, 0)?,
+        id,
         key: utf8(row, 1)?,
-        version: VersionId::of(get::<i64>(row, 3)? == 1, object_id(row, 2)?),
+        version: VersionId::of(get::<i64>(row, 3)? == 1, id),
         latest: get::<i64>(row, 4)? == 1,
         marker: get::<i64>(row, 5)? == 1,
         size: unsigned(row, 6)?,
         etag: get(row, 7)?,
         modified_at: time(row, 8)?,
         superseded_at: None,
-    };
-    Ok((get(row, 0)?, entry))
+    })
 }

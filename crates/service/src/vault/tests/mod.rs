@@ -2,6 +2,7 @@
 
 mod altered;
 mod at_rest;
+mod expiring;
 mod faults;
 mod isolation;
 mod ledger;
