@@ -17,6 +17,7 @@ use std::{
 
 use store::testkit::Server;
 
+#[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "../../../tests/servers/rclone.rs"]
 mod rclone;
 use rclone::Rclone;
