@@ -27,12 +27,7 @@ pub struct NodeId(pub [u8; 16]);
 ///
 /// # Errors
 /// When the database fails.
-pub async fn hold(
-    database: &Database,
-    name: &'static str,
-    node: NodeId,
-    now: Timestamp,
-) -> Result<bool, LeaseError> {
+pub async fn hold(database: &Database, name: &str, node: NodeId, now: Timestamp) -> Result<bool, LeaseError> {
     let time = i64::try_from(LEASE_TIME.as_micros()).unwrap_or(i64::MAX);
     let row = sqlx::query(
         "INSERT INTO lease (name, holder, until) VALUES ($1, $2, $3) \
@@ -53,7 +48,7 @@ pub async fn hold(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn give_back(database: &Database, name: &'static str, node: NodeId) -> Result<(), LeaseError> {
+pub async fn give_back(database: &Database, name: &str, node: NodeId) -> Result<(), LeaseError> {
     sqlx::query("DELETE FROM lease WHERE name = $1 AND holder = $2")
         .bind(name)
         .bind(node.0.to_vec())

@@ -21,6 +21,7 @@ use crate::{
         events::{open_body, seal_body},
     },
     database::Database,
+    lease::{self, LeaseError, NodeId},
 };
 
 /// Most transfers that the register reads.
@@ -40,6 +41,10 @@ fn missing(transfer: CaseId) -> CaseStoreError {
     }
 }
 
+fn claim_name(transfer: CaseId) -> String {
+    format!("transfer/{transfer}")
+}
+
 fn whole(number: u64) -> Result<i64, CaseStoreError> {
     i64::try_from(number).map_err(|_| CaseStoreError::Corrupt("count"))
 }
@@ -48,6 +53,28 @@ impl TransferStore {
     /// The transfers in a migrated database, whose content opens under `root`.
     pub fn new(database: Database, root: Arc<CaseRoot>) -> Self {
         Self { database, root }
+    }
+
+    /// Claims the moving of a transfer for `mover`, or renews the claim; `false` where another has it. Good for
+    /// [`LEASE_TIME`](crate::lease::LEASE_TIME).
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn claim(
+        &self,
+        transfer: CaseId,
+        mover: NodeId,
+        now: jiff::Timestamp,
+    ) -> Result<bool, LeaseError> {
+        lease::hold(&self.database, &claim_name(transfer), mover, now).await
+    }
+
+    /// Gives a claim back, if `mover` has it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn give_back(&self, transfer: CaseId, mover: NodeId) -> Result<(), LeaseError> {
+        lease::give_back(&self.database, &claim_name(transfer), mover).await
     }
 
     /// Begins a transaction that writes, alone.

@@ -47,9 +47,17 @@ pub enum TransferError {
     /// The docket has not issued the receipt yet.
     #[error("record `{0}` is not in the witnessed docket yet; start the transfer again in a while")]
     NotLogged(RecordId),
-    /// It is being moved by this process already.
-    #[error("transfer `{0}` is being moved already")]
+    /// Somebody moves it already, in this process or another.
+    #[error(
+        "transfer `{0}` is being moved already; if whoever moved it was cut off, start it again in half a minute"
+    )]
     Moving(CaseId),
+    /// The claim to move it could not be renewed in time, and another may have taken it.
+    #[error("transfer `{0}` is no longer this process's to move; what was moved stays moved; see its status")]
+    ClaimLost(CaseId),
+    /// The claim to move it.
+    #[error(transparent)]
+    Claim(#[from] store::lease::LeaseError),
     /// An object is of a category that the transfer does not name.
     #[error(
         "object `{object}` is of category `{category}`, which the transfer does not name; open another that does"

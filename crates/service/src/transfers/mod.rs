@@ -3,6 +3,7 @@
 //! [`steps`] records what people do, [`mover`] does what they approved. Both read the whole chain first, and neither goes
 //! on without a basis on that day. Only the gate re-wraps keys, and it believes neither.
 
+mod claim;
 mod course;
 mod error;
 pub mod faults;
@@ -11,12 +12,9 @@ mod ports;
 mod steps;
 mod view;
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex},
-};
+use std::sync::Arc;
 
-use casework::{ids::CaseId, promise::Reviewers, rulebook::Rulebook};
+use casework::{promise::Reviewers, rulebook::Rulebook};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use store::transfers::TransferStore;
 
@@ -63,7 +61,6 @@ pub struct Parts {
 #[derive(Clone)]
 pub struct Transfers {
     parts: Arc<Parts>,
-    moving: Arc<Mutex<BTreeSet<CaseId>>>,
 }
 
 impl Transfers {
@@ -71,7 +68,6 @@ impl Transfers {
     pub fn new(parts: Parts) -> Self {
         Self {
             parts: Arc::new(parts),
-            moving: Arc::default(),
         }
     }
 

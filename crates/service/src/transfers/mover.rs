@@ -31,32 +31,32 @@ pub const BATCH_OBJECTS: u32 = 100;
 /// Most times that one start goes through the same objects.
 pub const PASSES_MAX: u32 = 20;
 
-/// One caller at a time moves a transfer.
-struct Turn<'a> {
-    transfers: &'a Transfers,
-    transfer: CaseId,
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.transfers.turns().remove(&self.transfer);
-    }
-}
-
 impl Transfers {
     /// Moves a transfer's data: waits for the docket, begins, and goes on until nothing is left. `progress` hears of each
     /// batch: what is moved, and what was counted to be moved in all. Done twice, it answers the same.
     ///
     /// # Errors
     /// [`TransferError::NoBasis`] where it has none today; [`TransferError::NotLogged`] until the docket has the record;
-    /// [`TransferError::Refused`] where the gate says no. What was moved stays moved.
+    /// [`TransferError::Refused`] where the gate says no; [`TransferError::Moving`] while another moves it. What was moved
+    /// stays moved.
     pub async fn start(
+        &self,
+        transfer: CaseId,
+        actor: Actor,
+        progress: impl FnMut(Moved, Moved) + Send,
+    ) -> Result<Moved> {
+        self.claim(transfer)
+            .await?
+            .during(self.go_on(transfer, actor, progress))
+            .await
+    }
+
+    async fn go_on(
         &self,
         transfer: CaseId,
         actor: Actor,
         mut progress: impl FnMut(Moved, Moved) + Send,
     ) -> Result<Moved> {
-        let _turn = self.take_turn(transfer)?;
         let chain = self.chain(transfer).await?;
         if chain.matter().stage() == Stage::Done {
             return Ok(self.parts.vault.store().moved_by(transfer).await?);
@@ -76,23 +76,6 @@ impl Transfers {
             }
         }
         self.finish(&record).await
-    }
-
-    fn take_turn(&self, transfer: CaseId) -> Result<Turn<'_>> {
-        if self.turns().insert(transfer) {
-            Ok(Turn {
-                transfers: self,
-                transfer,
-            })
-        } else {
-            Err(TransferError::Moving(transfer))
-        }
-    }
-
-    fn turns(&self) -> std::sync::MutexGuard<'_, std::collections::BTreeSet<CaseId>> {
-        self.moving
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     async fn fault(&self, step: Step, when: When) -> Result<()> {

@@ -111,7 +111,8 @@ impl Vault {
     }
 
     /// Copies what lies of an object in the blob store to the other region's, and reads each copy back. What was copied
-    /// before is not copied again. `false` where the object was replaced or removed meanwhile.
+    /// before is not copied again. `false` where the object was replaced or removed meanwhile, or another mover began the
+    /// same copy anew: then the sweep removes this one.
     ///
     /// # Errors
     /// When a piece is missing or damaged, a copy differs from it, or a store fails.
@@ -136,7 +137,8 @@ impl Vault {
             };
             let length = sealed_len(part.size).map_err(|error| damaged(row.id, error))?;
             match copy_blob((&*source, copy.old), (&*target, copy.new), length).await {
-                Ok(()) => store.copied(transfer, row.id, copy.number).await?,
+                Ok(()) if store.copied(transfer, row.id, &copy).await? => {}
+                Ok(()) => return Ok(false),
                 Err(Copying::Blob(BlobError::Missing { .. })) if self.is_gone(row).await? => {
                     return Ok(false);
                 }
@@ -205,7 +207,7 @@ impl From<BlobError> for Copying {
     }
 }
 
-/// Copies a blob, reads the copy back, and compares length and SHA-256.
+/// Copies a blob to one that nobody wrote before, reads the copy back, and compares length and SHA-256.
 async fn copy_blob(
     (source, old): (&dyn BlobStore, BlobId),
     (target, new): (&dyn BlobStore, BlobId),
@@ -215,8 +217,6 @@ async fn copy_blob(
     if reader.len() != length {
         return Err(Copying::Length);
     }
-    // What an attempt before left.
-    target.delete(new).await?;
     let mut writer = target.create(new).await?;
     let mut digest = Sha256::new();
     let mut offset = 0;

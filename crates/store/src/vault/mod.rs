@@ -20,6 +20,7 @@ mod rotate_change;
 mod row;
 mod scope;
 mod scrub;
+mod superseded;
 mod upload;
 mod version;
 mod version_list;

@@ -1,6 +1,9 @@
 //! Objects on their way to another region. Copies are planned before a byte is written and counted as made once they were
 //! read back; then a row changes region, key and pieces at once, so that readers find an object in the one region or in
 //! the other. Each step may be made again after a crash, and changes nothing the second time.
+//!
+//! Two movers at once lose nothing: each attempt at a copy writes to a blob of its own, the row of a piece names the one
+//! that counts, and a row that was given up to be removed never changes an object again.
 
 use async_trait::async_trait;
 use casework::ids::{CaseId, ObjectId, RegionId, TenantId};
@@ -160,7 +163,8 @@ impl VaultStore {
         })
     }
 
-    /// Plans copies of an object's pieces, each to a blob of its own; those planned before keep theirs.
+    /// Plans copies of an object's pieces, each to a blob of its own. What was copied keeps its copy; what was only planned
+    /// is planned anew, and what an attempt before wrote is left to the sweep.
     ///
     /// # Errors
     /// When the database fails.
@@ -178,15 +182,21 @@ impl VaultStore {
         self.writer.change(change).await
     }
 
-    /// Notes that a copy was read back and found equal.
+    /// Notes that a copy was read back and found equal; `false` where it is not the planned one any more, and nobody
+    /// needs it.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn copied(&self, transfer: CaseId, object: ObjectId, number: u32) -> Result<(), StoreError> {
+    pub async fn copied(
+        &self,
+        transfer: CaseId,
+        object: ObjectId,
+        copy: &Copying,
+    ) -> Result<bool, StoreError> {
         let change = Copied {
             transfer,
             object,
-            number,
+            copy: copy.clone(),
         };
         self.writer.change(change).await
     }
@@ -227,33 +237,6 @@ impl VaultStore {
             objects: unsigned(&row, 0)?,
             bytes: unsigned(&row, 1)?,
         })
-    }
-
-    /// Copies that nobody needs any more, at most `limit`: old ones of what was moved, and new ones of what was not. The
-    /// second is whether it is a new one.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn superseded(&self, transfer: CaseId, limit: u32) -> Result<Vec<(BlobId, bool)>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT CASE WHEN moved = 1 THEN old_blob ELSE new_blob END, moved FROM transfer_part \
-             WHERE transfer = $1 LIMIT $2",
-        )
-        .bind(transfer.0.as_bytes().as_slice())
-        .bind(i64::from(limit))
-        .fetch_all(&self.database.pool)
-        .await?;
-        rows.iter()
-            .map(|row| Ok((blob_id(row, 0)?, get::<i64>(row, 1)? == 0)))
-            .collect()
-    }
-
-    /// Notes that superseded copies are gone.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn removed(&self, transfer: CaseId, blobs: Vec<BlobId>) -> Result<(), StoreError> {
-        self.writer.change(Removed { transfer, blobs }).await
     }
 
     /// Forgets the keys, in the region that a transfer came from, of accounts of which it moved everything.
@@ -306,18 +289,20 @@ struct Plan {
 #[async_trait]
 impl Change for Plan {
     type Output = Vec<Copying>;
-    /// The mover's own rows, which nobody else writes.
+    /// Movers' own rows, each changed by one statement.
     fn needs(&self) -> Needs {
         Needs::Rows(Vec::new())
     }
     async fn apply(&self, db: &mut AnyConnection) -> Result<Vec<Copying>, StoreError> {
         for (number, old, new) in &self.parts {
-            // A piece stored anew since the copy was planned is copied anew.
+            // A piece stored anew since it was copied is copied anew, and so is one whose copy was given up. An attempt
+            // that did not end may still be writing: its blob is not written to again.
             sqlx::query(
                 "INSERT INTO transfer_part (transfer, object, number, old_blob, new_blob, copied, moved) \
                  VALUES ($1, $2, $3, $4, $5, 0, 0) ON CONFLICT (transfer, object, number) DO UPDATE \
-                 SET old_blob = excluded.old_blob, new_blob = excluded.new_blob, copied = 0 \
-                 WHERE transfer_part.old_blob <> excluded.old_blob AND transfer_part.moved = 0",
+                 SET old_blob = excluded.old_blob, new_blob = excluded.new_blob, copied = 0, moved = 0 \
+                 WHERE (transfer_part.moved = 0 AND (transfer_part.copied = 0 \
+                 OR transfer_part.old_blob <> excluded.old_blob)) OR transfer_part.moved = 2",
             )
             .bind(self.transfer.0.as_bytes().as_slice())
             .bind(self.object.0.as_bytes().as_slice())
@@ -351,26 +336,29 @@ impl Change for Plan {
 struct Copied {
     transfer: CaseId,
     object: ObjectId,
-    number: u32,
+    copy: Copying,
 }
 
 #[async_trait]
 impl Change for Copied {
-    type Output = ();
-    /// The mover's own rows, which nobody else writes.
+    type Output = bool;
+    /// Movers' own rows, each changed by one statement.
     fn needs(&self) -> Needs {
         Needs::Rows(Vec::new())
     }
-    async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE transfer_part SET copied = 1 WHERE transfer = $1 AND object = $2 AND number = $3",
+    async fn apply(&self, db: &mut AnyConnection) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE transfer_part SET copied = 1 WHERE transfer = $1 AND object = $2 AND number = $3 \
+             AND old_blob = $4 AND new_blob = $5 AND moved = 0",
         )
         .bind(self.transfer.0.as_bytes().as_slice())
         .bind(self.object.0.as_bytes().as_slice())
-        .bind(i64::from(self.number))
+        .bind(i64::from(self.copy.number))
+        .bind(self.copy.old.0.as_slice())
+        .bind(self.copy.new.0.as_slice())
         .execute(db)
         .await?;
-        Ok(())
+        Ok(done.rows_affected() == 1)
     }
 }
 
@@ -388,7 +376,8 @@ impl Change for Relocate {
         let transfer = self.transfer.0.as_bytes();
         for relocation in &self.objects {
             let object = relocation.object.0.as_bytes();
-            // The very pieces that were copied, and all of them.
+            // The very pieces that were copied, and all of them. Whichever mover copied one: its row names a blob that was
+            // read back, and that nobody removes while the row stands so.
             let row = sqlx::query(
                 "SELECT o.parts, (SELECT count(*) FROM part p JOIN transfer_part t ON t.object = p.object \
                  AND t.number = p.number AND t.old_blob = p.blob WHERE p.object = o.id AND t.transfer = $1 \
@@ -448,33 +437,6 @@ impl Change for Relocate {
     }
     fn scrub(&self) -> bool {
         true
-    }
-}
-
-struct Removed {
-    transfer: CaseId,
-    blobs: Vec<BlobId>,
-}
-
-#[async_trait]
-impl Change for Removed {
-    type Output = ();
-    /// The mover's own rows, which nobody else writes.
-    fn needs(&self) -> Needs {
-        Needs::Rows(Vec::new())
-    }
-    async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
-        for blob in &self.blobs {
-            sqlx::query(
-                "DELETE FROM transfer_part WHERE transfer = $1 AND ((moved = 1 AND old_blob = $2) \
-                 OR (moved = 0 AND new_blob = $2))",
-            )
-            .bind(self.transfer.0.as_bytes().as_slice())
-            .bind(blob.0.as_slice())
-            .execute(&mut *db)
-            .await?;
-        }
-        Ok(())
     }
 }
 

@@ -10,8 +10,8 @@ use casework::{
     gate::Breach,
     transfer::{Hanging, Stage, TransferBody},
 };
-use jiff::SignedDuration;
-use store::vault::Moved;
+use jiff::{SignedDuration, Timestamp};
+use store::{blobs::BlobId, lease::NodeId, vault::Moved};
 
 use super::{
     TransferError,
@@ -193,6 +193,46 @@ async fn p19_without_a_basis_nothing_is_proposed_and_without_approval_nothing_st
     let early = scene.transfers.start(transfer, olga(), |_, _| ()).await;
     assert!(matches!(early, Err(TransferError::NotNow { .. })), "{early:?}");
     scene.everything_reads(EU).await;
+}
+
+#[tokio::test]
+async fn p19_one_process_moves_a_transfer_at_a_time() {
+    let scene = Scene::new(Arc::new(NoFaults)).await;
+    let transfer = scene.approved("US").await;
+    let (claims, other) = (&scene.transfers.parts.store, NodeId([7; 16]));
+    assert!(claims.claim(transfer, other, Timestamp::now()).await.unwrap());
+    let second = scene.transfers.start(transfer, olga(), |_, _| ()).await;
+    assert!(matches!(second, Err(TransferError::Moving(_))), "{second:?}");
+    claims.give_back(transfer, other).await.unwrap();
+    scene.transfers.start(transfer, olga(), |_, _| ()).await.unwrap();
+    // Done, it has let go.
+    assert!(claims.claim(transfer, other, Timestamp::now()).await.unwrap());
+}
+
+/// Claims run out, and whoever lost one may still be writing.
+#[tokio::test]
+async fn p19_a_mover_that_lost_its_claim_changes_nothing() {
+    let scene = Scene::new(Arc::new(NoFaults)).await;
+    let transfer = scene.approved("US").await;
+    let store = scene.vault.store();
+    let (row, number, old) = scene.first_piece().await;
+    let plan = |attempt| async move {
+        let parts = vec![(number, old, BlobId([attempt; 16]))];
+        let mut planned = store.plan_copies(transfer, row, parts).await.unwrap();
+        planned.remove(0)
+    };
+    let (late, next) = (plan(1).await, plan(2).await);
+    assert_ne!(late.new, next.new, "each attempt writes to a blob of its own");
+    assert!(!store.copied(transfer, row, &late).await.unwrap());
+    assert!(store.copied(transfer, row, &next).await.unwrap());
+    assert_eq!(plan(3).await.new, next.new, "what was copied keeps its copy");
+    // Given up to be removed: it does not count any more.
+    assert_eq!(store.superseded(transfer, 10).await.unwrap(), [(next.new, true)]);
+    assert!(!store.copied(transfer, row, &next).await.unwrap());
+    scene.transfers.start(transfer, olga(), |_, _| ()).await.unwrap();
+    assert!(!store.copied(transfer, row, &late).await.unwrap());
+    scene.everything_reads(US).await;
+    assert_eq!((scene.blobs(EU).len(), scene.blobs(US).len()), (0, 2));
 }
 
 /// The gate itself: it believes neither the mover nor the desk.

@@ -27,7 +27,7 @@ use envelope::{
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::SignedDuration;
 use store::{
-    blobs::{DiskBlobs, RegionBlobs},
+    blobs::{BlobId, DiskBlobs, RegionBlobs},
     cases::Connection,
     gate_memory::GateMemory,
     testkit::database,
@@ -418,6 +418,14 @@ impl Scene {
             .account(&contoso(), &account, &self::region(region))
             .await;
         found.unwrap().is_some_and(|row| row.key.is_some())
+    }
+    /// An object's piece in the blob store where everything lies at first.
+    pub(super) async fn first_piece(&self) -> (ObjectId, u32, BlobId) {
+        let scopes = self.vault.scopes(&contoso(), &Self::bucket()).await.unwrap();
+        let store = self.vault.store();
+        let rows = store.left_in(scopes[0], &region(EU), 0, 1).await.unwrap();
+        let parts = store.parts(rows[0].id, None, 1).await.unwrap();
+        (rows[0].id, parts[0].number, parts[0].blob)
     }
     pub(super) async fn moved(&self, transfer: CaseId) -> Moved {
         self.vault.store().moved_by(transfer).await.unwrap()
