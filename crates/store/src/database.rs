@@ -247,13 +247,22 @@ async fn make_ready(engine: Engine, connection: &mut AnyConnection) -> Result<()
 }
 
 /// Makes what was deleted leave the disk too. In SQLite the write-ahead log is folded into the file and cut to nothing; on
-/// a server the dead rows of `table` are vacuumed. A reader of an old page can delay either: then it is said in the log.
-pub(crate) async fn scrub(engine: Engine, connection: &mut AnyConnection, table: &'static str) {
+/// a server the dead rows of `tables` are vacuumed. A reader of an old page can delay either: then it is said in the log.
+pub(crate) async fn scrub(
+    engine: Engine,
+    connection: &mut AnyConnection,
+    tables: impl IntoIterator<Item = &'static str>,
+) {
     const TRIES: u32 = 50;
     if engine == Engine::Postgres {
-        let sql = format!("VACUUM {table}");
-        if let Err(error) = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(connection).await {
-            tracing::warn!(%error, "a destroyed key's dead row stays until the server vacuums it");
+        for table in tables {
+            let sql = format!("VACUUM {table}");
+            let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+                .execute(&mut *connection)
+                .await;
+            if let Err(error) = done {
+                tracing::warn!(%error, "a destroyed key's dead row stays until the server vacuums it");
+            }
         }
         return;
     }

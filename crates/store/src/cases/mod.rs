@@ -342,7 +342,7 @@ impl CaseStore {
             return Err(missing_case(case));
         }
         // Or the key would linger on the disk.
-        scrub(self.database.engine(), &mut connection, "cases").await;
+        scrub(self.database.engine(), &mut connection, ["cases"]).await;
         Ok(())
     }
 

@@ -330,8 +330,8 @@ impl Change for DestroyAccount {
     async fn apply(&self, db: &mut AnyConnection) -> Result<Destroyed, StoreError> {
         destroy_in(db, &self.tenant, &self.account, self.now).await
     }
-    fn scrub(&self) -> bool {
-        true
+    fn scrub(&self) -> &'static [&'static str] {
+        &["account_key"]
     }
 }
 

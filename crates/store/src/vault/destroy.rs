@@ -93,8 +93,8 @@ impl Change for Destroy {
             })?;
         Ok((destroyed, ids.first().copied()))
     }
-    fn scrub(&self) -> bool {
-        true
+    fn scrub(&self) -> &'static [&'static str] {
+        &["tenant_key", "account_key", "access_key"]
     }
 }
 

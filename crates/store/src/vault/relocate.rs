@@ -435,8 +435,8 @@ impl Change for Relocate {
         }
         Ok(())
     }
-    fn scrub(&self) -> bool {
-        true
+    fn scrub(&self) -> &'static [&'static str] {
+        &["object"]
     }
 }
 
@@ -461,7 +461,7 @@ impl Change for ForgetKeys {
         .await?;
         Ok(())
     }
-    fn scrub(&self) -> bool {
-        true
+    fn scrub(&self) -> &'static [&'static str] {
+        &["account_key"]
     }
 }

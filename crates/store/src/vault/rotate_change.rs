@@ -38,8 +38,8 @@ impl Change for ReplaceTenantKey {
             _ => Ok(()),
         }
     }
-    fn scrub(&self) -> bool {
-        true
+    fn scrub(&self) -> &'static [&'static str] {
+        &["tenant_key"]
     }
 }
 
@@ -136,8 +136,8 @@ impl Change for EndTenant {
             .await?;
         Ok(true)
     }
-    fn scrub(&self) -> bool {
-        true
+    fn scrub(&self) -> &'static [&'static str] {
+        &["tenant_key"]
     }
 }
 
@@ -270,7 +270,7 @@ impl Change for EndAccount {
             .await?;
         Ok(true)
     }
-    fn scrub(&self) -> bool {
-        true
+    fn scrub(&self) -> &'static [&'static str] {
+        &["account_key"]
     }
 }

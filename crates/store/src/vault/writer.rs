@@ -3,6 +3,8 @@
 //! SQLite has one writer at a time anyway. On a server several nodes write at once, and a change may rely on what it has
 //! read only because every other change to the same thing waits: see [`Needs`].
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use sqlx::AnyConnection;
 use tokio::sync::{mpsc, oneshot};
@@ -47,9 +49,9 @@ pub(super) trait Change: Send + Sync + 'static {
     fn needs(&self) -> Needs {
         Needs::Whole
     }
-    /// Whether what was deleted must also leave the disk before the change counts as made.
-    fn scrub(&self) -> bool {
-        false
+    /// The tables of which what was deleted or overwritten must also leave the disk before the change counts as made.
+    fn scrub(&self) -> &'static [&'static str] {
+        &[]
     }
 }
 
@@ -58,7 +60,7 @@ trait Job: Send {
     /// Applies the change; `false` when the database failed and the transaction is lost.
     async fn apply(&mut self, db: &mut AnyConnection) -> bool;
     fn needs(&self) -> Needs;
-    fn scrub(&self) -> bool;
+    fn scrub(&self) -> &'static [&'static str];
     /// Why it failed, where the database did.
     fn conflicted(&self) -> bool;
     /// Tells the caller what came of it: `failed` when it was not committed.
@@ -82,7 +84,7 @@ impl<C: Change> Job for Pending<C> {
     fn needs(&self) -> Needs {
         self.change.needs()
     }
-    fn scrub(&self) -> bool {
+    fn scrub(&self) -> &'static [&'static str] {
         self.change.scrub()
     }
     fn conflicted(&self) -> bool {
@@ -167,8 +169,9 @@ async fn run(mut desk: Desk, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
                 for job in batch.drain(..) {
                     let mut alone = vec![job];
                     let failed = desk.commit_patiently(&mut alone).await.err();
-                    if failed.is_none() && alone.iter().any(|job| job.scrub()) {
-                        desk.scrub().await;
+                    if failed.is_none() {
+                        let tables = scrubbed(&alone);
+                        desk.scrub(tables).await;
                     }
                     alone
                         .into_iter()
@@ -177,9 +180,8 @@ async fn run(mut desk: Desk, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
                 continue;
             }
         }
-        if batch.iter().any(|job| job.scrub()) {
-            desk.scrub().await;
-        }
+        let tables = scrubbed(&batch);
+        desk.scrub(tables).await;
         batch.drain(..).for_each(|job| job.settle(None));
     }
 }
@@ -218,9 +220,11 @@ impl Desk {
         done
     }
 
-    async fn scrub(&mut self) {
-        if let Some(connection) = &mut self.connection {
-            scrub(self.database.engine(), connection, "account_key").await;
+    async fn scrub(&mut self, tables: BTreeSet<&'static str>) {
+        if let Some(connection) = &mut self.connection
+            && !tables.is_empty()
+        {
+            scrub(self.database.engine(), connection, tables).await;
         }
     }
 }
@@ -265,6 +269,11 @@ async fn transact(engine: Engine, db: &mut AnyConnection, batch: &mut [Box<dyn J
             ..Failed::before(error)
         }),
     }
+}
+
+/// The tables that the changes have scrubbed.
+fn scrubbed(batch: &[Box<dyn Job>]) -> BTreeSet<&'static str> {
+    batch.iter().flat_map(|job| job.scrub()).copied().collect()
 }
 
 /// What the changes need together: each row once, and always in the same order, so that no two nodes wait for each other.
