@@ -22,7 +22,7 @@ use crate::voice::{BAD, Format, GOOD, data, say};
 const LEDGER_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
 /// Longest line of it, in bytes: one entry with everything that was sealed in its day.
 const LINE_BYTES_MAX: u64 = 256 * 1024 * 1024;
-/// Largest token file, and largest page of the API.
+/// Largest token file.
 const TOKEN_BYTES_MAX: u64 = 4096;
 /// Longest wait for a page.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -120,9 +120,26 @@ async fn fetch(args: FetchArgs) -> anyhow::Result<ExitCode> {
         client = client.add_root_certificate(reqwest::Certificate::from_pem(&pem)?);
     }
     let client = client.build()?;
-    let mut out = std::io::BufWriter::new(
-        File::create_new(&args.out).with_context(|| format!("cannot make `{}`", args.out.display()))?,
-    );
+    let out = File::create_new(&args.out).with_context(|| format!("cannot make `{}`", args.out.display()))?;
+    match copy(&client, &args, token, out).await {
+        Ok(count) => {
+            say!(
+                "wrote {count} entries to `{}`; check them with `amparo ledger verify`",
+                args.out.display()
+            );
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            // Half a ledger would pass for one whose end was cut off.
+            let _ = std::fs::remove_file(&args.out);
+            Err(error)
+        }
+    }
+}
+
+/// Copies the ledger page by page, and says how many entries it has.
+async fn copy(client: &reqwest::Client, args: &FetchArgs, token: &str, out: File) -> anyhow::Result<u64> {
+    let mut out = std::io::BufWriter::new(out);
     let url = format!(
         "{}/tenants/{}/ledger",
         args.api.trim_end_matches('/'),
@@ -161,15 +178,12 @@ async fn fetch(args: FetchArgs) -> anyhow::Result<ExitCode> {
         }
     }
     out.into_inner()?.sync_all()?;
-    say!(
-        "wrote {count} entries to `{}`; check them with `amparo ledger verify`",
-        args.out.display()
-    );
-    Ok(ExitCode::SUCCESS)
+    Ok(count)
 }
 
 fn verify(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let entries = read(&args.file)?;
+    ensure!(!entries.is_empty(), "`{}` holds no entry", args.file.display());
     let earlier = args.earlier.as_deref().map(read).transpose()?.unwrap_or_default();
     let found = check(&entries).and_then(|checked| continues(&entries, &earlier).map(|()| checked));
     let code = if found.is_ok() { 0 } else { 1 };
