@@ -6,6 +6,7 @@
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use hyper::{HeaderMap, Method};
+use memchr::memmem::{self, Finder};
 use s3s::{
     S3Error, S3ErrorCode, S3Request, S3Response, S3Result,
     dto::{PostObjectInput, PostObjectOutput},
@@ -24,21 +25,32 @@ use super::{
 };
 use crate::vault::{ChecksumAlgorithm, Placement, PutOptions, Tags, Vault};
 
-/// Whether a request brings a form.
+/// Longest boundary in characters (RFC 2046).
+const BOUNDARY_CHARS_MAX: usize = 70;
+
+/// Whether a request brings a form: what the protocol library takes for one.
 pub(super) fn is_form(method: &Method, headers: &HeaderMap) -> bool {
-    *method == Method::POST && boundary(headers).is_some()
+    *method == Method::POST && parameters(headers).is_some()
+}
+
+/// The parameters of a form's content type.
+fn parameters(headers: &HeaderMap) -> Option<&str> {
+    let text = headers.get(hyper::header::CONTENT_TYPE)?.to_str().ok()?;
+    let (kind, parameters) = text.split_once(';').unwrap_or((text, ""));
+    kind.trim()
+        .eq_ignore_ascii_case("multipart/form-data")
+        .then_some(parameters)
 }
 
 fn boundary(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get(hyper::header::CONTENT_TYPE)?.to_str().ok()?;
-    let (kind, parameters) = text.split_once(';')?;
-    if !kind.trim().eq_ignore_ascii_case("multipart/form-data") {
-        return None;
-    }
-    let boundary = parameters
-        .split(';')
-        .find_map(|parameter| parameter.trim().strip_prefix("boundary="))?;
-    Some(boundary.trim_matches('"').to_owned()).filter(|boundary| !boundary.is_empty())
+    let value = parameters(headers)?.split(';').find_map(|parameter| {
+        let (name, value) = parameter.trim().split_once('=')?;
+        name.eq_ignore_ascii_case("boundary").then_some(value)
+    })?;
+    let boundary = value.trim_matches('"');
+    let allowed = |c: u8| c.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&c);
+    let good = (1..=BOUNDARY_CHARS_MAX).contains(&boundary.len()) && boundary.bytes().all(allowed);
+    good.then(|| boundary.to_owned())
 }
 
 /// Reads a form whole and checks the signature of a version 2 policy.
@@ -51,6 +63,12 @@ pub(super) async fn admit<B>(
 where
     B: hyper::body::Body<Data = Bytes> + Unpin,
 {
+    let boundary = boundary(headers).ok_or_else(|| {
+        convert::bad(
+            S3ErrorCode::MalformedPOSTRequest,
+            "a form's Content-Type names a boundary of 1 to 70 characters",
+        )
+    })?;
     let mut form = BytesMut::new();
     while let Some(piece) = body.next().await {
         let piece = piece.map_err(|_| {
@@ -68,10 +86,12 @@ where
         form.extend_from_slice(&piece);
     }
     let form = form.freeze();
-    let boundary = boundary(headers).unwrap_or_default();
-    let field = |name: &str| field(&form, &boundary, name);
-    let (key, signature, policy) = (field("awsaccesskeyid"), field("signature"), field("policy"));
-    match (key, signature, policy) {
+    let read = form.clone();
+    let fields = tokio::task::spawn_blocking(move || Fields::read(&read, &boundary));
+    let fields = fields
+        .await
+        .map_err(|_| S3Error::new(S3ErrorCode::InternalError))?;
+    match (fields.key, fields.signature, fields.policy) {
         (Some(key), Some(signature), Some(policy)) => {
             let known = vault.credential(&key).await.map_err(error::of)?;
             let known = known.ok_or_else(|| {
@@ -122,41 +142,55 @@ fn sign_v2(secret: &[u8], policy: &[u8]) -> String {
     STANDARD.encode(outer)
 }
 
-/// The text of a form's field, by its name in lower case. What follows the file is not part of the form.
-fn field(form: &[u8], boundary: &str, name: &str) -> Option<String> {
-    let delimiter = format!("--{boundary}");
-    let mut rest = after(form, delimiter.as_bytes())?;
-    loop {
-        let head_end = find(rest, b"\r\n\r\n")?;
-        let (head, body) = rest.split_at_checked(head_end)?;
-        let body = body.get(4..)?;
-        let end = find(body, format!("\r\n{delimiter}").as_bytes())?;
-        let head = String::from_utf8_lossy(head);
-        let named = head
-            .split(';')
-            .find_map(|parameter| parameter.trim().strip_prefix("name=\""))
-            .and_then(|value| value.split('"').next())
-            .unwrap_or_default()
-            .to_ascii_lowercase();
-        if named == "file" {
-            return None;
+/// The fields of a form that a version 2 signature is made of.
+#[derive(Debug, Default)]
+struct Fields {
+    key: Option<String>,
+    signature: Option<String>,
+    policy: Option<String>,
+}
+
+impl Fields {
+    /// Reads them in one pass, in a time linear in the form's length. Of two of a name the last counts, as it does for the
+    /// protocol library. What follows the file is not part of the form.
+    fn read(form: &[u8], boundary: &str) -> Self {
+        let mut fields = Self::default();
+        let delimiter = format!("\r\n--{boundary}");
+        let delimiter = Finder::new(&delimiter);
+        let head_end = Finder::new(b"\r\n\r\n");
+        let first = format!("--{boundary}");
+        let mut rest = memmem::find(form, first.as_bytes()).and_then(|at| form.get(at + first.len()..));
+        while let Some((head, body)) = rest.and_then(|rest| split(rest, &head_end)) {
+            let Some((value, next)) = split(body, &delimiter) else {
+                break;
+            };
+            rest = Some(next);
+            let head = String::from_utf8_lossy(head);
+            let name = head
+                .split(';')
+                .find_map(|parameter| parameter.trim().strip_prefix("name=\""))
+                .and_then(|value| value.split('"').next())
+                .unwrap_or_default()
+                .to_ascii_lowercase();
+            let field = match name.as_str() {
+                "file" => break,
+                "awsaccesskeyid" => &mut fields.key,
+                "signature" => &mut fields.signature,
+                "policy" => &mut fields.policy,
+                _ => continue,
+            };
+            *field = Some(value)
+                .filter(|value| value.len() <= FORM_FIELD_BYTES_MAX)
+                .and_then(|value| String::from_utf8(value.to_vec()).ok());
         }
-        if named == name {
-            let value = body
-                .get(..end)
-                .filter(|value| value.len() <= FORM_FIELD_BYTES_MAX)?;
-            return String::from_utf8(value.to_vec()).ok();
-        }
-        rest = body.get(end + 2 + delimiter.len()..)?;
+        fields
     }
 }
 
-fn after<'a>(text: &'a [u8], part: &[u8]) -> Option<&'a [u8]> {
-    text.get(find(text, part)? + part.len()..)
-}
-
-fn find(text: &[u8], part: &[u8]) -> Option<usize> {
-    text.windows(part.len()).position(|window| window == part)
+/// What stands before and after the first place where something is found.
+fn split<'a>(text: &'a [u8], at: &Finder<'_>) -> Option<(&'a [u8], &'a [u8])> {
+    let (before, found) = text.split_at_checked(at.find(text)?)?;
+    Some((before, found.get(at.needle().len()..)?))
 }
 
 /// The headers that a PUT of the same object would have had.
@@ -326,8 +360,8 @@ impl Face {
 /// A policy's condition that does not hold is a refusal, not a malformed policy.
 pub(super) fn is_failed_condition(body: &s3s::Body) -> bool {
     body.bytes().is_some_and(|text| {
-        find(&text, b"<Code>InvalidPolicyDocument</Code>").is_some()
-            && find(&text, b"Policy condition").is_some()
+        memmem::find(&text, b"<Code>InvalidPolicyDocument</Code>").is_some()
+            && memmem::find(&text, b"Policy condition").is_some()
     })
 }
 
@@ -335,18 +369,41 @@ pub(super) fn is_failed_condition(body: &s3s::Body) -> bool {
 mod tests {
     use super::*;
 
-    const FORM: &[u8] = b"--xx\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\nfoo.txt\r\n--xx\r\n\
+    const FORM: &[u8] =
+        b"--xx\r\nContent-Disposition: form-data; name=\"AWSAccessKeyId\"\r\n\r\nAK\r\n--xx\r\n\
         Content-Disposition: form-data; name=\"Signature\"\r\n\r\nabc=\r\n--xx\r\n\
         Content-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\nbody\r\n--xx\r\n\
         Content-Disposition: form-data; name=\"policy\"\r\n\r\nlate\r\n--xx--\r\n";
 
     #[test]
     fn fields_are_read_up_to_the_file() {
-        assert_eq!(field(FORM, "xx", "key").as_deref(), Some("foo.txt"));
-        assert_eq!(field(FORM, "xx", "signature").as_deref(), Some("abc="));
-        assert_eq!(field(FORM, "xx", "policy"), None);
-        assert_eq!(field(b"--xx", "xx", "key"), None);
-        assert_eq!(field(FORM, "yy", "key"), None);
+        let fields = Fields::read(FORM, "xx");
+        assert_eq!(fields.key.as_deref(), Some("AK"));
+        assert_eq!(fields.signature.as_deref(), Some("abc="));
+        assert_eq!(fields.policy, None);
+        assert_eq!(Fields::read(b"--xx", "xx").key, None);
+        assert_eq!(Fields::read(FORM, "yy").key, None);
+    }
+
+    #[test]
+    fn boundaries_are_bounded() {
+        let of = |kind: String| {
+            let mut headers = HeaderMap::new();
+            headers.insert(hyper::header::CONTENT_TYPE, kind.parse().unwrap());
+            (is_form(&Method::POST, &headers), boundary(&headers))
+        };
+        let named = |length: usize| {
+            of(format!(
+                "Multipart/Form-Data; Boundary=\"{}\"",
+                "-".repeat(length)
+            ))
+        };
+        assert_eq!(named(70), (true, Some("-".repeat(70))));
+        // Still forms, but refused.
+        assert_eq!(named(71), (true, None));
+        assert_eq!(named(0), (true, None));
+        assert_eq!(of("multipart/form-data".into()), (true, None));
+        assert_eq!(of("text/plain; boundary=x".into()).0, false);
     }
 
     /// RFC 2202, cases 1 to 3 and 6: keys shorter than, as long as, and longer than a block.

@@ -125,7 +125,7 @@ impl Vault {
             .ok_or(VaultError::NoSuchBucket)?;
         let written = self.inner.store.delete_bucket(row.seq).await?;
         self.inner.buckets.forget(&name);
-        self.free(&row.region, written.freed);
+        self.free(written.freed);
         Ok(())
     }
 

@@ -330,7 +330,7 @@ impl Vault {
                 }
                 match store.abort_upload(upload.id).await {
                     Ok(written) => {
-                        self.free(&bucket.row.region, written.freed);
+                        self.free(written.freed);
                         expired.uploads += 1;
                     }
                     Err(store::vault::StoreError::NoSuchUpload) => {}

@@ -83,7 +83,7 @@ impl Vault {
             .redirect_bucket(bucket.seq, &record.from, &record.to)
             .await?;
         self.inner.buckets.forget(&(record.tenant.clone(), name.clone()));
-        self.free(&record.from, written.freed);
+        self.free(written.freed);
         Ok(())
     }
 

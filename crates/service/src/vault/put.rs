@@ -1,7 +1,5 @@
 //! Storing and tagging objects.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use casework::{
     ids::{AccountId, ObjectId, RegionId, TenantId},
@@ -17,7 +15,7 @@ use futures::Stream;
 use jiff::Timestamp;
 use store::{
     blobs::BlobId,
-    vault::{AccountRow, NewObject, NewPart, StoreError},
+    vault::{AccountRow, Freed, NewObject, NewPart, StoreError},
 };
 
 use super::{
@@ -153,7 +151,7 @@ impl Vault {
             .await
         {
             Ok(written) => {
-                self.free(&bucket.row.region, written.freed);
+                self.free(written.freed);
                 stored.version = written.version;
                 Ok(stored)
             }
@@ -308,26 +306,23 @@ impl Vault {
         }
     }
 
-    /// Deletes blobs of a region that no row names any more. What fails is left to the sweep.
-    pub(super) fn free(&self, region: &RegionId, blobs: Vec<BlobId>) {
-        if blobs.is_empty() {
+    /// Deletes blobs that no row names any more, each where it lies. What fails is left to the sweep.
+    pub(super) fn free(&self, freed: Vec<Freed>) {
+        if freed.is_empty() {
             return;
         }
-        let store = match self.inner.blobs.of(region) {
-            Ok(store) => Arc::clone(store),
-            Err(error) => {
-                tracing::warn!(%error, "unused blobs stay until the next sweep");
-                return;
-            }
-        };
-        let rows = self.inner.store.clone();
+        let vault = self.clone();
         tokio::spawn(async move {
             // A backup copies what its rows name, and these were named a moment ago.
-            if !matches!(rows.blobs_held(Timestamp::now()).await, Ok(false)) {
+            if !matches!(vault.inner.store.blobs_held(Timestamp::now()).await, Ok(false)) {
                 return;
             }
-            for blob in blobs {
-                if let Err(error) = store.delete(blob).await {
+            for Freed { region, blob } in freed {
+                let deleted = match vault.inner.blobs.of(&region) {
+                    Ok(store) => store.delete(blob).await,
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = deleted {
                     tracing::warn!(%blob, %error, "an unused blob stays until the next sweep");
                 }
             }
@@ -337,7 +332,8 @@ impl Vault {
     /// Deletes a blob that was not recorded. After a failure of the database it may have been, and is left to the sweep.
     pub(super) fn discard(&self, region: &RegionId, blob: Option<BlobId>, error: &StoreError) {
         if !matches!(error, StoreError::Database(_) | StoreError::Stopped) {
-            self.free(region, blob.into_iter().collect());
+            let region = region.clone();
+            self.free(blob.map(|blob| Freed { region, blob }).into_iter().collect());
         }
     }
 }

@@ -102,15 +102,15 @@ impl Vault {
             let Some(row) = row else {
                 return Err(self.missing(&bucket, target).await);
             };
-            let id = row.id;
+            let before = (row.id, row.region.clone(), row.chain.clone());
             let got = self.get_row(who, &bucket, row, range, conditions).await;
             let Err(VaultError::NoSuchKey | VaultError::Damaged { .. }) = got else {
                 return got;
             };
-            // Replaced or removed between one read and the next: what counts is what is there now.
+            // Replaced, removed or moved to another region between one read and the next: what counts is what is there now.
             let now = self.inner.store.object(bucket.row.seq, key, version).await?;
             tries += 1;
-            if tries == TRIES_MAX || now.is_some_and(|row| row.id == id) {
+            if tries == TRIES_MAX || now.is_some_and(|row| (row.id, row.region, row.chain) == before) {
                 return got;
             }
         }

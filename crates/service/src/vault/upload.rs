@@ -178,7 +178,7 @@ impl Vault {
         };
         match self.inner.store.put_part(upload.row.id, part).await {
             Ok(written) => {
-                self.free(&upload.row.region, written.freed);
+                self.free(written.freed);
                 Ok(info)
             }
             Err(error) => {
@@ -296,7 +296,7 @@ impl Vault {
                 conditions: completion.conditions,
             })
             .await?;
-        self.free(&bucket.row.region, written.freed);
+        self.free(written.freed);
         stored.version = written.version;
         Ok(stored)
     }
@@ -309,7 +309,7 @@ impl Vault {
         let bucket = self.find_bucket(who, bucket).await?;
         let row = self.find_upload(&bucket, key, upload).await?;
         let written = self.inner.store.abort_upload(row.id).await?;
-        self.free(&bucket.row.region, written.freed);
+        self.free(written.freed);
         Ok(())
     }
 

@@ -194,7 +194,7 @@ impl Vault {
             now,
         };
         let removed = self.inner.store.remove_object(removal).await?;
-        self.free(&bucket.row.region, removed.freed);
+        self.free(removed.freed);
         Ok(Deleted {
             version: removed.version,
             marker: removed.marker,

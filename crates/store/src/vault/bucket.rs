@@ -11,7 +11,8 @@ use super::{
     DefaultRetention, StoreError, VaultStore, Versioning, Written,
     lock::default_retention,
     provision::must_exist,
-    row::{blob_id, flag, get, time},
+    record::free_parts,
+    row::{flag, get, time},
     writer::Change,
 };
 
@@ -280,19 +281,18 @@ impl Change for SetBucketSetting {
 
 /// Ends the uploads under way in a bucket.
 pub(super) async fn end_uploads(db: &mut AnyConnection, bucket: i64) -> Result<Written, StoreError> {
-    let freed = sqlx::query(
-        "DELETE FROM part WHERE object IN (SELECT object FROM upload WHERE bucket = $1) RETURNING blob",
-    )
-    .bind(bucket)
-    .fetch_all(&mut *db)
-    .await?;
+    let rows = sqlx::query("SELECT object, region FROM upload WHERE bucket = $1")
+        .bind(bucket)
+        .fetch_all(&mut *db)
+        .await?;
+    let mut freed = Vec::new();
+    for row in &rows {
+        let region = RegionId::new(get::<String>(row, 1)?)?;
+        freed.extend(free_parts(db, &get::<Vec<u8>>(row, 0)?, &region).await?);
+    }
     sqlx::query("DELETE FROM upload WHERE bucket = $1")
         .bind(bucket)
         .execute(db)
         .await?;
-    let freed = freed
-        .iter()
-        .map(|row| blob_id(row, 0))
-        .collect::<Result<_, _>>()?;
     Ok(Written { freed, version: None })
 }

@@ -40,7 +40,7 @@ pub use self::{
     lock::{DefaultRetention, Lock, LockChange, Period, Retention, RetentionMode},
     object::{ObjectRow, PartRow},
     provision::{AccessKeyRow, NewAccess, TenantRow},
-    record::{NewObject, NewPart, Written},
+    record::{Freed, NewObject, NewPart, Written},
     relocate::{Copying, Left, Moved, Relocation, Scope},
     rotate::{AccountKeyRow, MovedAccount, MovedObject, ObjectKeyRow, Table, TenantKeyRow},
     scope::{SCOPE_PAGE, ScopedObject},

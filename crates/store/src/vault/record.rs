@@ -7,7 +7,7 @@ use casework::{
 };
 use envelope::keys::Wrapped;
 use jiff::Timestamp;
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, any::AnyRow};
 
 use super::{
     Lock, StoreError, VaultStore, VersionId, Versioning, WriteConditions,
@@ -62,11 +62,20 @@ pub enum NewPart {
     Blob(BlobId, SealedDigest),
 }
 
+/// A blob that no row names any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Freed {
+    /// Where it lies: the region of the row that named it, which need not be its bucket's.
+    pub region: RegionId,
+    /// The blob.
+    pub blob: BlobId,
+}
+
 /// What a change leaves behind: blobs that no row names any more, to be deleted.
 #[derive(Debug, Clone, Default)]
 pub struct Written {
     /// Those blobs.
-    pub freed: Vec<BlobId>,
+    pub freed: Vec<Freed>,
     /// The version that was stored; nothing in a bucket that never kept versions.
     pub version: Option<VersionId>,
 }
@@ -118,7 +127,7 @@ impl Change for PutObject {
         let mut freed = slot.make_room(db).await?;
         // Made once more, it finds itself in its own place; its body is not free for that.
         if let NewPart::Blob(own, _) = &self.body {
-            freed.retain(|blob| blob != own);
+            freed.retain(|freed| freed.blob != *own);
         }
         let parts = i64::from(matches!(self.body, NewPart::Blob(..)));
         let seq = insert(db, &self.object, &slot, parts, None).await?;
@@ -244,7 +253,7 @@ pub(super) async fn admit(
 
 impl Slot {
     /// Removes what is replaced, and lets what is followed be the latest no longer.
-    pub(super) async fn make_room(&self, db: &mut AnyConnection) -> Result<Vec<BlobId>, StoreError> {
+    pub(super) async fn make_room(&self, db: &mut AnyConnection) -> Result<Vec<Freed>, StoreError> {
         if let Some(seq) = self.follows {
             version::demote(db, seq).await?;
         }
@@ -280,29 +289,45 @@ pub(super) async fn still_there(
     }
 }
 
-pub(super) async fn remove(db: &mut AnyConnection, object: &Existing) -> Result<Vec<BlobId>, StoreError> {
-    let freed = if object.parts > 0 {
-        free_parts(db, &object.id).await?
-    } else {
+pub(super) async fn remove(db: &mut AnyConnection, object: &Existing) -> Result<Vec<Freed>, StoreError> {
+    if object.parts == 0 {
         sqlx::query("DELETE FROM inline WHERE object = $1")
             .bind(object.seq)
             .execute(&mut *db)
             .await?;
-        Vec::new()
-    };
-    sqlx::query("DELETE FROM object WHERE seq = $1")
+    }
+    let region: Option<String> = sqlx::query_scalar("DELETE FROM object WHERE seq = $1 RETURNING region")
         .bind(object.seq)
-        .execute(db)
+        .fetch_optional(&mut *db)
         .await?;
-    Ok(freed)
+    match region {
+        Some(region) if object.parts > 0 => free_parts(db, &object.id, &RegionId::new(region)?).await,
+        _ => Ok(Vec::new()),
+    }
 }
 
-pub(super) async fn free_parts(db: &mut AnyConnection, object: &[u8]) -> Result<Vec<BlobId>, StoreError> {
+/// Forgets the parts of an object or upload that lies in a region.
+pub(super) async fn free_parts(
+    db: &mut AnyConnection,
+    object: &[u8],
+    region: &RegionId,
+) -> Result<Vec<Freed>, StoreError> {
     let rows = sqlx::query("DELETE FROM part WHERE object = $1 RETURNING blob")
         .bind(object)
         .fetch_all(db)
         .await?;
-    rows.iter().map(|row| blob_id(row, 0)).collect()
+    freed(&rows, region)
+}
+
+/// What rows name in their first column, in a region.
+pub(super) fn freed(rows: &[AnyRow], region: &RegionId) -> Result<Vec<Freed>, StoreError> {
+    let of = |row| {
+        Ok(Freed {
+            region: region.clone(),
+            blob: blob_id(row, 0)?,
+        })
+    };
+    rows.iter().map(of).collect()
 }
 
 pub(super) async fn insert(

@@ -13,7 +13,7 @@ use sqlx::{AnyConnection, any::AnyRow};
 
 use super::{
     NewObject, PartRow, StoreError, VaultStore, WriteConditions, Written,
-    record::{admit, free_parts, insert, still_there},
+    record::{Freed, admit, free_parts, freed, insert, still_there},
     row::{Owner, blob_id, bytes, category, flag, get, object_id, signed, time, unsigned, utf8, wrapped},
     writer::{Change, Needs, Row},
 };
@@ -244,12 +244,14 @@ impl Change for NewUpload {
     }
 }
 
-async fn object_of(db: &mut AnyConnection, upload: [u8; 16]) -> Result<Vec<u8>, StoreError> {
-    let object = sqlx::query_scalar("SELECT object FROM upload WHERE id = $1")
+/// The object that an upload is to be, and where its parts lie.
+async fn object_of(db: &mut AnyConnection, upload: [u8; 16]) -> Result<(Vec<u8>, RegionId), StoreError> {
+    let row = sqlx::query("SELECT object, region FROM upload WHERE id = $1")
         .bind(upload.as_slice())
         .fetch_optional(db)
-        .await?;
-    object.ok_or(StoreError::NoSuchUpload)
+        .await?
+        .ok_or(StoreError::NoSuchUpload)?;
+    Ok((get(&row, 0)?, RegionId::new(get::<String>(&row, 1)?)?))
 }
 
 async fn forget(db: &mut AnyConnection, upload: [u8; 16]) -> Result<(), StoreError> {
@@ -272,7 +274,7 @@ impl Change for PutPart {
         Needs::Rows(vec![Row::Upload(self.upload)])
     }
     async fn apply(&self, db: &mut AnyConnection) -> Result<Written, StoreError> {
-        let object = object_of(db, self.upload).await?;
+        let (object, region) = object_of(db, self.upload).await?;
         let replaced = sqlx::query("DELETE FROM part WHERE object = $1 AND number = $2 RETURNING blob")
             .bind(object.as_slice())
             .bind(i64::from(self.part.number))
@@ -292,12 +294,9 @@ impl Change for PutPart {
         .bind(self.part.sealed_digest.map(|digest| digest.0.to_vec()))
         .execute(db)
         .await?;
-        let mut freed: Vec<BlobId> = replaced
-            .iter()
-            .map(|row| blob_id(row, 0))
-            .collect::<Result<_, _>>()?;
+        let mut freed = freed(&replaced, &region)?;
         // Made once more, it finds itself there.
-        freed.retain(|blob| *blob != self.part.blob);
+        freed.retain(|freed| freed.blob != self.part.blob);
         Ok(Written { freed, version: None })
     }
 }
@@ -309,7 +308,7 @@ impl Change for CompleteUpload {
         Needs::Rows(vec![Row::Bucket(self.object.bucket), Row::Upload(self.upload)])
     }
     async fn apply(&self, db: &mut AnyConnection) -> Result<Written, StoreError> {
-        let object = object_of(db, self.upload).await?;
+        let (object, region) = object_of(db, self.upload).await?;
         let rows = sqlx::query("SELECT number, blob FROM part WHERE object = $1")
             .bind(object.as_slice())
             .fetch_all(&mut *db)
@@ -332,7 +331,10 @@ impl Change for CompleteUpload {
                 .bind(i64::from(number))
                 .execute(&mut *db)
                 .await?;
-            freed.push(blob);
+            freed.push(Freed {
+                region: region.clone(),
+                blob,
+            });
         }
         let parts = i64::try_from(self.parts.len()).unwrap_or(i64::MAX);
         insert(db, &self.object, &slot, parts, Some(self.upload.as_slice())).await?;
@@ -353,8 +355,8 @@ impl Change for AbortUpload {
         Needs::Rows(vec![Row::Upload(self.0)])
     }
     async fn apply(&self, db: &mut AnyConnection) -> Result<Written, StoreError> {
-        let object = object_of(db, self.0).await?;
-        let freed = free_parts(db, &object).await?;
+        let (object, region) = object_of(db, self.0).await?;
+        let freed = free_parts(db, &object, &region).await?;
         forget(db, self.0).await?;
         Ok(Written { freed, version: None })
     }

@@ -8,11 +8,10 @@ use sqlx::AnyConnection;
 use super::{
     EtagMatch, StoreError, VaultStore, WriteConditions,
     lock::Lock,
-    record::{Existing, remove},
+    record::{Existing, Freed, remove},
     row::{get, object_id, time, unsigned},
     writer::{Change, Needs, Row},
 };
-use crate::blobs::BlobId;
 
 /// Whether a bucket keeps what is overwritten or deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -118,7 +117,7 @@ pub struct Removal {
 #[derive(Debug, Clone, Default)]
 pub struct Removed {
     /// Blobs that no row names any more, to be deleted.
-    pub freed: Vec<BlobId>,
+    pub freed: Vec<Freed>,
     /// The version removed, or the delete marker set; nothing in a bucket that never kept versions.
     pub version: Option<VersionId>,
     /// Whether that is a delete marker.
