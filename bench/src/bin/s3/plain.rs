@@ -170,7 +170,10 @@ impl S3 for Plain {
             .await
             .map_err(S3Error::internal_error)?;
         for freed in written.freed {
-            self.blobs.delete(freed.blob).await.map_err(S3Error::internal_error)?;
+            self.blobs
+                .delete(freed.blob)
+                .await
+                .map_err(S3Error::internal_error)?;
         }
         Ok(S3Response::new(PutObjectOutput {
             e_tag: Some(ETag::Strong(etag)),

@@ -42,7 +42,7 @@ pub struct Args {
     /// Where metadata and case files are kept: `postgres://user@host/database`. Without it, a SQLite file in the folder. The
     /// URL goes into `keys/database.url`, not into the configuration.
     #[arg(long, value_name = "URL", env = "AMPARO_DATABASE_URL", hide_env_values = true)]
-    db: Option<store::database::Location>,
+    db: Option<String>,
     /// Seconds between the docket's batches.
     #[arg(long, default_value_t = 600)]
     interval: u64,
@@ -119,7 +119,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         NewDeployment {
             config,
             witnesses: args.witnesses,
-            database: args.db,
+            database: args.db.map(|url| url.parse()).transpose()?,
             reviewers: Reviewers::default(),
         },
     )?;

@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use casework::ids::RegionId;
 use serde_json::json;
 use service::vault::scrub::{Finding, Progress, ScrubOptions, Told};
@@ -47,6 +47,20 @@ pub struct Args {
 /// When a store or the database cannot be read.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let deployment = args.place.open().await?;
+    if let Some(region) = &args.region {
+        let served: Vec<_> = deployment
+            .config()
+            .regions
+            .iter()
+            .map(|it| it.id.to_string())
+            .collect();
+        if !served.contains(&region.to_string()) {
+            bail!(
+                "this node serves no region `{region}`\nhint: it serves {}",
+                served.join(", ")
+            );
+        }
+    }
     let mut progress = match &args.state {
         Some(path) if path.exists() => {
             let text =

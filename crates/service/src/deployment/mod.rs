@@ -111,6 +111,12 @@ pub enum OpenError {
         "a storage node shares its database with others; this deployment's is a file, made without `--db`"
     )]
     NotShared,
+    /// A storage node whose bodies would lie in its own folder.
+    #[error(
+        "a storage node shares its object store with others; a region here keeps bodies in the folder. Give each a `store` \
+         that every node reaches"
+    )]
+    OwnDisk,
     /// The vault's metadata.
     #[error(transparent)]
     Store(#[from] StoreError),

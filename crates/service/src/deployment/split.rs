@@ -22,6 +22,9 @@ pub enum SplitError {
     /// It has a gate already.
     #[error("`[gate]` in `{0}` says that the gate is elsewhere already")]
     Split(PathBuf),
+    /// Somebody serves or works on it.
+    #[error("`{0}` is being served, or worked on; stop that first")]
+    InUse(PathBuf),
     /// The folder for the gate is there already.
     #[error("`{0}` is there already; name a new folder")]
     Taken(PathBuf),
@@ -55,6 +58,12 @@ pub fn split(data: &Path, to: &Path, at: Address, users: Vec<u32>) -> Result<(),
     let mut config = Config::read(&from.config())?;
     if config.gate.is_some() {
         return Err(SplitError::Split(from.config()));
+    }
+    // Whoever has the deployment open holds this lock shared.
+    let lock = from.blobs().join("lock");
+    let lock = fs::File::open(&lock).ok();
+    if lock.as_ref().is_some_and(|file| file.try_lock().is_err()) {
+        return Err(SplitError::InUse(data.to_owned()));
     }
     if to.exists() {
         return Err(SplitError::Taken(to.to_owned()));

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     app::clock::SystemClock,
-    config::Config,
+    config::{Config, Store},
     gate::Ledger,
     listener::Door,
     s3::{S3Config, serve},
@@ -58,6 +58,13 @@ impl StorageNode {
         let database = Database::open(place(&layout, &config)?).await?;
         if database.engine() != Engine::Postgres {
             return Err(OpenError::NotShared);
+        }
+        if config
+            .regions
+            .iter()
+            .any(|region| matches!(region.store, Store::Disk))
+        {
+            return Err(OpenError::OwnDisk);
         }
         let gate = open_gate(&layout, &config, &trust, digest, &(Arc::new(SystemClock) as _)).await?;
         let store = VaultStore::new(database.clone()).await?;

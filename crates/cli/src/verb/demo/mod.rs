@@ -32,7 +32,7 @@ pub struct Args {
     mail: Option<PathBuf>,
     /// Keep metadata and case files in this database: `postgres://user@host/database`, empty. Without it, a SQLite file.
     #[arg(long, value_name = "URL", env = "AMPARO_DATABASE_URL", hide_env_values = true)]
-    db: Option<store::database::Location>,
+    db: Option<String>,
     /// A folder that does not exist yet; all of it may be deleted afterwards.
     #[arg(long, value_name = "DIR", default_value = "amparo-demo")]
     dir: PathBuf,
@@ -56,8 +56,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             args.dir.display()
         );
     }
+    // Not parsed as an argument: what is refused there is printed, a password too.
+    let database = args.db.map(|url| url.parse()).transpose()?;
     let started = Instant::now();
-    let provider = Provider::set_up(&args.dir, args.mail.as_deref(), args.store.as_ref(), args.db).await?;
+    let provider = Provider::set_up(&args.dir, args.mail.as_deref(), args.store.as_ref(), database).await?;
     let handed = chapters::tell(&provider).await?;
     let verified = provider.verify_everything(&handed).await?;
     data!(
