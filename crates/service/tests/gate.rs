@@ -15,6 +15,7 @@ use std::sync::{
 
 use async_trait::async_trait;
 use casework::{
+    event::Header,
     gate::{Breach, Memory, Remember},
     ids::{CaseId, Digest, RecordId},
     ledger::{Actor, Body, Opening, Reason},
@@ -65,8 +66,8 @@ impl Remembers for Faulty {
         }
         self.inner.recall(record, case).await
     }
-    async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), MemoryError> {
-        self.inner.observe(case, length, head).await
+    async fn observe(&self, case: CaseId, headers: &[Header]) -> Result<(), MemoryError> {
+        self.inner.observe(case, headers).await
     }
     async fn remember(&self, decision: &Remember) -> Result<(), MemoryError> {
         self.writes.fetch_add(1, Ordering::SeqCst);

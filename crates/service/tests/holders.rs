@@ -31,7 +31,7 @@ use service::{
         EmbeddedGate, Ledger, RegionRoots, ReleaseRequest, RewrapAccounts, RewrapObjects,
         owner::{GateError, OwnerGate as _, OwnerKeys},
     },
-    keys::{Health, HolderError, KeyPlace, KeyProvider, Providers, Reason, Why, reason::Level},
+    keys::{Health, HolderError, KeyPlace, KeyProvider, Providers, Reason, Why},
 };
 use store::gate_memory::GateMemory;
 use zeroize::Zeroizing;
@@ -279,10 +279,18 @@ async fn a_key_moves_to_its_holder_and_back_and_to_another_without_its_objects()
         let fresh = OwnerKeys::new(Arc::clone(&shared), Arc::clone(&ledger));
         assert!(fresh.open_object_key(&owner(), &chain).await.is_ok());
     }
-    let rotation = Reason::Rotation {
-        level: Level::Provider,
-    };
-    assert!(one.asked().iter().any(|(_, reason)| *reason == rotation));
+    // Each holder was told to whom the key went, itself and the next, and could have said no.
+    for (holder, to) in [
+        (&one, Some(&one)),
+        (&one, Some(&two)),
+        (&two, Some(&two)),
+        (&two, None),
+    ] {
+        let change = Reason::HolderChange {
+            to: to.map(|to| to.id.to_string()),
+        };
+        assert!(holder.asked().iter().any(|(_, reason)| *reason == change));
+    }
     // A holder that wraps into what it cannot open again is found out at once.
     one.is(Mood::Wrong);
     let moved = door
@@ -305,6 +313,28 @@ async fn account_and_object_keys_move_in_batches_and_open_to_the_same() {
     let door = OwnerKeys::new(Arc::clone(&shared), Arc::clone(&ledger));
     let chain = object(&door, Some(&holder.id)).await;
     let other = object(&door, Some(&holder.id)).await;
+    // Under nobody's key, or another holder's, nothing of it is moved: that is no rotation. The holder is not even asked.
+    let free = object(&door, None).await;
+    let before = holder.asked().len();
+    let refused = door
+        .rewrap_account_keys(RewrapAccounts {
+            region: "eu-de".into(),
+            tenant: "contoso".into(),
+            from: chain.account.tenant_key.clone(),
+            to: free.account.tenant_key.clone(),
+            keys: vec![("alice".into(), chain.account.account_key.clone())],
+        })
+        .await;
+    assert_eq!(refused.err(), Some(GateError::Refused));
+    let refused = door
+        .rewrap_object_keys(RewrapObjects {
+            from: chain.account.clone(),
+            to: free.account.clone(),
+            keys: vec![([4; 16], label_(), chain.object_key.clone())],
+        })
+        .await;
+    assert_eq!(refused.err(), Some(GateError::Refused));
+    assert_eq!(holder.asked().len(), before);
     let moved = door
         .rewrap_account_keys(RewrapAccounts {
             region: "eu-de".into(),

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use casework::{
+    chain::{self, BrokenChain},
+    event::Header,
     gate::{Memory, Remember},
     ids::{CaseId, Digest, RecordId},
 };
@@ -40,6 +42,9 @@ pub enum MemoryError {
     /// Another release moved the remembered checkpoint in between.
     #[error("the gate's memory moved on while this release was being decided; decide again")]
     Moved,
+    /// What was told of a case does not go on from what is remembered of it.
+    #[error("the events do not go on from those that the gate remembers of the case")]
+    Elsewhere(#[from] BrokenChain),
     /// The access ledger, which is written with it, failed.
     #[error(transparent)]
     Ledger(#[from] LedgerStoreError),
@@ -57,11 +62,12 @@ pub trait Remembers: Send + Sync {
     /// When it cannot be read; then nothing is released.
     async fn recall(&self, record: RecordId, case: CaseId) -> Result<Memory, MemoryError>;
 
-    /// How far a case has come. What is known already, or is shorter, changes nothing.
+    /// How far a case has come, by headers that go on from what is remembered of it, or from its beginning where nothing
+    /// is. What is known already, or is shorter, changes nothing.
     ///
     /// # Errors
-    /// When it cannot be written.
-    async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), MemoryError>;
+    /// [`MemoryError::Elsewhere`] where they do not go on from it; else when it cannot be written.
+    async fn observe(&self, case: CaseId, headers: &[Header]) -> Result<(), MemoryError>;
 
     /// Makes a decision durable: returns only once it is, and all of it or nothing.
     ///
@@ -159,7 +165,13 @@ impl Remembers for GateMemory {
         Ok(memory)
     }
 
-    async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), MemoryError> {
+    async fn observe(&self, case: CaseId, headers: &[Header]) -> Result<(), MemoryError> {
+        // One write transaction: what they go on from is what they replace.
+        let mut tx = self.database.begin().await?;
+        let known = seen(&mut tx, case).await?;
+        let Some((length, head)) = chain::follow(case, known, headers)? else {
+            return Ok(());
+        };
         sqlx::query(
             "INSERT INTO gate_case_heads (case_id, length, head) VALUES ($1, $2, $3) \
              ON CONFLICT (case_id) DO UPDATE SET length = $2, head = $3 WHERE $2 > gate_case_heads.length",
@@ -167,9 +179,9 @@ impl Remembers for GateMemory {
         .bind(case.0.as_bytes().as_slice())
         .bind(integer(length)?)
         .bind(head.0.as_slice())
-        .execute(&self.database.pool)
+        .execute(&mut *tx)
         .await?;
-        Ok(())
+        Ok(tx.commit().await?)
     }
 
     async fn remember(&self, decision: &Remember) -> Result<(), MemoryError> {
@@ -384,18 +396,51 @@ mod tests {
         let case = CaseId(uuid::Uuid::from_u128(7));
         let nobody = RecordId(uuid::Uuid::nil());
         assert_eq!(memory.recall(nobody, case).await.unwrap().seen, None);
-        memory.observe(case, 5, Digest([5; 32])).await.unwrap();
-        memory.observe(case, 3, Digest([3; 32])).await.unwrap();
-        memory.observe(case, 5, Digest([9; 32])).await.unwrap();
-        assert_eq!(
-            memory.recall(nobody, case).await.unwrap().seen,
-            Some((5, Digest([5; 32])))
-        );
-        memory.observe(case, 6, Digest([6; 32])).await.unwrap();
-        assert_eq!(
-            memory.recall(nobody, case).await.unwrap().seen,
-            Some((6, Digest([6; 32])))
-        );
+        let known = async || memory.recall(nobody, case).await.unwrap().seen;
+        let five = headers(case, &[0, 1, 2, 3, 4]);
+        memory.observe(case, &five).await.unwrap();
+        let head = five[4].hash().unwrap();
+        assert_eq!(known().await, Some((5, head)));
+        memory.observe(case, &five[..3]).await.unwrap();
+        memory
+            .observe(case, &headers(case, &[9, 9, 9, 9, 9]))
+            .await
+            .unwrap();
+        assert_eq!(known().await, Some((5, head)));
+
+        // Longer, and not from there: another beginning, a gap, another case.
+        let other = headers(case, &[0, 1, 2, 3, 9, 5]);
+        let whole = headers(case, &[0, 1, 2, 3, 4, 5, 6]);
+        let elsewhere = headers(CaseId(uuid::Uuid::from_u128(8)), &[0, 1, 2, 3, 4, 5]);
+        for wrong in [&other[..], &other[5..], &whole[6..], &elsewhere[..]] {
+            let refused = memory.observe(case, wrong).await;
+            assert!(matches!(refused, Err(MemoryError::Elsewhere(_))), "{refused:?}");
+        }
+        assert_eq!(known().await, Some((5, head)));
+        memory.observe(case, &whole[5..6]).await.unwrap();
+        assert_eq!(known().await, Some((6, whole[5].hash().unwrap())));
+        memory.observe(case, &whole).await.unwrap();
+        assert_eq!(known().await, Some((7, whole[6].hash().unwrap())));
+    }
+
+    /// Headers that link, over bodies of these numbers.
+    fn headers(case: CaseId, bodies: &[u8]) -> Vec<Header> {
+        let mut prev = chain::GENESIS;
+        let mut headers = Vec::new();
+        for (seq, body) in (0..).zip(bodies) {
+            let header = Header {
+                seq,
+                prev,
+                body: Digest([*body; 32]),
+                case,
+                at: Timestamp::UNIX_EPOCH,
+                actor: casework::event::Actor::System,
+                disclosed: false,
+            };
+            prev = header.hash().unwrap();
+            headers.push(header);
+        }
+        headers
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ pub mod docket;
 pub mod gate_memory;
 pub mod lease;
 pub mod ledger;
+pub mod peer_releases;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
 pub mod transfers;

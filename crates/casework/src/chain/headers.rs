@@ -68,6 +68,38 @@ impl HeaderChain {
     }
 }
 
+/// How far a matter has come by these headers, first to last, where it had come as far as `seen` (its length and last hash)
+/// before: each links to the one before it, from that hash on. Headers from before are passed over. `None` where nothing is
+/// new.
+///
+/// # Errors
+/// [`BrokenChain`] naming the first that does not hold; it is one too, where a header between is missing, or the matter
+/// would have more than [`EVENTS_MAX`] events.
+pub fn follow(
+    id: CaseId,
+    seen: Option<(u64, Digest)>,
+    headers: &[Header],
+) -> Result<Option<(u64, Digest)>, BrokenChain> {
+    if headers.len() > EVENTS_MAX {
+        return Err(BrokenChain::TooLong { found: headers.len() });
+    }
+    let (length, head) = seen.unwrap_or((0, GENESIS));
+    let mut links = Links {
+        head,
+        length,
+        case: Some(id),
+        last: Timestamp::MIN,
+    };
+    for header in headers.iter().skip_while(|header| header.seq < length) {
+        links.follow(header)?;
+    }
+    if usize::try_from(links.length).map_or(true, |found| found > EVENTS_MAX) {
+        let found = usize::try_from(links.length).unwrap_or(usize::MAX);
+        return Err(BrokenChain::TooLong { found });
+    }
+    Ok((links.length > length).then_some((links.length, links.head)))
+}
+
 /// Checks that a header commits to this body, and says rightly whether a package opens it.
 pub(super) fn fits<B: Content>(header: &Header, at: u64, salt: &Digest, body: &B) -> Result<(), BrokenChain> {
     if header.body != body_commitment(salt, body)? {

@@ -10,7 +10,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-pub use headers::HeaderChain;
+pub use headers::{HeaderChain, follow};
 
 use crate::{
     canonical::CanonicalError,

@@ -12,7 +12,7 @@ use casework::{
 use jiff::Timestamp;
 use store::cases::{CaseStoreError, Connection, NewLetter, PackageRow, Progress, StoredEvent};
 
-use super::{APPEND_ATTEMPTS_MAX, Desk, DeskError, Result, letters::Letter};
+use super::{APPEND_ATTEMPTS_MAX, Desk, DeskError, Result, letters::Letter, ports::PortError};
 
 /// One step as planned: a value, executed with nothing left to decide.
 pub(super) struct Plan {
@@ -113,14 +113,21 @@ impl Desk {
 
     /// The event is durable whether or not the gate hears of it; the next one tells it of both.
     pub(super) async fn tell_gate(&self, chain: &Chain) {
-        let told = self
-            .parts
-            .gate
-            .observe(chain.case_id(), chain.length(), chain.head())
-            .await;
-        if let Err(error) = told {
+        if let Err(error) = self.told(chain).await {
             tracing::warn!(%error, case = %chain.case_id(), "the gate was not told how far a case has come");
         }
+    }
+
+    /// The last event alone, nearly always; the others too where the gate has not heard of them.
+    async fn told(&self, chain: &Chain) -> std::result::Result<(), PortError> {
+        let (gate, case) = (&self.parts.gate, chain.case_id());
+        let last = chain.headers().last().cloned().into_iter().collect();
+        if gate.observe(case, last).await.is_ok() {
+            return Ok(());
+        }
+        let known = gate.known(case).await?.map_or(0, |(length, _)| length);
+        let rest = chain.headers().filter(|header| header.seq >= known).cloned();
+        gate.observe(case, rest.collect()).await
     }
 
     async fn write(

@@ -148,11 +148,11 @@ pub trait GatePort: Send + Sync {
     async fn release(&self, request: GateRequest) -> Result<GateAnswer, PortError>;
 
     /// Tells the gate how far a case has come, after the event is durable: it then refuses the case with its last events
-    /// cut off.
+    /// cut off. The headers follow on what the gate knows of the case.
     ///
     /// # Errors
-    /// When the gate does not answer.
-    async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), PortError>;
+    /// When they do not follow on it, or the gate does not answer.
+    async fn observe(&self, case: CaseId, headers: Vec<casework::event::Header>) -> Result<(), PortError>;
 
     /// How far the gate knows a case to have come: its length and last hash then.
     ///

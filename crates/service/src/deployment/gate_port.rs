@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use casework::{
-    event::Event,
+    event::{Event, Header},
     gate::Refusal,
     ids::{CaseId, Digest, ObjectId, TenantId},
     ledger::Entry,
@@ -88,8 +88,8 @@ impl GatePort for GateDoor {
         }
     }
 
-    async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), PortError> {
-        self.gate.observe(case, length, head).await.map_err(failed)
+    async fn observe(&self, case: CaseId, headers: Vec<Header>) -> Result<(), PortError> {
+        self.gate.observe(case, headers).await.map_err(failed)
     }
 
     async fn known(&self, case: CaseId) -> Result<Option<(u64, Digest)>, PortError> {
@@ -138,8 +138,8 @@ impl TransferPort for GateDoor {
         }
     }
 
-    async fn came(&self, transfer: CaseId, length: u64, head: Digest) -> Result<(), PortError> {
-        self.gate.observe(transfer, length, head).await.map_err(failed)
+    async fn came(&self, transfer: CaseId, headers: Vec<Header>) -> Result<(), PortError> {
+        self.gate.observe(transfer, headers).await.map_err(failed)
     }
 
     async fn knows(&self, transfer: CaseId) -> Result<Option<(u64, Digest)>, PortError> {

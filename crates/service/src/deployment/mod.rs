@@ -180,6 +180,7 @@ pub struct Deployment {
     desk: Desk,
     transfers: Transfers,
     tokens: Tokens,
+    database: Database,
     databases: Vec<Database>,
     ledger: Arc<dyn LedgerGate>,
     /// The ledger, where the gate is in this process.
@@ -274,7 +275,8 @@ impl Deployment {
             desk,
             transfers,
             tokens,
-            databases: std::iter::once(database).chain(gate.memory).collect(),
+            databases: std::iter::once(database.clone()).chain(gate.memory).collect(),
+            database,
             ledger: gate.ledger,
             own_ledger: gate.own_ledger,
             policy: gate.policy,

@@ -11,6 +11,8 @@ use tokio::{
 };
 
 use super::{Deployment, gate_port::LedgerDoor, gate_process, regions, storage::serve_objects};
+use store::peer_releases::PeerReleases;
+
 use crate::{
     app::clock::Clock,
     auth::Permissions,
@@ -178,6 +180,7 @@ impl Deployment {
                     regions::served(&self.config),
                     Arc::clone(&self.release),
                     Arc::clone(&self.ledger),
+                    PeerReleases::new(self.database.clone()),
                 );
                 let told = stopped(&stop);
                 tasks.push(tokio::spawn(async move {

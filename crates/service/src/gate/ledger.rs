@@ -403,6 +403,14 @@ impl LedgerGate for Ledger {
         }
         let nobody = casework::ids::RecordId(uuid::Uuid::nil());
         let memory = self.inner.memory.recall(nobody, case).await?;
+        // What is sealed was sealed with a release, and that the gate remembers.
+        if memory.seen.is_none() {
+            return Err(LedgerError::Refused(Refusal::promise(
+                casework::finding::Promise::P14,
+                "the gate remembers nothing of this case",
+                "restore the gate's memory",
+            )));
+        }
         let now = (self.inner.clock)();
         let checked = tokio::task::spawn_blocking(move || telling(case, chain, &memory, tenants, now));
         let telling = checked.await.map_err(|_| LedgerError::Interrupted)??;

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use casework::{
+    event::Header,
     gate::{Refusal, TrustPolicy},
     ids::{CaseId, Digest, ObjectId},
     rulebook::Rulebook,
@@ -51,11 +52,12 @@ pub trait ReleaseGate: Send + Sync {
     /// [`NotReleased`]: refused, or no answer. Then nothing was wrapped, or nobody has what was.
     async fn transfer(&self, request: TransferRequest) -> Result<Vec<(ObjectId, Wrapped)>, NotReleased>;
 
-    /// Notes how far a case, or a transfer, has come. What is known already, or is shorter, changes nothing.
+    /// Notes how far a case, or a transfer, has come, by the headers that follow on what is known of it. What is known
+    /// already, or is shorter, changes nothing.
     ///
     /// # Errors
-    /// When the memory cannot be written, or no answer comes.
-    async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), NoAnswer>;
+    /// When they do not follow on it, the memory cannot be written, or no answer comes.
+    async fn observe(&self, case: CaseId, headers: Vec<Header>) -> Result<(), NoAnswer>;
 
     /// How far the gate knows a case to have come.
     ///

@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use casework::{
-    event::Event,
+    event::{Event, Header},
     finding::Promise,
     gate::{Admitted, Refusal, Shown, decide},
     ids::{CaseId, Digest, ObjectId},
@@ -128,8 +128,8 @@ impl ReleaseGate for EmbeddedGate {
         Ok(Self::transfer(self, request).await?)
     }
 
-    async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), NoAnswer> {
-        Ok(self.memory.observe(case, length, head).await?)
+    async fn observe(&self, case: CaseId, headers: Vec<Header>) -> Result<(), NoAnswer> {
+        Ok(self.memory.observe(case, &headers).await?)
     }
 
     async fn known(&self, case: CaseId) -> Result<Option<(u64, Digest)>, NoAnswer> {

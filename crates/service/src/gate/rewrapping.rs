@@ -49,12 +49,17 @@ impl OwnerKeys {
         key: &WrappedTenant,
         holder: Option<&ProviderId>,
     ) -> Result<WrappedTenant, GateError> {
-        let level = if key.holder() == holder.map(ProviderId::as_str) && holder.is_none() {
-            Level::Root
-        } else {
-            Level::Provider
+        let to = holder.map(ProviderId::as_str);
+        let reason = match (key.holder(), to) {
+            (None, None) => Reason::Rotation { level: Level::Root },
+            (from, to) if from == to => Reason::Rotation {
+                level: Level::Provider,
+            },
+            // Whoever gives the key up is told so, and may say no to that alone.
+            (_, to) => Reason::HolderChange {
+                to: to.map(str::to_owned),
+            },
         };
-        let reason = Reason::Rotation { level };
         self.enter_rotation(place, None).await?;
         let open = self.roots.tenant_key(place, key, &reason).await?;
         self.roots
@@ -129,13 +134,18 @@ impl OwnerKeys {
         self.ledger.enter(matter, keys).await
     }
 
-    /// Two keys of one tenant; where they are one, it is opened once, for its holder may have to be asked.
+    /// Two keys of one tenant; where they are one, it is opened once, for its holder may have to be asked. What is under a
+    /// held key goes under one that the same holder holds, and under no other: that would be a change of holder, without its
+    /// having been asked for one.
     async fn pair(
         &self,
         place: Place<'_>,
         (from, to): (&WrappedTenant, &WrappedTenant),
         reason: &Reason,
     ) -> Result<(TenantKey, Option<TenantKey>), GateError> {
+        if from.holder().is_some() && to.holder() != from.holder() {
+            return Err(GateError::Refused);
+        }
         let first = self.roots.tenant_key(place, from, reason).await?;
         let second = match from == to {
             true => None,

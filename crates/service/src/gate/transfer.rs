@@ -75,6 +75,7 @@ impl EmbeddedGate {
             .await
             .map_err(not_remembered)?;
         let known = memory.used;
+        let headers: Vec<_> = chain.iter().map(|event| event.header.clone()).collect();
         let shown = ShownTransfer {
             events: chain,
             record,
@@ -95,9 +96,8 @@ impl EmbeddedGate {
         let tenants = self.tenants_of(&admitted, &pairs).await?;
         let remember = admitted.remember();
         if known {
-            let (length, head) = remember.seen;
             self.memory
-                .observe(remember.case, length, head)
+                .observe(remember.case, &headers)
                 .await
                 .map_err(not_remembered)?;
         } else {

@@ -49,6 +49,11 @@ pub enum Reason {
         /// Which are moved.
         level: Level,
     },
+    /// The tenant's key goes to another holder, or to none: from then on this one is not asked for it.
+    HolderChange {
+        /// The new holder; none where the region's root alone wraps it then.
+        to: Option<String>,
+    },
 }
 
 /// A level of the hierarchy whose key is replaced.
@@ -76,11 +81,12 @@ impl Reason {
             Self::RightsRequest { .. } => "rights_request",
             Self::Provisioning { .. } => "provisioning",
             Self::Rotation { .. } => "rotation",
+            Self::HolderChange { .. } => "holder_change",
         }
     }
 
     /// Every kind.
-    pub const KINDS: [&'static str; 7] = [
+    pub const KINDS: [&'static str; 8] = [
         "region_start",
         "owner",
         "release",
@@ -88,6 +94,7 @@ impl Reason {
         "rights_request",
         "provisioning",
         "rotation",
+        "holder_change",
     ];
 
     /// The account that it is about, where it is about one.
@@ -133,6 +140,10 @@ impl fmt::Display for Reason {
             } => write!(f, "a key for account `{account}`"),
             Self::Provisioning { account: None } => f.write_str("a key for the tenant"),
             Self::Rotation { level } => write!(f, "rotation of a key of level `{level}`"),
+            Self::HolderChange { to: Some(to) } => write!(f, "the tenant's key goes to holder `{to}`"),
+            Self::HolderChange { to: None } => {
+                f.write_str("the tenant's key goes to nobody but the region's root")
+            }
         }
     }
 }

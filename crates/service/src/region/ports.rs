@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use async_trait::async_trait;
 use casework::{
     demand::{Category, Window},
-    event::Event,
+    event::{Event, Header},
     facts::AccountFacts,
     gate::Refusal,
     ids::{CaseId, Digest, RegionId},
@@ -147,8 +147,8 @@ impl GatePort for Gates {
     }
 
     /// This node's gate remembers how far its cases have come; another's learns it with a release.
-    async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), PortError> {
-        self.here.observe(case, length, head).await
+    async fn observe(&self, case: CaseId, headers: Vec<Header>) -> Result<(), PortError> {
+        self.here.observe(case, headers).await
     }
 
     async fn known(&self, case: CaseId) -> Result<Option<(u64, Digest)>, PortError> {

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use casework::{ids::RegionId, record::ReleasedObject};
 use envelope::keys::{KEY_BYTES, ObjectKey};
 use futures::StreamExt as _;
+use store::peer_releases::PeerReleases;
 use zeroize::Zeroizing;
 
 use super::{
@@ -39,17 +40,18 @@ fn failed(reason: impl ToString) -> PortError {
 }
 
 impl PeerService {
-    /// What lies in these regions alone.
+    /// What lies in these regions alone. `released` remembers the cases that other nodes had something released for.
     pub fn new(
         vault: Vault,
         regions: impl IntoIterator<Item = RegionId>,
         release: Arc<dyn ReleaseGate>,
         ledger: Arc<dyn LedgerGate>,
+        released: PeerReleases,
     ) -> Self {
         Self {
             vault,
             regions: regions.into_iter().collect(),
-            gate: GateService::for_releases(release, ledger),
+            gate: GateService::for_releases(release, ledger, released),
         }
     }
 

@@ -101,8 +101,8 @@ impl Transfers {
     }
 
     pub(super) async fn tell_gate(&self, chain: &TransferChain) {
-        let (transfer, length, head) = (chain.case_id(), chain.length(), chain.head());
-        if let Err(error) = self.parts.gate.came(transfer, length, head).await {
+        let (transfer, headers) = (chain.case_id(), chain.headers().cloned().collect());
+        if let Err(error) = self.parts.gate.came(transfer, headers).await {
             tracing::warn!(%error, %transfer, "the gate was not told how far a transfer has come");
         }
     }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use casework::{
-    event::Event,
+    event::{Event, Header},
     gate::Refusal,
     ids::{CaseId, Digest, ObjectId},
     transfer::{TransferBody, TransferRecord},
@@ -37,11 +37,11 @@ pub trait TransferPort: Send + Sync {
         wrapping: Wrapping,
     ) -> Result<Result<Vec<(ObjectId, Wrapped)>, Refusal>, PortError>;
 
-    /// Tells the gate how far a transfer has come, after the event is durable.
+    /// Tells the gate how far a transfer has come, after the event is durable, by all its headers.
     ///
     /// # Errors
     /// When the gate does not answer.
-    async fn came(&self, transfer: CaseId, length: u64, head: Digest) -> Result<(), PortError>;
+    async fn came(&self, transfer: CaseId, headers: Vec<Header>) -> Result<(), PortError>;
 
     /// How far the gate knows a transfer to have come.
     ///

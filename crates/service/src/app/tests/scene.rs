@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use casework::{
     demand::{Category, CountryCode, Window},
-    event::{Actor, Body, Channel, Event, approval_message},
+    event::{Actor, Body, Channel, Event, Header, approval_message},
     facts::{AccountFacts, TenantKind},
     finding::{Assessment, Finding, Promise, RulebookRef},
     gate::Refusal,
@@ -427,8 +427,14 @@ impl GatePort for TestGate {
             .map(|object| (object.object, object_key()));
         Ok(GateAnswer::Opened(keys.collect()))
     }
-    async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), PortError> {
-        self.observed.lock().unwrap().insert(case, (length, head));
+    async fn observe(&self, case: CaseId, headers: Vec<Header>) -> Result<(), PortError> {
+        let mut observed = self.observed.lock().unwrap();
+        let known = observed.get(&case).copied();
+        let came = casework::chain::follow(case, known, &headers).map_err(|error| PortError {
+            part: "gate",
+            reason: error.to_string(),
+        })?;
+        observed.extend(came.map(|came| (case, came)));
         Ok(())
     }
     async fn known(&self, case: CaseId) -> Result<Option<(u64, Digest)>, PortError> {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use casework::{
-    event::Event,
+    event::{Event, Header},
     ids::{AccountId, CaseId, Digest, ObjectId, ProviderId, RegionId, TenantId},
     ledger::Entry,
 };
@@ -296,8 +296,8 @@ impl ReleaseGate for RemoteGate {
         }
     }
 
-    async fn observe(&self, case: CaseId, length: u64, head: Digest) -> Result<(), NoAnswer> {
-        match self.look_up(&Call::Observe { case, length, head }).await? {
+    async fn observe(&self, case: CaseId, headers: Vec<Header>) -> Result<(), NoAnswer> {
+        match self.look_up(&Call::Observe { case, headers }).await? {
             Answer::Done => Ok(()),
             other => Err(unexpected(other)),
         }

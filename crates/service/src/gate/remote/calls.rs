@@ -1,7 +1,7 @@
 //! The messages. Heads only: raw keys are the part after it ([`crate::link::Message`]).
 
 use casework::{
-    event::Event,
+    event::{Event, Header},
     finding::Promise,
     gate::Refusal,
     ids::{AccountId, CaseId, Digest, ObjectId, ProviderId, RegionId, TenantId},
@@ -14,11 +14,14 @@ use envelope::{
     keys::{Label, Wrapped, WrappedAccount, WrappedChain},
     opening_reason::OwnerRequest,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use store::gate_memory::PolicySeen;
 use translog::{Checkpoint, Hash, entry::Salt, proof::Receipt};
 
 use crate::gate::{ReleaseRequest, RewrapAccounts, RewrapObjects, TransferRequest, owner::GateError};
+
+/// Most bytes of each of the names in an owner's request: its tenant, its credential and its request's id.
+pub(super) const OWNER_BYTES_MAX: usize = 256;
 
 /// What is asked.
 #[derive(Serialize, Deserialize)]
@@ -61,8 +64,7 @@ pub(super) enum Call {
     Transfer(Box<PresentedTransfer>),
     Observe {
         case: CaseId,
-        length: u64,
-        head: Digest,
+        headers: Vec<Header>,
     },
     Known {
         case: CaseId,
@@ -153,9 +155,23 @@ pub(super) enum Answer {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Owner {
+    #[serde(deserialize_with = "short")]
     tenant: String,
+    #[serde(deserialize_with = "short")]
     credential: String,
-    request: String,
+    #[serde(deserialize_with = "short")]
+    pub(super) request: String,
+}
+
+/// Text that ends up in ledgers and logs, so of at most [`OWNER_BYTES_MAX`].
+fn short<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.len() > OWNER_BYTES_MAX {
+        return Err(D::Error::custom(format!(
+            "an owner's tenant, credential and request are of {OWNER_BYTES_MAX} bytes at most"
+        )));
+    }
+    Ok(text)
 }
 
 impl From<&OwnerRequest> for Owner {
@@ -218,6 +234,13 @@ pub(super) struct PresentedTransfer {
     consistency: Vec<Hash>,
     keys: Vec<WrappedChain>,
     to: Vec<WrappedAccount>,
+}
+
+impl Presented {
+    /// The case that the record is of.
+    pub(super) fn case(&self) -> CaseId {
+        self.record.case
+    }
 }
 
 impl From<TransferRequest> for PresentedTransfer {

@@ -8,7 +8,7 @@ use std::sync::{
 use async_trait::async_trait;
 use casework::ids::Digest;
 use envelope::keys::{KEY_BYTES, ObjectKey};
-use store::gate_memory::PolicySeen;
+use store::{gate_memory::PolicySeen, ledger::SEALED_PAGE, peer_releases::PeerReleases};
 use zeroize::Zeroizing;
 
 use super::{
@@ -27,6 +27,8 @@ use crate::{
 pub struct GateService {
     /// None where only releases may be asked for.
     owner: Option<Arc<dyn OwnerGate>>,
+    /// Where only releases may be asked for: the cases for which that was done.
+    peers: Option<PeerReleases>,
     release: Arc<dyn ReleaseGate>,
     ledger: Arc<dyn LedgerGate>,
     policy: Option<(Digest, PolicySeen)>,
@@ -34,6 +36,15 @@ pub struct GateService {
 }
 
 type Said = (Answer, Zeroizing<Vec<u8>>);
+
+/// Most pages of sealed cases that are looked through for one answer.
+const SEALED_PAGES_MAX: usize = 500;
+
+fn not_here() -> Said {
+    plain(Answer::Failed {
+        reason: "that is not to be asked for here".to_owned(),
+    })
+}
 
 fn plain(answer: Answer) -> Said {
     (answer, Zeroizing::default())
@@ -49,6 +60,7 @@ impl GateService {
     ) -> Self {
         Self {
             owner: Some(owner),
+            peers: None,
             release,
             ledger,
             policy: Some(policy),
@@ -56,10 +68,15 @@ impl GateService {
         }
     }
 
-    /// The release door alone, and the unsealing of what was released, for whoever has no business with owners.
-    pub(crate) fn for_releases(release: Arc<dyn ReleaseGate>, ledger: Arc<dyn LedgerGate>) -> Self {
+    /// The release door alone, and the unsealing of what was released through it, for whoever has no business with owners.
+    pub(crate) fn for_releases(
+        release: Arc<dyn ReleaseGate>,
+        ledger: Arc<dyn LedgerGate>,
+        peers: PeerReleases,
+    ) -> Self {
         Self {
             owner: None,
+            peers: Some(peers),
             release,
             ledger,
             policy: None,
@@ -68,8 +85,11 @@ impl GateService {
     }
 
     async fn owners(&self, call: Call) -> Result<Said, GateError> {
+        if let Some(peers) = &self.peers {
+            return Ok(self.peers(peers, call).await);
+        }
         let Some(owners) = &self.owner else {
-            return Ok(self.releases(call).await);
+            return Ok(not_here());
         };
         Ok(match call {
             Call::NewTenantKey {
@@ -129,6 +149,65 @@ impl GateService {
         })
     }
 
+    /// What another region's node may ask: a release, what a proof for one must go on from, and the unsealing of cases that
+    /// it had something released for. How far a case has come the gate learns from releases alone then.
+    async fn peers(&self, peers: &PeerReleases, call: Call) -> Said {
+        let database = |error: &(dyn std::error::Error + Send + Sync)| {
+            tracing::error!(error = %error, "the cases of other regions' nodes are not known");
+            plain(Answer::Failed {
+                reason: "the database failed".to_owned(),
+            })
+        };
+        match call {
+            Call::Release(presented) => {
+                let case = presented.case();
+                let said = self.releases(Call::Release(presented)).await;
+                if matches!(said.0, Answer::Released { .. })
+                    && let Err(error) = peers.note(case).await
+                {
+                    tracing::error!(%error, %case, "what this release sealed will not be unsealed by its desk");
+                }
+                said
+            }
+            Call::Remembered { .. } => self.releases(call).await,
+            Call::Sealed { after } => {
+                let mut cases = Vec::new();
+                let mut from = after;
+                for _ in 0..SEALED_PAGES_MAX {
+                    let page = match self.ledger.sealed(from).await {
+                        Ok(page) => page,
+                        Err(error) => {
+                            return plain(Answer::Failed {
+                                reason: error.to_string(),
+                            });
+                        }
+                    };
+                    let Some(last) = page.last() else { break };
+                    from = Some(*last);
+                    for case in page {
+                        match peers.has(case).await {
+                            Ok(true) => cases.push(case),
+                            Ok(false) => {}
+                            Err(error) => return database(&error),
+                        }
+                    }
+                    if u32::try_from(cases.len()).is_ok_and(|found| found >= SEALED_PAGE) {
+                        cases.truncate(usize::try_from(SEALED_PAGE).unwrap_or(usize::MAX));
+                        break;
+                    }
+                }
+                plain(Answer::Sealed { cases })
+            }
+            Call::Unseal { case, .. } => match peers.has(case).await {
+                Ok(true) => self.ledgers(call).await,
+                // As where nothing is sealed: a desk shows its case to every gate.
+                Ok(false) => plain(Answer::Done),
+                Err(error) => database(&error),
+            },
+            _ => not_here(),
+        }
+    }
+
     async fn releases(&self, call: Call) -> Said {
         let failed = |error: &dyn std::fmt::Display| {
             plain(Answer::Failed {
@@ -151,9 +230,6 @@ impl GateService {
                     Err(NotReleased::NoAnswer(error)) => failed(&error),
                 }
             }
-            Call::Transfer(_) if self.owner.is_none() => {
-                failed(&"a move between regions is not asked for here")
-            }
             Call::Transfer(presented) => {
                 let wrapped = match TransferRequest::try_from(*presented) {
                     Ok(request) => self.release.transfer(request).await,
@@ -165,7 +241,7 @@ impl GateService {
                     Err(NotReleased::NoAnswer(error)) => failed(&error),
                 }
             }
-            Call::Observe { case, length, head } => match self.release.observe(case, length, head).await {
+            Call::Observe { case, headers } => match self.release.observe(case, headers).await {
                 Ok(()) => plain(Answer::Done),
                 Err(error) => failed(&error),
             },
@@ -195,10 +271,6 @@ impl GateService {
 impl GateService {
     async fn ledgers(&self, call: Call) -> Said {
         let said = match call {
-            // A tenant's ledger is read, and its days are closed, by its own region's node alone.
-            Call::Ledger { .. } | Call::KeepSlots { .. } if self.owner.is_none() => Ok(Answer::Failed {
-                reason: "that is not told here".to_owned(),
-            }),
             Call::Ledger { tenant, after, limit } => {
                 let page = self.ledger.page(&tenant, after, limit).await;
                 page.map(|entries| Answer::Ledger { entries })

@@ -2,7 +2,9 @@ use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use casework::{
+    event::Event,
     ids::{AccountId, CaseId, Digest, RegionId, TenantId},
+    ledger::Entry,
     rulebook::Rulebook,
     testkit::World,
 };
@@ -13,15 +15,17 @@ use envelope::{
 use store::{
     database::Database,
     gate_memory::{GateMemory, PolicySeen},
+    peer_releases::PeerReleases,
 };
 
 use super::{
-    calls::{Answer, Call},
+    calls::{Answer, Call, OWNER_BYTES_MAX, Owner},
     *,
 };
 use crate::{
     gate::{
-        EmbeddedGate, Ledger, NotReleased, RegionRoots, ReleaseGate, ReleaseRequest,
+        EmbeddedGate, Ledger, LedgerGate, NotReleased, RegionRoots, ReleaseGate, ReleaseRequest,
+        ledger::LedgerError,
         owner::{GateError, OwnerGate as _, OwnerKeys},
     },
     link::{Address, Answers as _, Guard, Message, Reception},
@@ -35,6 +39,7 @@ struct Scene {
     service: Arc<GateService>,
     release: Arc<dyn ReleaseGate>,
     ledger: Arc<Ledger>,
+    database: Database,
     account: WrappedAccount,
     owner: OwnerRequest,
     world: World,
@@ -73,7 +78,7 @@ async fn scene() -> Scene {
         Arc::new(|| "2026-11-20T12:00:00Z".parse().unwrap()),
     );
     let release: Arc<dyn ReleaseGate> = Arc::new(release);
-    let ledger = Arc::new(Ledger::open(database, Arc::new(jiff::Timestamp::now)));
+    let ledger = Arc::new(Ledger::open(database.clone(), Arc::new(jiff::Timestamp::now)));
     let policy = (Digest([9; 32]), PolicySeen::New { before: 3 });
     Scene {
         service: Arc::new(GateService::new(
@@ -84,6 +89,7 @@ async fn scene() -> Scene {
         )),
         release,
         ledger,
+        database,
         owner: OwnerRequest::new(place.tenant, "AKEXAMPLE", "request-1"),
         account: wrapped,
         world,
@@ -177,8 +183,7 @@ async fn p03_no_message_of_the_gate_carries_a_root_tenant_or_account_key() {
         )),
         Call::Observe {
             case: CaseId(uuid::Uuid::nil()),
-            length: 1,
-            head: Digest([1; 32]),
+            headers: Vec::new(),
         },
         Call::Known {
             case: CaseId(uuid::Uuid::nil()),
@@ -234,7 +239,9 @@ async fn p03_no_message_of_the_gate_carries_a_root_tenant_or_account_key() {
 #[tokio::test]
 async fn p04_the_owners_door_is_not_to_be_had_by_another_regions_node() {
     let scene = scene().await;
-    let service = GateService::for_releases(Arc::clone(&scene.release), scene.ledger.clone());
+    let peers = PeerReleases::new(scene.database.clone());
+    let service = GateService::for_releases(Arc::clone(&scene.release), scene.ledger.clone(), peers);
+    let case = CaseId(uuid::Uuid::nil());
     let owner = || (&scene.owner).into();
     let calls = [
         Call::NewObjectKey {
@@ -268,16 +275,70 @@ async fn p04_the_owners_door_is_not_to_be_had_by_another_regions_node() {
             limit: 1,
         },
         Call::KeepSlots { tenants: Vec::new() },
+        // Nor can it say, or hear, how far our cases have come.
+        Call::Observe {
+            case,
+            headers: Vec::new(),
+        },
+        Call::Known { case },
     ];
     for call in &calls {
         let answer = service.answer(Message::new(call, &[]).unwrap()).await;
         assert!(matches!(read(&answer), (Answer::Failed { .. }, 0)));
     }
-    let known = Call::Known {
-        case: CaseId(uuid::Uuid::nil()),
+    let remembered = Call::Remembered {
+        origin: "docket.test".to_owned(),
     };
-    let answer = service.answer(Message::new(&known, &[]).unwrap()).await;
-    assert!(matches!(read(&answer).0, Answer::Known { seen: None }));
+    let answer = service.answer(Message::new(&remembered, &[]).unwrap()).await;
+    assert!(matches!(read(&answer).0, Answer::Remembered { checkpoint: None }));
+}
+
+/// What our own desk had released stays sealed from other nodes, who cannot even hear of it; what they had released
+/// themselves they may show again.
+#[tokio::test]
+async fn p11_another_regions_node_unseals_only_what_it_had_released() {
+    let scene = scene().await;
+    let (ours, theirs) = (CaseId(uuid::Uuid::from_u128(1)), CaseId(uuid::Uuid::from_u128(2)));
+    let asked = Arc::new(Asked {
+        sealed: vec![ours, theirs],
+        unsealed: std::sync::Mutex::default(),
+    });
+    let peers = PeerReleases::new(scene.database.clone());
+    peers.note(theirs).await.unwrap();
+    let service = GateService::for_releases(Arc::clone(&scene.release), asked.clone(), peers);
+    let ask = async |call| read(&service.answer(Message::new(&call, &[]).unwrap()).await).0;
+    assert!(matches!(ask(Call::Sealed { after: None }).await, Answer::Sealed { cases } if cases == [theirs]));
+    for case in [ours, theirs] {
+        let chain = Vec::new();
+        assert!(matches!(ask(Call::Unseal { case, chain }).await, Answer::Done));
+    }
+    assert_eq!(*asked.unsealed.lock().unwrap(), [theirs]);
+}
+
+/// A ledger that says what is asked of it.
+struct Asked {
+    sealed: Vec<CaseId>,
+    unsealed: std::sync::Mutex<Vec<CaseId>>,
+}
+
+#[async_trait::async_trait]
+impl LedgerGate for Asked {
+    async fn page(&self, _: &TenantId, _: Option<u64>, _: u32) -> Result<Vec<Entry>, LedgerError> {
+        Ok(Vec::new())
+    }
+    async fn keep_slots(&self, _: &[TenantId]) -> Result<(), LedgerError> {
+        Ok(())
+    }
+    async fn sealed(&self, after: Option<CaseId>) -> Result<Vec<CaseId>, LedgerError> {
+        let cases = self.sealed.iter().copied();
+        Ok(cases
+            .filter(|case| after.is_none_or(|after| *case > after))
+            .collect())
+    }
+    async fn unseal(&self, case: CaseId, _: Vec<Event>) -> Result<(), LedgerError> {
+        self.unsealed.lock().unwrap().push(case);
+        Ok(())
+    }
 }
 
 async fn ask(scene: &Scene, call: &Call) -> Message {
@@ -371,8 +432,27 @@ async fn invariant_02_a_gate_of_its_own_opens_what_one_in_the_same_process_would
     assert!(again.to_string().contains("used before"), "{again}");
     assert!(gate.remembered("docket.test").await.unwrap().is_some());
     let case = shown.record.case;
-    gate.observe(case, 1000, Digest([3; 32])).await.unwrap();
-    assert_eq!(gate.known(case).await.unwrap(), Some((1000, Digest([3; 32]))));
+    // What was released for goes on from there or not at all: a length that nothing leads to locks no case.
+    let known = gate.known(case).await.unwrap();
+    let mut made_up = shown.events.last().unwrap().header.clone();
+    made_up.seq += 1000;
+    for headers in [vec![made_up.clone()], {
+        made_up.seq -= 999;
+        vec![made_up]
+    }] {
+        assert!(gate.observe(case, headers).await.is_err());
+    }
+    assert_eq!(gate.known(case).await.unwrap(), known);
+    let mut named_too_long = Owner::from(&scene.owner);
+    named_too_long.request = "r".repeat(OWNER_BYTES_MAX + 1);
+    let call = Call::OpenObjectKey {
+        owner: named_too_long,
+        chain: keys[0].clone(),
+    };
+    assert!(matches!(
+        read(&ask(&scene, &call).await),
+        (Answer::Failed { .. }, 0)
+    ));
     // Who asks first is told of the new policy.
     assert_eq!(gate.policy().await.unwrap().1, PolicySeen::New { before: 3 });
     assert_eq!(gate.policy().await.unwrap().1, PolicySeen::InForce);

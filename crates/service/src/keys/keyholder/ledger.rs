@@ -47,6 +47,9 @@ pub enum LedgerError {
     /// The file cannot be read or written.
     #[error("the keyholder's log cannot be read or written")]
     File(#[from] std::io::Error),
+    /// A line would be longer than [`LINE_BYTES_MAX`].
+    #[error("a line of more than {LINE_BYTES_MAX} bytes is not written to the keyholder's log")]
+    TooLong,
     /// A line is not what was written.
     #[error(
         "line {line} of the keyholder's log does not follow from the one before it: it was altered, or lines are missing"
@@ -148,13 +151,16 @@ impl Ledger {
     /// Appends a line; it is on the disk when this returns. `seq` and `before` are filled in.
     ///
     /// # Errors
-    /// When it cannot be written; nothing may be answered then.
+    /// When it cannot be written, or is longer than [`check`] would read; nothing may be answered then.
     pub fn append(&mut self, mut entry: Entry) -> Result<(), LedgerError> {
         entry.seq = self.next;
         entry.before = hex::encode(self.head);
         let mut line = serde_json::to_vec(&entry).map_err(std::io::Error::from)?;
         let hash = hash(&line);
         line.push(b'\n');
+        if !u64::try_from(line.len()).is_ok_and(|length| length <= LINE_BYTES_MAX) {
+            return Err(LedgerError::TooLong);
+        }
         self.file.set_len(self.end)?;
         self.file.seek(std::io::SeekFrom::Start(self.end))?;
         self.file.write_all(&line)?;
@@ -221,7 +227,12 @@ mod tests {
 
         // A crash in the middle of a line.
         std::fs::write(&path, format!("{whole}{{\"seq\":3,\"bef")).unwrap();
-        Ledger::open(&path).unwrap().append(entry("stale")).unwrap();
-        assert_eq!(check(&path, |_| {}).unwrap().lines, 4);
+        let mut ledger = Ledger::open(&path).unwrap();
+        ledger.append(entry("stale")).unwrap();
+        // What its own check could not read is never written.
+        let long = "x".repeat(usize::try_from(LINE_BYTES_MAX).unwrap());
+        assert!(matches!(ledger.append(entry(&long)), Err(LedgerError::TooLong)));
+        ledger.append(entry("given")).unwrap();
+        assert_eq!(check(&path, |_| {}).unwrap().lines, 5);
     }
 }

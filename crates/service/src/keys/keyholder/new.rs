@@ -24,7 +24,7 @@ gates = ["GATE"]
 # What it may ask for. Without a rule everything is denied; the first rule that fits decides. For instance:
 #
 # [[allow]]
-# reason = "owner"            # owner, release, transfer, rights_request, provisioning, rotation, region_start
+# reason = "owner"            # owner, release, transfer, rights_request, provisioning, rotation, holder_change, region_start
 # tenants = ["contoso"]
 # accounts = ["alice@contoso.example"]   # left out: all
 # from_hour = 6               # UTC

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use casework::{
     demand::{Category, CountryCode},
-    event::Actor,
+    event::{Actor, Header},
     facts::TenantKind,
     gate::Refusal,
     ids::{AccountId, CaseId, Digest, ObjectId, RegionId, TenantId},
@@ -175,8 +175,8 @@ impl TransferPort for Door {
         };
         Ok(self.gate.transfer(request).await)
     }
-    async fn came(&self, transfer: CaseId, length: u64, head: Digest) -> Result<(), PortError> {
-        self.gate.observe(transfer, length, head).await.unwrap();
+    async fn came(&self, transfer: CaseId, headers: Vec<Header>) -> Result<(), PortError> {
+        self.gate.observe(transfer, headers).await.unwrap();
         Ok(())
     }
     async fn knows(&self, transfer: CaseId) -> Result<Option<(u64, Digest)>, PortError> {
