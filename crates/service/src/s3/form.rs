@@ -403,7 +403,7 @@ mod tests {
         assert_eq!(named(71), (true, None));
         assert_eq!(named(0), (true, None));
         assert_eq!(of("multipart/form-data".into()), (true, None));
-        assert_eq!(of("text/plain; boundary=x".into()).0, false);
+        assert!(!of("text/plain; boundary=x".into()).0);
     }
 
     /// RFC 2202, cases 1 to 3 and 6: keys shorter than, as long as, and longer than a block.
