@@ -5,14 +5,22 @@
 //! transaction gets its turn, and how what was deleted leaves the disk.
 
 mod location;
+mod readers;
 
 use std::{path::Path, time::Duration};
 
 use sqlx::{
-    Any, AnyConnection, AnyPool, Connection as _, Transaction, any::AnyPoolOptions, migrate::Migrator,
+    Any, AnyConnection, AnyPool, Connection as _, Transaction,
+    any::{AnyPoolOptions, AnyRow},
+    migrate::Migrator,
+    query::Query,
 };
 
-pub use self::location::{Location, LocationError};
+use self::readers::Readers;
+pub use self::{
+    location::{Location, LocationError},
+    readers::READERS_MAX,
+};
 
 /// Most connections of one process at once, the vault's writer apart.
 pub const CONNECTIONS_MAX: u32 = 8;
@@ -66,6 +74,7 @@ pub enum Engine {
 pub struct Database {
     /// Connections for everybody. Begin transactions that write with [`Database::begin`].
     pub pool: AnyPool,
+    readers: Readers,
     engine: Engine,
     url: String,
 }
@@ -94,7 +103,13 @@ impl Database {
             .connect(&url)
             .await
             .map_err(open)?;
-        let database = Self { pool, engine, url };
+        let readers = Readers::new(engine, pool.clone(), url.clone());
+        let database = Self {
+            pool,
+            readers,
+            engine,
+            url,
+        };
         database
             .migrate()
             .await
@@ -171,6 +186,7 @@ impl Database {
     /// Closes the pool. What SQLite's write-ahead log holds is brought into the database's own file first; what another
     /// connection is just writing stays in the log, and nothing is lost either way.
     pub async fn close(&self) {
+        self.readers.close().await;
         if self.engine == Engine::Sqlite {
             let moved = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
                 .execute(&self.pool)
@@ -194,6 +210,22 @@ impl Database {
         let to = to.to_string_lossy().into_owned();
         sqlx::query("VACUUM INTO $1").bind(to).execute(&self.pool).await?;
         Ok(true)
+    }
+
+    /// The rows that a query gives, by the shortest way: for what is asked with every request.
+    pub(crate) async fn rows(
+        &self,
+        query: Query<'_, Any, <Any as sqlx::Database>::Arguments>,
+    ) -> Result<Vec<AnyRow>, sqlx::Error> {
+        self.readers.rows(query).await
+    }
+
+    /// The same, where there is one row at most.
+    pub(crate) async fn row(
+        &self,
+        query: Query<'_, Any, <Any as sqlx::Database>::Arguments>,
+    ) -> Result<Option<AnyRow>, sqlx::Error> {
+        Ok(self.rows(query).await?.into_iter().next())
     }
 
     /// Runs one statement that gives no rows.

@@ -32,7 +32,8 @@ const HEAD_BYTES_MAX: usize = 8192;
 
 /// A server in a child process.
 pub struct Server {
-    child: Child,
+    /// None of one that somebody else runs.
+    child: Option<Child>,
     host: String,
 }
 
@@ -78,17 +79,22 @@ impl Server {
         BufReader::new(child.stdout.take().context("its output")?).read_line(&mut host)?;
         let host = host.trim().to_owned();
         ensure!(!host.is_empty(), "the {kind} server did not start");
-        Ok(Self { child, host })
+        Ok(Self {
+            child: Some(child),
+            host,
+        })
     }
 
-    /// A server that was started by other means and listens on `host`.
-    pub fn of(child: Child, host: String) -> Self {
+    /// A server that was started by other means and listens on `host`. Without its process, what it takes of the processor
+    /// is not known.
+    pub fn of(child: Option<Child>, host: String) -> Self {
         Self { child, host }
     }
 
     /// Most memory that the server ever held, in bytes.
     pub fn peak_memory(&self) -> anyhow::Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let child = self.child.as_ref().context("a server of our own")?;
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()))?;
         let line = status
             .lines()
             .find_map(|line| line.strip_prefix("VmHWM:"))
@@ -188,9 +194,12 @@ impl Server {
         })
     }
 
-    /// Processor time of the server so far, in seconds.
+    /// Processor time of the server so far, in seconds; not a number where it is not known.
     fn cpu_seconds(&self) -> anyhow::Result<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let Some(child) = &self.child else {
+            return Ok(f64::NAN);
+        };
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id()))?;
         // After the name in parentheses, user and system time are the 12th and 13th fields.
         let fields: Vec<&str> = stat
             .rsplit(')')
@@ -247,8 +256,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 

@@ -6,12 +6,13 @@
 //! leaves out key wrapping, sealing, and the vault's door.
 //!
 //! ```text
-//! cargo run --release -p bench --bin s3 [-- --seconds 3 --rounds 3 --connections 4 --rclone .venv/bin/rclone]
+//! cargo run --release -p bench --bin s3 [-- --seconds 3 --rounds 3 --connections 4 --rclone .venv/bin/rclone \
+//!     --peer ceph=127.0.0.1:8000]
 //! cargo run --release -p bench --bin s3 -- --stream-gib 10
 //! ```
 //!
-//! With `--rclone`, a peer that encrypts as well runs in the same turns. A table goes to stderr, JSON to stdout. Each ratio
-//! is the vault's figure over the other server's, from the medians of the rounds: requests per second, and requests per
+//! With `--rclone`, a peer that encrypts as well runs in the same turns; with `--peer`, one that runs already and knows the
+//! access key `AKBENCH` with the secret `of-no-use-elsewhere`. A table goes to stderr, JSON to stdout. Each ratio is the vault's figure over the other server's, from the medians of the rounds: requests per second, and requests per
 //! second of the server's processor time (which disk noise spares). With `--stream-gib`, one object of that size goes in
 //! and comes back, and what counts is the server's memory.
 
@@ -58,6 +59,8 @@ struct Options {
     rounds: usize,
     connections: usize,
     rclone: Option<PathBuf>,
+    /// Names and addresses.
+    peers: Vec<(String, String)>,
     stream_gib: Option<usize>,
 }
 
@@ -68,6 +71,7 @@ impl Options {
             rounds: 3,
             connections: 4,
             rclone: None,
+            peers: Vec::new(),
             stream_gib: None,
         };
         let mut arguments = std::env::args().skip(1);
@@ -80,9 +84,13 @@ impl Options {
                 "--rounds" => options.rounds = value.parse::<usize>()?.max(1),
                 "--connections" => options.connections = value.parse::<usize>()?.max(1),
                 "--rclone" => options.rclone = Some(value.into()),
+                "--peer" => {
+                    let (name, host) = value.split_once('=').context("`--peer` wants NAME=HOST:PORT")?;
+                    options.peers.push((name.to_owned(), host.to_owned()));
+                }
                 "--stream-gib" => options.stream_gib = Some(value.parse()?),
                 _ => anyhow::bail!(
-                    "`{name}` is no option; there are --seconds, --rounds, --connections, --rclone and --stream-gib"
+                    "`{name}` is no option; there are --seconds, --rounds, --connections, --rclone, --peer and --stream-gib"
                 ),
             }
         }
@@ -95,36 +103,50 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     let (vault_data, plain_data) = (directory.path().join("vault"), directory.path().join("plain"));
     let vault = Server::start("vault", &vault_data)?;
     let plain = Server::start("plain", &plain_data)?;
-    let peer = match &options.rclone {
-        Some(program) => Some(peers::rclone(program, &directory.path().join("rclone"))?),
-        None => None,
-    };
+    let mut peers = Vec::new();
+    if let Some(program) = &options.rclone {
+        let server = peers::rclone(program, &directory.path().join("rclone"))?;
+        peers.push(("rclone crypt".to_owned(), server));
+    }
+    for (name, host) in &options.peers {
+        peers.push((name.clone(), Server::of(None, host.clone())));
+    }
     let mut rows = Vec::new();
+    let names: String = peers
+        .iter()
+        .map(|(name, _)| format!(" {name:>13} {:>6}", "ratio"))
+        .collect();
     eprintln!(
-        "{:>4} {:>7} {:>10} {:>10} {:>6} {:>9} {:>12} {:>6} {:>9}",
-        "", "size", "vault 1/s", "plain 1/s", "ratio", "cpu ratio", "rclone 1/s", "ratio", "cpu ratio"
+        "{:>4} {:>7} {:>10} {:>9} {:>10} {:>6} {:>9}{names}",
+        "", "size", "vault 1/s", "per cpu s", "plain 1/s", "ratio", "cpu ratio"
     );
     for (name, size) in SIZES {
         for method in METHODS {
-            let (mut ours, mut plains, mut peers) = (Vec::new(), Vec::new(), Vec::new());
+            let (mut ours, mut plains) = (Vec::new(), Vec::new());
+            let mut theirs = vec![Vec::new(); peers.len()];
             for _ in 0..options.rounds {
                 let span = Duration::from_secs(options.seconds);
                 ours.push(vault.run(method, size, options.connections, span).await?);
                 plains.push(plain.run(method, size, options.connections, span).await?);
-                if let Some(peer) = &peer {
-                    peers.push(peer.run(method, size, options.connections, span).await?);
+                for ((_, peer), cells) in peers.iter().zip(&mut theirs) {
+                    cells.push(peer.run(method, size, options.connections, span).await?);
                 }
             }
             let (ours, plains) = (Cell::median(ours), Cell::median(plains));
-            let peers = peer.as_ref().map(|_| Cell::median(peers));
             let (ratio, cpu_ratio) = ours.over(plains);
-            let theirs = peers.map_or_else(String::new, |peers| {
-                let (ratio, cpu_ratio) = ours.over(peers);
-                format!("{:>12.1} {ratio:>6.2} {cpu_ratio:>9.2}", peers.per_second)
-            });
+            let (mut line, mut beside) = (String::new(), serde_json::Map::new());
+            for ((name, _), cells) in peers.iter().zip(theirs) {
+                let cell = Cell::median(cells);
+                let (ratio, _) = ours.over(cell);
+                line.push_str(&format!(" {:>13.1} {ratio:>6.2}", cell.per_second));
+                beside.insert(
+                    name.clone(),
+                    serde_json::json!({ "cell": cell.json(), "ratio": ratio }),
+                );
+            }
             eprintln!(
-                "{method:>4} {name:>7} {:>10.1} {:>10.1} {ratio:>6.2} {cpu_ratio:>9.2} {theirs}",
-                ours.per_second, plains.per_second
+                "{method:>4} {name:>7} {:>10.1} {:>9.1} {:>10.1} {ratio:>6.2} {cpu_ratio:>9.2}{line}",
+                ours.per_second, ours.per_cpu_second, plains.per_second
             );
             rows.push(serde_json::json!({
                 "method": method,
@@ -133,13 +155,12 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
                 "plain": plains.json(),
                 "ratio": ratio,
                 "cpu_ratio": cpu_ratio,
-                "rclone_crypt": peers.map(Cell::json),
-                "rclone_crypt_ratio": peers.map(|peers| ours.over(peers).0),
+                "peers": beside,
             }));
         }
     }
     let report = serde_json::json!({
-        "schema": "amparo.bench.s3/1",
+        "schema": "amparo.bench.s3/2",
         "seconds": options.seconds,
         "rounds": options.rounds,
         "connections": options.connections,

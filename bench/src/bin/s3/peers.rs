@@ -50,7 +50,7 @@ pub fn rclone(program: &Path, directory: &Path) -> anyhow::Result<Server> {
                 program.display()
             )
         })?;
-    let server = Server::of(child, host.clone());
+    let server = Server::of(Some(child), host.clone());
     let begun = Instant::now();
     while std::net::TcpStream::connect(&host).is_err() {
         ensure!(begun.elapsed() < START_PATIENCE, "rclone does not answer");

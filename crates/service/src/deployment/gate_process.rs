@@ -3,6 +3,7 @@
 use std::{future::Future, path::Path, sync::Arc};
 
 use casework::ids::Digest;
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use store::{
     database::Database,
@@ -55,7 +56,12 @@ impl GateProcess {
     ///
     /// # Errors
     /// See [`GateProcessError`].
-    pub async fn open(dir: &Path) -> Result<Self, GateProcessError> {
+    pub fn open(dir: &Path) -> BoxFuture<'_, Result<Self, GateProcessError>> {
+        // Boxed, as `Deployment::open_at` is.
+        Box::pin(Self::open_in(dir))
+    }
+
+    async fn open_in(dir: &Path) -> Result<Self, GateProcessError> {
         let layout = Layout::at(dir);
         let config = Config::read(&layout.config()).map_err(OpenError::from)?;
         let gate = config.gate.as_ref().ok_or(GateProcessError::NotConfigured)?;
@@ -99,7 +105,16 @@ impl GateProcess {
     }
 
     /// Answers until `shutdown` completes.
-    pub async fn serve(self, shutdown: impl Future<Output = ()> + Send) {
+    pub fn serve(self, shutdown: impl Future<Output = ()> + Send + 'static) -> BoxFuture<'static, ()> {
+        self.serve_until(Box::pin(shutdown))
+    }
+
+    // Boxed, as `Deployment::open_at` is.
+    fn serve_until(self, shutdown: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
+        Box::pin(self.answer(shutdown))
+    }
+
+    async fn answer(self, shutdown: BoxFuture<'static, ()>) {
         let keeping = self.tls.map(|tls| tokio::spawn(tls.keep_current()));
         self.reception.serve(self.service, shutdown).await;
         if let Some(keeping) = keeping {

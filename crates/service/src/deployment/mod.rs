@@ -25,6 +25,7 @@ use casework::{
     rulebook::Rulebook,
 };
 use envelope::{case_file::CaseRoot, secrets::DeploymentKey};
+use futures::future::BoxFuture;
 use store::{
     blobs::BlobError,
     cases::CaseStore,
@@ -196,15 +197,20 @@ impl Deployment {
     ///
     /// # Errors
     /// See [`OpenError`]; nothing is changed then but migrations that were due.
-    pub async fn open(dir: &Path) -> Result<Self, OpenError> {
-        Self::open_at(dir, Arc::new(SystemClock)).await
+    pub fn open(dir: &Path) -> BoxFuture<'_, Result<Self, OpenError>> {
+        Self::open_at(dir, Arc::new(SystemClock))
     }
 
     /// Opens the deployment with a clock of the caller's, which the gate reads as well.
     ///
     /// # Errors
     /// As [`Deployment::open`].
-    pub async fn open_at(dir: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+    pub fn open_at(dir: &Path, clock: Arc<dyn Clock>) -> BoxFuture<'_, Result<Self, OpenError>> {
+        // Boxed, so that this is compiled with this crate and optimised, and not with each program that opens one.
+        Box::pin(Self::open_in(dir, clock))
+    }
+
+    async fn open_in(dir: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let layout = Layout::at(dir);
         let config = Config::read(&layout.config())?;
         let (trust, trust_digest) = read_trust(&layout.trust())?;
@@ -355,7 +361,7 @@ impl Deployment {
         if credential.tenant != *tenant {
             return Err(SignInError::OtherTenant(tenant.clone()));
         }
-        let who = Principal::authenticated(credential.tenant, &credential.id, "local");
+        let who = Principal::authenticated(credential.tenant.clone(), &credential.id, "local");
         Ok(who.bypassing(credential.bypass_governance))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
+use futures::future::BoxFuture;
 use hyper_util::service::TowerToHyperService;
 use tokio::{
     net::TcpListener,
@@ -137,7 +138,12 @@ impl Deployment {
     ///
     /// # Errors
     /// See [`StartError`].
-    pub async fn start(&self) -> Result<Running, StartError> {
+    pub fn start(&self) -> BoxFuture<'_, Result<Running, StartError>> {
+        // Boxed, as `Deployment::open_at` is.
+        Box::pin(self.begin())
+    }
+
+    async fn begin(&self) -> Result<Running, StartError> {
         let (s3_door, s3) = bind("s3", &self.config.s3, self.layout.dir()).await?;
         let (api_door, api) = bind("api", &self.config.api, self.layout.dir()).await?;
         sweep_packages(&self.layout.packages());

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc};
 
 use casework::ids::RegionId;
 use envelope::secrets::DeploymentKey;
+use futures::future::BoxFuture;
 use store::{
     database::{Database, Engine},
     vault::VaultStore,
@@ -51,7 +52,12 @@ impl StorageNode {
     ///
     /// # Errors
     /// When the database is a file, which is one node's alone, or as [`super::Deployment::open`].
-    pub async fn open(dir: &Path) -> Result<Self, OpenError> {
+    pub fn open(dir: &Path) -> BoxFuture<'_, Result<Self, OpenError>> {
+        // Boxed, as `Deployment::open_at` is.
+        Box::pin(Self::open_in(dir))
+    }
+
+    async fn open_in(dir: &Path) -> Result<Self, OpenError> {
         let layout = Layout::at(dir);
         let config = Config::read(&layout.config())?;
         let (trust, digest) = read_trust(&layout.trust())?;
@@ -100,7 +106,12 @@ impl StorageNode {
     ///
     /// # Errors
     /// See [`StartError`].
-    pub async fn start(&self) -> Result<RunningStorage, StartError> {
+    pub fn start(&self) -> BoxFuture<'_, Result<RunningStorage, StartError>> {
+        // Boxed, as `Deployment::open_at` is.
+        Box::pin(self.begin())
+    }
+
+    async fn begin(&self) -> Result<RunningStorage, StartError> {
         let (door, s3) = bind("s3", &self.config.s3, self.layout.dir()).await?;
         let stop = watch::Sender::new(false);
         let mut tasks = Vec::new();

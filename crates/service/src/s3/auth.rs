@@ -101,8 +101,8 @@ impl s3s::auth::S3Auth for Keys {
         let (found, secret) = match credential {
             Some(credential) => (
                 Found::Known {
-                    tenant: credential.tenant,
-                    credential: credential.id,
+                    tenant: credential.tenant.clone(),
+                    credential: credential.id.clone(),
                     bypass_governance: credential.bypass_governance,
                 },
                 SecretKey::from(credential.secret.as_str()),

@@ -91,7 +91,7 @@ async fn signer(vault: &Vault, uri: &Uri) -> Option<Principal> {
     let id = credential.split(['/', '%']).next()?;
     let credential = vault.credential(id).await.ok()??;
     Some(Principal::authenticated(
-        credential.tenant,
+        credential.tenant.clone(),
         &credential.id,
         "preflight",
     ))

@@ -10,6 +10,7 @@
 pub mod bucket;
 pub mod checksum;
 mod copy;
+mod credentials;
 mod disclosure;
 pub mod error;
 pub mod intake;
@@ -43,6 +44,7 @@ use store::{blobs::RegionBlobs, vault::VaultStore};
 pub(crate) use self::put::check_tags;
 pub use self::{
     checksum::{Checksum, ChecksumAlgorithm, ChecksumType},
+    credentials::CREDENTIAL_TTL,
     error::VaultError,
     lifecycle::Lifecycle,
     lock::{DefaultRetention, Lock, Period, Retention, RetentionMode},
@@ -77,6 +79,7 @@ struct Inner {
     gate: Arc<dyn OwnerGate>,
     deployment: DeploymentKey,
     buckets: bucket::Buckets,
+    credentials: credentials::Credentials,
 }
 
 impl Vault {
@@ -94,6 +97,7 @@ impl Vault {
                 gate,
                 deployment,
                 buckets: bucket::Buckets::default(),
+                credentials: credentials::Credentials::default(),
             }),
         }
     }

@@ -1,5 +1,7 @@
 //! What an operator sets up: regions, tenants, access keys, accounts; and takes away: accounts.
 
+use std::{sync::Arc, time::Instant};
+
 use casework::{
     demand::CountryCode,
     facts::{AccountFacts, TenantKind},
@@ -163,7 +165,9 @@ impl Vault {
     /// # Errors
     /// When there is no such key.
     pub async fn permit_bypass(&self, id: &str, may: bool) -> Result<()> {
-        Ok(self.inner.store.set_bypass_governance(id, may).await?)
+        self.inner.store.set_bypass_governance(id, may).await?;
+        self.inner.credentials.forget(id);
+        Ok(())
     }
 
     /// Disables an access key for good.
@@ -171,14 +175,21 @@ impl Vault {
     /// # Errors
     /// When the store fails.
     pub async fn disable_access_key(&self, id: &str) -> Result<()> {
-        Ok(self.inner.store.disable_access_key(id, Timestamp::now()).await?)
+        self.inner.store.disable_access_key(id, Timestamp::now()).await?;
+        self.inner.credentials.forget(id);
+        Ok(())
     }
 
-    /// The access key of this id; `None` where there is none or it was disabled.
+    /// The access key of this id; `None` where there is none or it was disabled, [`CREDENTIAL_TTL`](super::CREDENTIAL_TTL) ago
+    /// at the latest where another process did it.
     ///
     /// # Errors
     /// When the store fails, or holds a secret that was altered.
-    pub async fn credential(&self, id: &str) -> super::Result<Option<Credential>> {
+    pub async fn credential(&self, id: &str) -> super::Result<Option<Arc<Credential>>> {
+        if let Some(known) = self.inner.credentials.find(id) {
+            return Ok(Some(known));
+        }
+        let begun = Instant::now();
         let Some(row) = self.inner.store.access_key(id).await? else {
             return Ok(None);
         };
@@ -188,12 +199,14 @@ impl Vault {
             .open(row.tenant.as_str(), id, &row.sealed_secret)
             .map_err(super::error::store_failed)?;
         let secret = std::str::from_utf8(&secret).map_err(super::error::store_failed)?;
-        Ok(Some(Credential {
+        let credential = Arc::new(Credential {
             tenant: row.tenant,
             id: id.to_owned(),
             secret: Zeroizing::new(secret.to_owned()),
             bypass_governance: row.bypass_governance,
-        }))
+        });
+        self.inner.credentials.keep(&credential, begun);
+        Ok(Some(credential))
     }
 
     /// Records an account before anything is stored under it, and what is known of the person. With a region, it gets

@@ -49,7 +49,7 @@ impl VaultStore {
         account: &AccountId,
         region: &RegionId,
     ) -> Result<Option<AccountRow>, StoreError> {
-        let row = sqlx::query(
+        let query = sqlx::query(
             "SELECT a.seq, a.destroyed_at, tk.wrapped, ak.wrapped, ak.version FROM account a \
              LEFT JOIN account_key ak ON ak.account = a.seq AND ak.region = $3 \
              LEFT JOIN tenant_key tk ON tk.tenant = a.tenant AND tk.region = $3 AND tk.version = ak.above \
@@ -57,10 +57,10 @@ impl VaultStore {
         )
         .bind(tenant.as_str())
         .bind(account.as_str())
-        .bind(region.as_str())
-        .fetch_optional(&self.database.pool)
-        .await?;
-        let Some(row) = row else { return Ok(None) };
+        .bind(region.as_str());
+        let Some(row) = self.database.row(query).await? else {
+            return Ok(None);
+        };
         if get::<Option<i64>>(&row, 1)?.is_some() {
             return Err(StoreError::AccountDestroyed);
         }

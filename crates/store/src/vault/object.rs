@@ -195,8 +195,8 @@ impl VaultStore {
                 .bind(key.as_bytes())
                 .bind(id.0.as_bytes().to_vec()),
         };
-        query
-            .fetch_optional(&self.database.pool)
+        self.database
+            .row(query)
             .await?
             .as_ref()
             .map(object_row)
@@ -228,16 +228,14 @@ impl VaultStore {
         after: Option<u32>,
         max: u32,
     ) -> Result<Vec<PartRow>, StoreError> {
-        let rows = sqlx::query(
+        let query = sqlx::query(
             "SELECT number, blob, size, etag, modified_at, sealed_metadata, sealed_digest FROM part \
              WHERE object = $1 AND number > $2 ORDER BY number LIMIT $3",
         )
         .bind(object.0.as_bytes().as_slice())
         .bind(after.map_or(-1, i64::from))
-        .bind(i64::from(max))
-        .fetch_all(&self.database.pool)
-        .await?;
-        rows.iter().map(part_row).collect()
+        .bind(i64::from(max));
+        self.database.rows(query).await?.iter().map(part_row).collect()
     }
 
     /// Those of `blobs` that no row names: neither an object's nor that of a copy being made.

@@ -188,11 +188,7 @@ impl VaultStore {
     /// When the database fails.
     pub async fn access_key(&self, id: &str) -> Result<Option<AccessKeyRow>, StoreError> {
         let sql = "SELECT tenant, sealed_secret, bypass_governance FROM access_key WHERE id = $1 AND disabled_at IS NULL";
-        let Some(row) = sqlx::query(sql)
-            .bind(id)
-            .fetch_optional(&self.database.pool)
-            .await?
-        else {
+        let Some(row) = self.database.row(sqlx::query(sql).bind(id)).await? else {
             return Ok(None);
         };
         Ok(Some(AccessKeyRow {
