@@ -146,7 +146,7 @@ async fn provision(database: &Database, scratch: &std::path::Path) -> anyhow::Re
 async fn fill(database: &Database, from: i64, to: i64) -> anyhow::Result<Duration> {
     const COLUMNS: &str = "INSERT INTO object (id, bucket, key, account, region, category, concerns_at, size, etag, \
         modified_at, wrapped_key, commitment, sealed_metadata, parts)";
-    let category = "CASE WHEN i % 10 = 0 THEN 'traffic' ELSE 'content' END";
+    let category = format!("CASE WHEN i / {ACCOUNTS} % 10 = 0 THEN 'traffic' ELSE 'content' END");
     let place = format!(
         "(SELECT seq FROM bucket), {{key}}, (SELECT min(seq) FROM account) + i % {ACCOUNTS}, 'eu-de', {category}, \
          {FROM} + (i / {ACCOUNTS}) * {STEP} % {SPAN}, 1000, 'e', 0"

@@ -239,7 +239,7 @@ async fn access_keys_open_under_their_deployment_alone() {
     assert_eq!((key.id.len(), key.secret.len()), (20, 40));
     let found = scene.vault.credential(&key.id).await.unwrap().unwrap();
     assert_eq!(
-        (found.tenant, found.secret.as_str()),
+        (found.tenant.clone(), found.secret.as_str()),
         (tenant.clone(), key.secret.as_str())
     );
     assert!(scene.vault.credential("AKNOBODY").await.unwrap().is_none());
