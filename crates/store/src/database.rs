@@ -4,6 +4,7 @@
 //! that what speaks PostgreSQL's protocol will do. What differs is here: how a connection is made ready, how a
 //! transaction gets its turn, and how what was deleted leaves the disk.
 
+mod carry;
 mod location;
 mod readers;
 
@@ -18,6 +19,7 @@ use sqlx::{
 
 use self::readers::Readers;
 pub use self::{
+    carry::CarryError,
     location::{Location, LocationError},
     readers::READERS_MAX,
 };
@@ -26,6 +28,8 @@ pub use self::{
 pub const CONNECTIONS_MAX: u32 = 8;
 /// How long a write waits for another connection's transaction.
 pub const BUSY_WAIT: Duration = Duration::from_secs(10);
+/// How long it is tried to find out why no connection came.
+const CAUSE_WAIT: Duration = Duration::from_secs(2);
 /// How long a statement may run on a server before it is given up.
 const STATEMENT_MS: &str = "60000";
 /// SQLite's write-ahead log is folded into the file above this many pages of 4 KiB (64 MiB), so that bursts of small
@@ -57,6 +61,14 @@ pub enum DatabaseError {
         /// Why.
         #[source]
         source: sqlx::migrate::MigrateError,
+    },
+    /// It should hold nothing, and does.
+    #[error("the database `{place}` is not empty: it has a table `{table}`; name a new one")]
+    Filled {
+        /// The file, or the server without the password.
+        place: String,
+        /// One of its tables.
+        table: String,
     },
 }
 
@@ -101,8 +113,11 @@ impl Database {
             .test_before_acquire(engine == Engine::Postgres)
             .after_connect(move |connection, _| Box::pin(make_ready(engine, connection)))
             .connect(&url)
-            .await
-            .map_err(open)?;
+            .await;
+        let pool = match pool {
+            Ok(pool) => pool,
+            Err(error) => return Err(open(cause(&url, error).await)),
+        };
         let readers = Readers::new(engine, pool.clone(), url.clone());
         let database = Self {
             pool,
@@ -118,6 +133,38 @@ impl Database {
                 source,
             })?;
         Ok(database)
+    }
+
+    /// Makes sure that the database can be reached and holds nothing yet; changes nothing there.
+    ///
+    /// # Errors
+    /// When it cannot be reached, or holds rows or somebody else's tables.
+    pub async fn vacant(location: &Location) -> Result<(), DatabaseError> {
+        let place = location.to_string();
+        let asked = async {
+            match location {
+                Location::File(path) if path.exists() => {
+                    Err(sqlx::Error::Io(std::io::ErrorKind::AlreadyExists.into()))
+                }
+                Location::File(_) => Ok(None),
+                Location::Server(url) => {
+                    sqlx::any::install_default_drivers();
+                    let mut connection = AnyConnection::connect(url).await?;
+                    let filled = carry::filled(&mut connection).await?;
+                    connection.close().await?;
+                    Ok(filled)
+                }
+            }
+        };
+        let asked = tokio::time::timeout(BUSY_WAIT, asked).await;
+        let open = |source| DatabaseError::Open {
+            place: place.clone(),
+            source,
+        };
+        match asked.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(open)? {
+            Some(table) => Err(DatabaseError::Filled { place, table }),
+            None => Ok(()),
+        }
     }
 
     async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
@@ -198,18 +245,34 @@ impl Database {
         self.pool.close().await;
     }
 
-    /// Writes a copy of the whole database as of one moment into a new file, while others write on. What was deleted is
-    /// not in it. `false` on a server, which has means of its own.
+    /// Writes a copy of the whole database as of one moment into a new SQLite file, while others write on. What was deleted is
+    /// not in it. From a server it holds the same rows in the same tables, without leases and holds.
     ///
     /// # Errors
     /// When the file is there already or cannot be written, or the database fails.
-    pub async fn snapshot(&self, to: &Path) -> Result<bool, sqlx::Error> {
-        if self.engine != Engine::Sqlite {
-            return Ok(false);
+    pub async fn snapshot(&self, to: &Path) -> Result<(), CarryError> {
+        if self.engine == Engine::Sqlite {
+            let to = to.to_string_lossy().into_owned();
+            sqlx::query("VACUUM INTO $1").bind(to).execute(&self.pool).await?;
+            return Ok(());
         }
-        let to = to.to_string_lossy().into_owned();
-        sqlx::query("VACUUM INTO $1").bind(to).execute(&self.pool).await?;
-        Ok(true)
+        Self::vacant(&Location::from(to)).await?;
+        let copy = Self::open(to).await?;
+        let carried = carry::carry(self, &copy).await;
+        copy.close().await;
+        // A key destroyed meanwhile could not be vacuumed away while it was still being read.
+        let keys = crate::vault::KEY_TABLES.iter().copied();
+        scrub(self.engine, &mut self.connect().await?, keys).await;
+        carried.map(|_| ())
+    }
+
+    /// Fills this database, which is a server and empty, with every row of a file: all of them, or none. Returns how many
+    /// there are.
+    ///
+    /// # Errors
+    /// When it is not empty, a database fails, or what was written does not read back.
+    pub async fn fill(&self, from: &Self) -> Result<u64, CarryError> {
+        carry::carry(from, self).await
     }
 
     /// The rows that a query gives, by the shortest way: for what is asked with every request.
@@ -255,6 +318,17 @@ impl Database {
         let mut connection = AnyConnection::connect(&self.url).await?;
         make_ready(self.engine, &mut connection).await?;
         Ok(connection)
+    }
+}
+
+/// Why a pool has no connection: it says only that none came in time.
+async fn cause(url: &str, error: sqlx::Error) -> sqlx::Error {
+    if !matches!(error, sqlx::Error::PoolTimedOut) {
+        return error;
+    }
+    match tokio::time::timeout(CAUSE_WAIT, AnyConnection::connect(url)).await {
+        Ok(Err(why)) => why,
+        _ => error,
     }
 }
 

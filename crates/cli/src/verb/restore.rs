@@ -2,10 +2,10 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use evidence::seal::Identity;
-use service::deployment::backup::{RestoreOptions, mark_gate, restore};
-
+use service::deployment::backup::{BodiesAt, Elsewhere, RestoreOptions, RowsAt, mark_gate, restore};
+use store::database::Location;
 use zeroize::Zeroizing;
 
 use crate::voice::{STRONG, WARN, data, say};
@@ -18,7 +18,8 @@ const IDENTITY_BYTES_MAX: u64 = 64 * 1024;
 #[command(
     after_help = "The restored gate refuses every release record that was drawn up before: it cannot know which were used since \
     the backup. Draw up new ones.\n\n\
-    Examples:\n  amparo restore /mnt/backup --to ./data --identity backup.key\n\n\
+    Examples:\n  amparo restore /mnt/backup --to ./data --identity backup.key --keys /safe/keys\n  \
+    amparo restore /mnt/backup --to ./data --identity backup.key --db postgres://amparo@db.example/amparo?sslmode=verify-full\n\n\
     Exit codes: 0 done, 2 it could not be done; nothing is restored then."
 )]
 pub struct Args {
@@ -37,6 +38,34 @@ pub struct Args {
     /// The manifest's digest as `amparo backup` printed it: nothing else is taken.
     #[arg(long, value_name = "SHA256")]
     digest: Option<String>,
+    /// Where metadata and case files go: the `postgres://` URL of an empty database, or `folder` for a SQLite file. As it was
+    /// unless told, but for a server, which must be named.
+    #[arg(long, value_name = "URL", env = "AMPARO_DATABASE_URL", hide_env_values = true)]
+    db: Option<String>,
+    /// Where sealed bodies go: a URL as `amparo init --store` takes it, or `folder`. As it was unless told.
+    #[arg(long, value_name = "URL", value_parser = bodies)]
+    store: Option<BodiesAt>,
+    /// The folder in which you keep the keys, where the backup has none: they are copied, but for `database.url`.
+    #[arg(long, value_name = "DIR")]
+    keys: Option<PathBuf>,
+}
+
+/// Not as `clap` parses: its errors would show a password.
+fn rows(text: &str) -> anyhow::Result<RowsAt> {
+    if text == "folder" {
+        return Ok(RowsAt::Folder);
+    }
+    match text.parse()? {
+        Location::File(_) => bail!("a SQLite file lies in the folder itself; write `folder`"),
+        server @ Location::Server(_) => Ok(RowsAt::Server(server)),
+    }
+}
+
+fn bodies(text: &str) -> anyhow::Result<BodiesAt> {
+    if text == "folder" {
+        return Ok(BodiesAt::Folder);
+    }
+    Ok(BodiesAt::Store(super::place::store(text)?))
 }
 
 /// Runs the verb.
@@ -53,7 +82,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let (Some(backup), Some(to)) = (&args.backup, &args.to) else {
-        anyhow::bail!("name the backup and, with `--to`, a new folder");
+        bail!("name the backup and, with `--to`, a new folder");
     };
     let identity = match &args.identity {
         Some(path) => {
@@ -68,6 +97,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let options = RestoreOptions {
         identity,
         digest: args.digest,
+        to: Elsewhere {
+            rows: args.db.as_deref().map(rows).transpose()?,
+            bodies: args.store,
+            keys: args.keys,
+        },
     };
     let restored = restore(backup, to, options).await?;
     data!(
@@ -80,12 +114,18 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         restored.manifest.blobs,
         restored.copied
     );
+    if let Some(rows) = restored.rows {
+        data!("{rows} rows written to the database server, read back and found equal");
+    }
     match restored.docket {
         Some(size) => data!("docket verified: {size} entries"),
         None => data!("the docket had published nothing"),
     }
     if !restored.keys {
-        say!("{WARN}next:{WARN:#} put `keys/` back from where you keep it");
+        say!(
+            "{WARN}next:{WARN:#} put the files of `keys/` back from where you keep them, but not `database.url`: no backup holds \
+             keys unless it was made with `--with-keys`"
+        );
     }
     say!("next: `amparo doctor {0}`, then `amparo serve {0}`", to.display());
     Ok(ExitCode::SUCCESS)

@@ -16,6 +16,9 @@ use super::{
 };
 use crate::docket::{DocketStoreError, EntryId, NewEntry, enqueue_in};
 
+/// Where wrapped keys and sealed secrets are that a destruction deletes or overwrites.
+pub(crate) const KEY_TABLES: &[&str] = &["tenant_key", "account_key", "access_key"];
+
 /// A key that was destroyed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DestroyedKey {
@@ -94,7 +97,7 @@ impl Change for Destroy {
         Ok((destroyed, ids.first().copied()))
     }
     fn scrub(&self) -> &'static [&'static str] {
-        &["tenant_key", "account_key", "access_key"]
+        KEY_TABLES
     }
 }
 

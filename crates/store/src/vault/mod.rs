@@ -30,6 +30,7 @@ use casework::ids::IdError;
 
 use crate::database::{Database, is_disk_full};
 
+pub(crate) use self::destroy::KEY_TABLES;
 pub use self::{
     account::{AccountDetails, AccountRow},
     bucket::{BucketRow, NewBucketRow},

@@ -8,9 +8,14 @@
 //! What makes it consistent: the gate's memory is copied first and the rows after it, so that the gate never remembers more
 //! of a case than the rows have; from before the rows are copied until the end, nobody deletes a blob that they name; and the
 //! docket's files are written as they are at the very size that the rows say.
+//!
+//! Rows are a SQLite file in a backup, whichever engine they were on: one from a server is made in one transaction that reads
+//! ([`Database::snapshot`](store::database::Database::snapshot)), and a server is filled from one in one transaction that
+//! writes. So a deployment can be restored onto the other engine, and bodies onto another store ([`Elsewhere`]).
 
 mod archive;
 mod docket;
+mod elsewhere;
 mod restore;
 mod take;
 
@@ -20,13 +25,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::{
     blobs::{BlobError, BlobId},
-    database::DatabaseError,
+    database::{CarryError, DatabaseError},
     docket::DocketStoreError,
     gate_memory::MemoryError,
     vault::StoreError,
 };
 
 pub use self::{
+    elsewhere::{BodiesAt, Elsewhere, RowsAt},
     restore::{RestoreOptions, Restored, mark_gate, restore},
     take::{BackupOptions, Taken, take},
 };
@@ -110,19 +116,23 @@ pub enum BackupError {
     /// It is encrypted.
     #[error("the backup is encrypted; give the age identity with `--identity`")]
     Identity,
-    /// Rows on a server.
+    /// The rows were on a server, and it is not said where they go.
     #[error(
-        "the rows are in PostgreSQL, which this command does not copy; use the server's own backup, and copy the stores after it"
+        "the rows were on a database server; say with `--db` where they go: the `postgres://` URL of an empty database, or \
+         `folder` for a file"
     )]
-    Server,
+    WhichDatabase,
+    /// Rows.
+    #[error(transparent)]
+    Carry(#[from] CarryError),
     /// Too many blobs are lost or altered.
     #[error("over 10000 blobs are missing or altered in the stores; run `amparo scrub`, and mend them first")]
     Ruined,
     /// Encryption.
-    #[error(transparent)]
+    #[error("the backup cannot be encrypted")]
     Seal(#[from] evidence::seal::SealError),
     /// Decryption.
-    #[error(transparent)]
+    #[error("the backup does not open; is it the identity that it was made for? nothing was restored")]
     Unseal(#[from] evidence::seal::OpenError),
     /// The deployment.
     #[error(transparent)]

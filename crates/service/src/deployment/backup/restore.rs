@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use store::{
     blobs::{BlobError, Digesting, RegionBlobs},
-    database::Database,
+    database::{Database, Location},
     docket::LogDirectory,
     gate_memory::GateMemory,
     vault::{KeptPart, VaultStore},
@@ -22,11 +22,10 @@ use store::{
 use tokio::task::spawn_blocking;
 use translog::{audit::audit, note::VerifierKey};
 
-use super::{BackupError, MANIFEST, MANIFEST_BYTES_MAX, Manifest, archive::unpack, blob_path, file, stopped};
-use crate::{
-    config::Config,
-    deployment::{Layout, OpenError, read_trust, stores},
+use super::{
+    BackupError, Elsewhere, MANIFEST, MANIFEST_BYTES_MAX, Manifest, archive::unpack, blob_path, file, stopped,
 };
+use crate::deployment::{Layout, read_trust, stores};
 
 /// Blobs copied side by side.
 const IN_FLIGHT: usize = 4;
@@ -40,6 +39,8 @@ pub struct RestoreOptions {
     pub identity: Option<Identity>,
     /// SHA-256 that the manifest must have, in hex, as the backup printed it.
     pub digest: Option<String>,
+    /// Where it goes.
+    pub to: Elsewhere,
 }
 
 /// A deployment that was restored.
@@ -47,8 +48,10 @@ pub struct RestoreOptions {
 pub struct Restored {
     /// What the backup said of itself.
     pub manifest: Manifest,
-    /// Whether its keys came with it.
+    /// Whether its keys are in the folder.
     pub keys: bool,
+    /// Rows that were written to a database server and read back; `None` where they are a file in the folder.
+    pub rows: Option<u64>,
     /// Blobs that were written to their stores; the others were there.
     pub copied: u64,
     /// Entries of the docket, each of which was hashed again, up to a checkpoint that the trust policy's witnesses signed;
@@ -60,11 +63,12 @@ pub struct Restored {
 /// policy first; only then does `to` come to be. The gate's memory is marked as restored: it refuses every record that was
 /// drawn up before now, for it cannot know which were used since the backup.
 ///
-/// Blobs in an object store are looked for where the configuration says, and written where they are missing.
+/// Blobs in an object store are looked for where the configuration says, and written where they are missing. A database
+/// server must be empty; it is filled last, in one transaction.
 ///
 /// # Errors
-/// When the backup is damaged, not whole, or not the one of the digest given; nothing is left of the try then, but blobs
-/// in object stores.
+/// When the backup is damaged, not whole, or not the one of the digest given, or the database is not empty; nothing is left
+/// of the try then, but blobs in object stores and empty tables.
 pub async fn restore(backup: &Path, to: &Path, options: RestoreOptions) -> Result<Restored, BackupError> {
     let manifest = read_manifest(backup, options.digest.as_deref())?;
     let mut staged = to.as_os_str().to_owned();
@@ -76,7 +80,8 @@ pub async fn restore(backup: &Path, to: &Path, options: RestoreOptions) -> Resul
         }
     }
     let mut staging = Staging(Some(staged.clone()));
-    let restored = fill(backup, &staged, manifest, options.identity).await?;
+    options.to.check().await?;
+    let restored = fill(backup, &staged, manifest, options.identity, &options.to).await?;
     fs::rename(&staged, to).map_err(file(to))?;
     staging.0 = None;
     if let Some(parent) = to.parent().filter(|parent| !parent.as_os_str().is_empty()) {
@@ -142,6 +147,7 @@ async fn fill(
     to: &Path,
     manifest: Manifest,
     identity: Option<Identity>,
+    elsewhere: &Elsewhere,
 ) -> Result<Restored, BackupError> {
     fs::DirBuilder::new().mode(0o700).create(to).map_err(file(to))?;
     let (from, into, parts) = (backup.to_owned(), to.to_owned(), manifest.clone());
@@ -159,7 +165,7 @@ async fn fill(
         fs::create_dir_all(&folder).map_err(file(&folder))?;
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).map_err(file(&folder))?;
     }
-    let config = Config::read(&layout.config()).map_err(OpenError::from)?;
+    let config = elsewhere.settle(&layout)?;
     let (trust, _) = read_trust(&layout.trust())?;
     let docket = check_docket(&layout, trust.docket().clone()).await?;
 
@@ -171,17 +177,37 @@ async fn fill(
     rows.release_blobs(None).await?;
     let copied = bring_blobs(backup, &rows, &blobs, &manifest).await?;
     drop(rows);
-    database.close().await;
-
     if config.gate.is_none() {
         mark_gate(to).await?;
     }
+    let rows = match elsewhere.server() {
+        Some(server) => Some(fill_server(server, &database, &layout).await?),
+        None => None,
+    };
+    database.close().await;
     Ok(Restored {
         manifest,
-        keys,
+        keys: keys || elsewhere.keys.is_some(),
+        rows,
         copied,
         docket,
     })
+}
+
+/// Moves the rows from their file to a server.
+async fn fill_server(server: &Location, rows: &Database, layout: &Layout) -> Result<u64, BackupError> {
+    let filled = Database::open(server.clone()).await?;
+    let count = filled.fill(rows).await;
+    filled.close().await;
+    let count = count?;
+    rows.close().await;
+    for end in ["", "-wal", "-shm"] {
+        let path = PathBuf::from(format!("{}{end}", layout.database().display()));
+        if path.exists() {
+            fs::remove_file(&path).map_err(file(&path))?;
+        }
+    }
+    Ok(count)
 }
 
 /// Every entry is hashed again, up to the checkpoint that was published.

@@ -14,11 +14,12 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 use store::{
     blobs::{BlobError, Digesting, RegionBlobs},
-    database::{Database, Engine},
+    database::Database,
     docket::DocketStore,
     vault::{BackupMade, KeptPart, VaultStore},
 };
 use tokio::task::spawn_blocking;
+use translog::witness::origin_hash;
 
 use super::{
     BackupError, MANIFEST, Manifest, Part, Schema, WITHOUT_MAX, archive::Archive, blob_path, docket, file,
@@ -35,6 +36,9 @@ const IN_FLIGHT: usize = 4;
 const COPY_BYTES: u64 = 1024 * 1024;
 /// How long blobs stay after a backup that died; it is renewed while one runs.
 const HOLD: SignedDuration = SignedDuration::from_hours(1);
+/// Time between renewals, and how many of them may fail one after the other: some hold is left then.
+const RENEW: Duration = Duration::from_secs(10 * 60);
+const RENEWALS_LOST_MAX: u32 = 3;
 
 /// What a backup is to hold.
 #[derive(Debug, Clone, Default)]
@@ -82,13 +86,11 @@ pub async fn take(dir: &Path, out: &Path, options: &BackupOptions) -> Result<Tak
     let blobs = stores::open(&layout, &config, key.verifier()).await?;
     private_folder(out)?;
     let live = Database::open(place(&layout, &config)?).await?;
-    if live.engine() != Engine::Sqlite {
-        return Err(BackupError::Server);
-    }
     let rows = VaultStore::new(live.clone()).await?;
     let now = Timestamp::now();
     let hold = format!("backup {now}");
-    let made = backup(&layout, &config, &live, &rows, &blobs, (out, now, &hold), options).await;
+    let made = backup(&layout, &config, &live, &blobs, (out, now), options);
+    let made = held(&rows, &hold, made).await;
     let released = rows.release_blobs(Some(&hold)).await;
     let (mut manifest, copied) = made?;
     released?;
@@ -107,34 +109,65 @@ pub async fn take(dir: &Path, out: &Path, options: &BackupOptions) -> Result<Tak
     })
 }
 
+/// Does `work` while no blob that rows stop naming is deleted.
+async fn held<T>(
+    rows: &VaultStore,
+    hold: &str,
+    work: impl Future<Output = Result<T, BackupError>>,
+) -> Result<T, BackupError> {
+    let until = || {
+        let now = Timestamp::now();
+        now.saturating_add(HOLD).unwrap_or(now)
+    };
+    rows.hold_blobs(hold, until()).await?;
+    let renewing = async {
+        let mut lost = 0;
+        loop {
+            tokio::time::sleep(RENEW).await;
+            match rows.hold_blobs(hold, until()).await {
+                Ok(()) => lost = 0,
+                Err(error) if lost == RENEWALS_LOST_MAX => return error,
+                Err(_) => lost += 1,
+            }
+        }
+    };
+    tokio::select! {
+        done = work => done,
+        error = renewing => Err(error.into()),
+    }
+}
+
 async fn backup(
     layout: &Layout,
     config: &Config,
     live: &Database,
-    rows: &VaultStore,
     blobs: &RegionBlobs,
-    (out, now, hold): (&Path, Timestamp, &str),
+    (out, now): (&Path, Timestamp),
     options: &BackupOptions,
 ) -> Result<(Manifest, u64), BackupError> {
     // Snapshots are as secret as what they are of: they stay in the deployment's own folder, and go.
     let work = Work::create(layout)?;
-    let until = |now: Timestamp| now.saturating_add(HOLD).unwrap_or(now);
-    rows.hold_blobs(hold, until(Timestamp::now())).await?;
     // A gate of its own keeps its memory in a folder of its own, which is backed up there.
     if config.gate.is_none() {
         let memory = Database::open(&layout.gate_memory()).await?;
-        snapshot(&memory, &work.0.join("gate.db")).await?;
+        memory.snapshot(&work.0.join("gate.db")).await?;
         memory.close().await;
     }
-    let witness = files_in(&layout.witness_state())?;
-    snapshot(live, &work.0.join("amparo.db")).await?;
+    live.snapshot(&work.0.join("amparo.db")).await?;
 
     let copy = Database::open(&work.0.join("amparo.db")).await?;
     let kept = VaultStore::new(copy.clone()).await?;
     let log = DocketStore::open(copy.clone(), &layout.docket())?;
-    let (newest, _) = log.newest().await?;
+    let (newest, before) = log.newest().await?;
     let published = log.newest_published().await?;
     let size = newest.as_ref().map_or(0, |newest| newest.size);
+    // What the deployment's own witness is to remember is what these rows say that it cosigned. Its own file may be ahead of
+    // them, or behind, and either would stop the docket.
+    let witness = [newest, before]
+        .into_iter()
+        .flatten()
+        .find_map(|one| one.witnessed);
+    let witness = witness.filter(|_| config.docket.own_witness);
 
     let (mut count, mut bytes, mut copied, mut without) = (0, 0, 0, Vec::new());
     let mut after = None;
@@ -157,12 +190,12 @@ async fn backup(
         if without.len() > WITHOUT_MAX {
             return Err(BackupError::Ruined);
         }
-        rows.hold_blobs(hold, until(Timestamp::now())).await?;
     }
     drop((kept, log));
     copy.close().await;
 
-    let (layout, work, out) = (layout.clone(), work, out.to_owned());
+    let (layout, config, work, out) = (layout.clone(), config.clone(), work, out.to_owned());
+    let origin = config.docket.origin.clone();
     let recipient = options.recipient.clone();
     let keys = options.keys;
     let stamp = now.strftime("%Y%m%dT%H%M%S%.6fZ").to_string();
@@ -175,7 +208,7 @@ async fn backup(
             &out,
             &stamp,
             recipient.as_deref(),
-            witness,
+            witness.map(|note| (witness_file(&config), note)),
             sizes,
             checkpoint,
         )?;
@@ -194,7 +227,7 @@ async fn backup(
         schema: Schema::V1,
         made_at: now,
         expires_at,
-        docket_key: config.docket.origin.clone(),
+        docket_key: origin,
         docket_size: size,
         metadata,
         keys,
@@ -237,15 +270,6 @@ fn private_folder(path: &Path) -> Result<(), BackupError> {
         .map_err(file(path))
 }
 
-async fn snapshot(database: &Database, to: &Path) -> Result<(), BackupError> {
-    let copied = database.snapshot(to).await;
-    if copied.map_err(|error| BackupError::Sql(Box::new(error)))? {
-        Ok(())
-    } else {
-        Err(BackupError::Server)
-    }
-}
-
 /// Small files of a folder, by name.
 fn files_in(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, BackupError> {
     let mut found = Vec::new();
@@ -263,7 +287,7 @@ fn files_in(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, BackupError> {
                     .into_iter()
                     .map(|(inner, bytes)| (format!("{name}/{inner}"), bytes)),
             );
-        } else if name != "lock" {
+        } else {
             found.push((name, fs::read(&path).map_err(file(&path))?));
         }
     }
@@ -277,7 +301,7 @@ fn metadata(
     out: &Path,
     stamp: &str,
     recipient: Option<&str>,
-    witness: Vec<(String, Vec<u8>)>,
+    witness: Option<(String, String)>,
     sizes: [u64; 2],
     checkpoint: Option<String>,
 ) -> Result<Part, BackupError> {
@@ -289,8 +313,8 @@ fn metadata(
     if memory.exists() {
         archive.file("gate.db", &memory)?;
     }
-    for (name, bytes) in witness {
-        archive.bytes(&format!("witness/{name}"), &bytes)?;
+    if let Some((name, note)) = witness {
+        archive.bytes(&name, note.as_bytes())?;
     }
     let log = store::docket::LogDirectory::at(&layout.docket());
     let [size, published] = sizes;
@@ -313,6 +337,11 @@ fn metadata(
         }
     }
     archive.finish()
+}
+
+/// Where a witness keeps what it cosigned of the docket.
+fn witness_file(config: &Config) -> String {
+    format!("witness/{}/checkpoint", origin_hash(&config.docket.origin))
 }
 
 fn archive_keys(layout: &Layout, out: &Path, stamp: &str, recipient: &str) -> Result<Part, BackupError> {

@@ -8,6 +8,9 @@
     reason = "a test"
 )]
 
+mod alterations;
+mod engines;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -27,7 +30,7 @@ use futures::{TryStreamExt as _, stream};
 use service::{
     deployment::{
         Deployment, NewDeployment,
-        backup::{BackupError, BackupOptions, RestoreOptions, mark_gate, restore, take},
+        backup::{BackupError, BackupOptions, Manifest, RestoreOptions, mark_gate, restore, take},
         create,
     },
     vault::{
@@ -36,9 +39,10 @@ use service::{
     },
 };
 use store::{
-    database::Database,
+    database::{Database, Location},
     gate_memory::{GateMemory, Remembers as _},
 };
+use tokio::task::JoinHandle;
 
 const CONFIG: &str = r#"
 schema = "amparo.config/1"
@@ -105,10 +109,10 @@ async fn published(deployment: &Deployment, above: u64) -> u64 {
     panic!("the docket stands still");
 }
 
-async fn set_up(dir: &Path) -> Deployment {
+async fn set_up(dir: &Path, database: Option<Location>) -> Deployment {
     let new = NewDeployment {
         config: toml::from_str(CONFIG).unwrap(),
-        database: None,
+        database,
         witnesses: Vec::new(),
         reviewers: casework::promise::Reviewers::default(),
     };
@@ -138,23 +142,10 @@ async fn set_up(dir: &Path) -> Deployment {
     deployment
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_deployment_is_backed_up_while_it_serves_and_restored() {
-    let scratch = tempfile::tempdir().unwrap();
-    let (data, out, to) = (
-        scratch.path().join("data"),
-        scratch.path().join("backup"),
-        scratch.path().join("restored"),
-    );
-    let live = set_up(&data).await;
-    let running = live.start().await.unwrap();
-    published(&live, 0).await;
-    live.desk()
-        .intake(b"a demand that nobody can read", Channel::Paper, None)
-        .await
-        .unwrap();
-    let (vault, writing) = (live.vault().clone(), who(&live).await);
-    let writer = tokio::spawn(async move {
+/// Stores, replaces and deletes until it is aborted.
+async fn keep_busy(live: &Deployment) -> JoinHandle<()> {
+    let (vault, writing) = (live.vault().clone(), who(live).await);
+    tokio::spawn(async move {
         for round in 0..usize::MAX {
             let key = format!("busy-{}", round % 9);
             put(&vault, &writing, &key, body(1000 + round)).await;
@@ -165,7 +156,66 @@ async fn a_deployment_is_backed_up_while_it_serves_and_restored() {
                     .unwrap();
             }
         }
-    });
+    })
+}
+
+/// All that must be right in a restored deployment, and that it goes on: stores, and continues the very log that its
+/// witness saw.
+async fn is_whole(deployment: &Deployment, manifest: &Manifest) {
+    let owner = who(deployment).await;
+    let (cases, wrong) = deployment.desk().check_all().await.unwrap();
+    assert_eq!((cases, wrong.len()), (1, 0));
+    for number in 0..STABLE {
+        assert_eq!(
+            get(deployment.vault(), &owner, &format!("stable-{number}")).await,
+            body(number)
+        );
+    }
+    let mut progress = Progress::default();
+    let found = |told: Told<'_>| {
+        if let Told::Finding(finding) = told {
+            panic!("{finding:?}");
+        }
+    };
+    let whole = ScrubOptions {
+        orphan_age: Some(Duration::ZERO),
+        ..ScrubOptions::default()
+    };
+    deployment
+        .vault()
+        .scrub(&whole, &mut progress, found)
+        .await
+        .unwrap();
+    assert_eq!(progress.tally.blobs, manifest.blobs);
+
+    let running = deployment.start().await.unwrap();
+    put(deployment.vault(), &owner, "new", body(3)).await;
+    assert_eq!(get(deployment.vault(), &owner, "new").await, body(3));
+    deployment
+        .vault()
+        .delete(&owner, "box", "new", None)
+        .await
+        .unwrap();
+    published(deployment, manifest.docket_size).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deployment_is_backed_up_while_it_serves_and_restored() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (data, out, to) = (
+        scratch.path().join("data"),
+        scratch.path().join("backup"),
+        scratch.path().join("restored"),
+    );
+    let live = set_up(&data, None).await;
+    let running = live.start().await.unwrap();
+    published(&live, 0).await;
+    live.desk()
+        .intake(b"a demand that nobody can read", Channel::Paper, None)
+        .await
+        .unwrap();
+    let writer = keep_busy(&live).await;
 
     let age = age::x25519::Identity::generate();
     let options = BackupOptions {
@@ -191,11 +241,11 @@ async fn a_deployment_is_backed_up_while_it_serves_and_restored() {
     // The original is gone.
     fs::rename(&data, scratch.path().join("gone")).unwrap();
 
-    for (what, altered) in alterations(&out) {
+    for (what, altered) in alterations::alterations(&out) {
         let undo = altered.apply();
         let options = RestoreOptions {
             identity: Some(identity()),
-            digest: None,
+            ..RestoreOptions::default()
         };
         let failed = restore(&out, &to, options).await.err();
         assert!(
@@ -213,7 +263,7 @@ async fn a_deployment_is_backed_up_while_it_serves_and_restored() {
                 identity: Some(
                     Identity::parse(age::x25519::Identity::generate().to_string().expose_secret()).unwrap(),
                 ),
-                digest: None,
+                ..RestoreOptions::default()
             },
         ),
         (
@@ -221,6 +271,7 @@ async fn a_deployment_is_backed_up_while_it_serves_and_restored() {
             RestoreOptions {
                 identity: Some(identity()),
                 digest: Some(first.digest.clone()),
+                ..RestoreOptions::default()
             },
         ),
     ] {
@@ -231,6 +282,7 @@ async fn a_deployment_is_backed_up_while_it_serves_and_restored() {
     let options = RestoreOptions {
         identity: Some(identity()),
         digest: Some(second.digest.clone()),
+        ..RestoreOptions::default()
     };
     let restored = restore(&out, &to, options).await.unwrap();
     assert!(restored.keys);
@@ -239,7 +291,7 @@ async fn a_deployment_is_backed_up_while_it_serves_and_restored() {
     assert!(size > 0 && size <= second.manifest.docket_size);
     let again = RestoreOptions {
         identity: Some(identity()),
-        digest: None,
+        ..RestoreOptions::default()
     };
     assert!(matches!(
         restore(&out, &to, again).await,
@@ -247,38 +299,7 @@ async fn a_deployment_is_backed_up_while_it_serves_and_restored() {
     ));
 
     let deployment = Deployment::open(&to).await.unwrap();
-    let owner = who(&deployment).await;
-    let (cases, wrong) = deployment.desk().check_all().await.unwrap();
-    assert_eq!((cases, wrong.len()), (1, 0));
-    for number in 0..STABLE {
-        assert_eq!(
-            get(deployment.vault(), &owner, &format!("stable-{number}")).await,
-            body(number)
-        );
-    }
-    let mut progress = Progress::default();
-    let found = |told: Told<'_>| {
-        if let Told::Finding(finding) = told {
-            panic!("{finding:?}");
-        }
-    };
-    let whole = ScrubOptions {
-        orphan_age: Some(Duration::ZERO),
-        ..ScrubOptions::default()
-    };
-    deployment
-        .vault()
-        .scrub(&whole, &mut progress, found)
-        .await
-        .unwrap();
-    assert_eq!(progress.tally.blobs, second.manifest.blobs);
-
-    // It goes on: stores, and continues the very log that its witness saw.
-    let running = deployment.start().await.unwrap();
-    put(deployment.vault(), &owner, "new", body(3)).await;
-    assert_eq!(get(deployment.vault(), &owner, "new").await, body(3));
-    published(&deployment, second.manifest.docket_size).await;
-    running.stop().await;
+    is_whole(&deployment, &second.manifest).await;
     deployment.close().await;
 }
 
@@ -291,7 +312,7 @@ async fn invariant_02_a_restored_gate_knows_that_it_was_restored() {
         scratch.path().join("backup"),
         scratch.path().join("restored"),
     );
-    let deployment = set_up(&data).await;
+    let deployment = set_up(&data, None).await;
     deployment.close().await;
     let before = jiff::Timestamp::now();
     take(&data, &out, &BackupOptions::default()).await.unwrap();
@@ -322,78 +343,4 @@ async fn invariant_02_a_restored_gate_knows_that_it_was_restored() {
 fn nothing_is_there(to: &Path, what: &str) {
     let staged = PathBuf::from(format!("{}.restoring", to.display()));
     assert!(!to.exists() && !staged.exists(), "{what}: something was left");
-}
-
-/// What a file of the backup is to be; `None`: gone.
-struct Alteration {
-    path: PathBuf,
-    bytes: Option<Vec<u8>>,
-}
-
-impl Alteration {
-    fn apply(self) -> impl FnOnce() {
-        let before = fs::read(&self.path).unwrap();
-        match &self.bytes {
-            Some(bytes) => fs::write(&self.path, bytes).unwrap(),
-            None => fs::remove_file(&self.path).unwrap(),
-        }
-        move || fs::write(&self.path, before).unwrap()
-    }
-}
-
-fn alterations(out: &Path) -> Vec<(&'static str, Alteration)> {
-    let manifest = out.join("manifest.json");
-    let said: serde_json::Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
-    let part = |name: &str| out.join(said[name]["file"].as_str().unwrap());
-    let (metadata, keys) = (part("metadata"), part("keys"));
-    let blob = {
-        let mut found: Vec<PathBuf> = Vec::new();
-        for shard in fs::read_dir(out.join("blobs")).unwrap() {
-            found.extend(
-                fs::read_dir(shard.unwrap().path())
-                    .unwrap()
-                    .map(|entry| entry.unwrap().path()),
-            );
-        }
-        // One of those that every backup has, by its length.
-        let length = envelope::chunked::sealed_len(body(3).len() as u64).unwrap();
-        found
-            .into_iter()
-            .find(|path| fs::metadata(path).unwrap().len() == length)
-            .unwrap()
-    };
-    let flipped = |path: &Path| {
-        let mut bytes = fs::read(path).unwrap();
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 1;
-        Some(bytes)
-    };
-    let cut = |path: &Path| {
-        let bytes = fs::read(path).unwrap();
-        Some(bytes[..bytes.len() - 1].to_vec())
-    };
-    let of = |path: &Path, bytes| Alteration {
-        path: path.to_owned(),
-        bytes,
-    };
-    vec![
-        ("no manifest", of(&manifest, None)),
-        (
-            "half a manifest",
-            of(
-                &manifest,
-                cut(&manifest).map(|mut bytes| {
-                    bytes.truncate(40);
-                    bytes
-                }),
-            ),
-        ),
-        ("no metadata", of(&metadata, None)),
-        ("metadata cut", of(&metadata, cut(&metadata))),
-        ("metadata flipped", of(&metadata, flipped(&metadata))),
-        ("keys flipped", of(&keys, flipped(&keys))),
-        ("a blob missing", of(&blob, None)),
-        ("a blob cut", of(&blob, cut(&blob))),
-        ("a blob flipped", of(&blob, flipped(&blob))),
-    ]
 }
