@@ -2,8 +2,12 @@
 //!
 //! SQLite has one writer at a time anyway. On a server several nodes write at once, and a change may rely on what it has
 //! read only because every other change to the same thing waits: see [`Needs`].
+//!
+//! Who needs the whole vault would wait for ever while changes to rows overlap each other, for these share its lock. So it
+//! first says that it wants it (`turn_wanted`), and transactions of rows that begin after that stand back for a while. Nothing
+//! but the order of turns hangs on it: a wish that is overlooked, or left behind by a node that died, does no harm.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::AnyConnection;
@@ -19,7 +23,12 @@ const QUEUE_MAX: usize = 4096;
 /// How often a transaction that another node's undid is tried again.
 const CONFLICT_TRIES: u32 = 6;
 /// The first pause before that; each next one is twice as long.
-const CONFLICT_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+const CONFLICT_PAUSE: Duration = Duration::from_millis(10);
+/// How long a wish for the whole vault is heeded, in seconds of the server's clock: as long as it waits for a lock.
+const WISH_SECONDS: i64 = 10;
+/// Longest that a transaction of rows stands back for such a wish, and the pause between looks.
+const COURTESY_MAX: Duration = Duration::from_secs(2);
+const COURTESY_PAUSE: Duration = Duration::from_millis(5);
 
 /// What a change must have to itself while it is made, where several nodes write to one database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,6 +124,7 @@ impl Writer {
         let desk = Desk {
             connection: Some(database.connect().await?),
             database,
+            name: uuid::Uuid::from_bytes(drawn()?).to_string(),
         };
         let (sender, jobs) = mpsc::channel(QUEUE_MAX);
         tokio::spawn(run(desk, jobs));
@@ -141,6 +151,15 @@ impl Writer {
 struct Desk {
     database: Database,
     connection: Option<AnyConnection>,
+    /// Under which it wants things: one wish to a writer.
+    name: String,
+}
+
+fn drawn() -> Result<[u8; 16], StoreError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| StoreError::Database(sqlx::Error::Protocol(error.to_string())))?;
+    Ok(bytes)
 }
 
 /// How a transaction failed.
@@ -208,7 +227,7 @@ impl Desk {
             Some(connection) => connection,
             None => self.database.connect().await.map_err(Failed::before)?,
         };
-        let done = transact(engine, &mut db, batch).await;
+        let done = transact(engine, &self.name, &mut db, batch).await;
         // After a broken connection the next transaction begins with a new one.
         let broken = match &done {
             Err(failed) => failed.unknown || !rollback(&mut db).await,
@@ -239,20 +258,17 @@ impl Failed {
     }
 }
 
-async fn transact(engine: Engine, db: &mut AnyConnection, batch: &mut [Box<dyn Job>]) -> Result<(), Failed> {
-    let begin = match engine {
-        Engine::Sqlite => "BEGIN IMMEDIATE",
-        // Whatever the server's default is: what is read after a lock was waited for must be what is there then.
-        Engine::Postgres => "BEGIN ISOLATION LEVEL READ COMMITTED",
+async fn transact(
+    engine: Engine,
+    name: &str,
+    db: &mut AnyConnection,
+    batch: &mut [Box<dyn Job>],
+) -> Result<(), Failed> {
+    let begun = match engine {
+        Engine::Sqlite => run_on(db, "BEGIN IMMEDIATE").await,
+        Engine::Postgres => begin_among_nodes(db, name, &together(batch)).await,
     };
-    sqlx::query(begin)
-        .execute(&mut *db)
-        .await
-        .map_err(Failed::before)?;
-    if engine == Engine::Postgres {
-        let needs = together(batch);
-        lock(db, needs).await.map_err(Failed::before)?;
-    }
+    begun.map_err(Failed::before)?;
     for job in &mut *batch {
         if !job.apply(db).await {
             return Err(Failed {
@@ -290,22 +306,56 @@ fn together(batch: &[Box<dyn Job>]) -> Needs {
     Needs::Rows(rows)
 }
 
-/// Waits until what is needed is there alone.
-async fn lock(db: &mut AnyConnection, needs: Needs) -> Result<(), sqlx::Error> {
+async fn run_on(db: &mut AnyConnection, sql: &'static str) -> Result<(), sqlx::Error> {
+    sqlx::query(sql).execute(db).await?;
+    Ok(())
+}
+
+/// Begins a transaction that has what it needs alone.
+async fn begin_among_nodes(db: &mut AnyConnection, name: &str, needs: &Needs) -> Result<(), sqlx::Error> {
+    // Whatever the server's default is: what is read after a lock was waited for must be what is there then.
+    const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
     let rows = match needs {
         Needs::Rows(rows) => rows,
         Needs::Whole => {
+            sqlx::query(
+                "INSERT INTO turn_wanted (name, until) \
+                 VALUES ($1, CAST(EXTRACT(EPOCH FROM CURRENT_TIMESTAMP) AS BIGINT) + $2) \
+                 ON CONFLICT (name) DO UPDATE SET until = excluded.until",
+            )
+            .bind(name)
+            .bind(WISH_SECONDS)
+            .execute(&mut *db)
+            .await?;
+            run_on(db, BEGIN).await?;
             sqlx::query("SELECT name FROM turn WHERE name = 'vault' FOR UPDATE")
+                .execute(&mut *db)
+                .await?;
+            sqlx::query("DELETE FROM turn_wanted WHERE name = $1")
+                .bind(name)
                 .execute(db)
                 .await?;
             return Ok(());
         }
     };
-    sqlx::query("SELECT name FROM turn WHERE name = 'vault' FOR SHARE")
-        .execute(&mut *db)
+    let courtesy = tokio::time::Instant::now() + COURTESY_MAX;
+    loop {
+        run_on(db, BEGIN).await?;
+        let wanted: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM turn_wanted \
+             WHERE until > CAST(EXTRACT(EPOCH FROM CURRENT_TIMESTAMP) AS BIGINT)) \
+             FROM turn WHERE name = 'vault' FOR SHARE",
+        )
+        .fetch_one(&mut *db)
         .await?;
+        if !wanted || tokio::time::Instant::now() > courtesy {
+            break;
+        }
+        run_on(db, "ROLLBACK").await?;
+        tokio::time::sleep(COURTESY_PAUSE).await;
+    }
     for row in rows {
-        let query = match &row {
+        let query = match row {
             Row::Bucket(seq) => sqlx::query("SELECT seq FROM bucket WHERE seq = $1 FOR UPDATE").bind(*seq),
             Row::Upload(id) => {
                 sqlx::query("SELECT id FROM upload WHERE id = $1 FOR UPDATE").bind(id.to_vec())
@@ -333,3 +383,6 @@ fn clone(error: &StoreError) -> StoreError {
         _ => StoreError::Stopped,
     }
 }
+
+#[cfg(test)]
+mod tests;
