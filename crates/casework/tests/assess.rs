@@ -52,7 +52,7 @@ fn instruments() -> impl Strategy<Value = InstrumentId> {
     select(ids)
 }
 fn countries() -> impl Strategy<Value = CountryCode> {
-    select(vec!["US", "DE", "FR", "DK", "GB", "AU", "BR", "CN", "GR", "ZZ"])
+    select(vec!["US", "DE", "FR", "DK", "GB", "AU", "BR", "CN", "GR", "TV"])
         .prop_map(|c| CountryCode::new(c).unwrap())
 }
 fn instants() -> impl Strategy<Value = Timestamp> {

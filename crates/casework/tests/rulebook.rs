@@ -60,7 +60,7 @@ as_of = "2026-11-21"
 schema = "amparo.demand/1"
 instrument = "zz.decree"
 served_at = "2026-11-02T15:00:00Z"
-requester = { authority = "Court", country = "ZZ", kind = "court" }
+requester = { authority = "Court", country = "TV", kind = "court" }
 subjects = [{ type = "account", value = "alice" }]
 categories = ["content"]
 [[example]]
@@ -182,15 +182,15 @@ fn a_refusal_names_the_rule_and_what_is_wrong() {
         ),
         (
             "[calendar.\"zz\"]",
-            "[list.\"zz\"]\ntitle = \"t\"\ncitation = \"c\"\nverified_on = \"2026-11-21\"\nentries = [{ country = \"ZZ\", \
+            "[list.\"zz\"]\ntitle = \"t\"\ncitation = \"c\"\nverified_on = \"2026-11-21\"\nentries = [{ country = \"TV\", \
              from = \"2026-02-01\", until = \"2026-01-31\" }]\n[calendar.\"zz\"]",
-            "`list zz, country ZZ`: `until` comes before `from`",
+            "`list zz, country TV`: `until` comes before `from`",
         ),
         (
             "[calendar.\"zz\"]",
-            "[list.\"zz\"]\ntitle = \"t\"\ncitation = \"c\"\nverified_on = \"2026-11-21\"\nentries = [{ country = \"ZZ\", \
-             until = \"2026-01-31\" }, { country = \"ZZ\", from = \"2026-01-31\" }]\n[calendar.\"zz\"]",
-            "`list zz, country ZZ`: two of its periods overlap",
+            "[list.\"zz\"]\ntitle = \"t\"\ncitation = \"c\"\nverified_on = \"2026-11-21\"\nentries = [{ country = \"TV\", \
+             until = \"2026-01-31\" }, { country = \"TV\", from = \"2026-01-31\" }]\n[calendar.\"zz\"]",
+            "`list zz, country TV`: two of its periods overlap",
         ),
         (
             "[calendar.\"zz\"]",

@@ -71,8 +71,11 @@ pub(super) fn may(case: &Case, at: Timestamp, actor: &Actor, body: &Body) -> Res
             "the demand was read already",
             "record a note instead",
         ),
-        Body::Parsed { .. } => {
+        Body::Parsed { demand } => {
             open(case)?;
+            if let Err(error) = demand.served_by(at) {
+                return refuse(P14, error.to_string(), "enter when it was served");
+            }
             undelivered(case)?;
             need(
                 !file.has_released(),

@@ -3,7 +3,9 @@
 //! The bytes that arrived are kept and hashed before they are parsed into this. The JSON Schema published from these
 //! types is the contract with requesters.
 
+mod iso3166;
 mod parse;
+mod served;
 
 use jiff::{Timestamp, civil::Date};
 use schemars::JsonSchema;
@@ -13,6 +15,7 @@ use crate::ids::InstrumentId;
 
 pub(crate) use parse::strict;
 pub use parse::{BYTES_MAX, DemandError, ITEMS_MAX, SUBJECTS_MAX, TEXT_MAX, json_schema, parse};
+pub use served::CLOCKS_APART_MAX;
 
 /// One demand. Fields that the requester did not give are absent, never guessed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -153,7 +156,7 @@ pub struct Requester {
 pub struct CountryCode(String);
 
 impl CountryCode {
-    /// Parses two upper-case letters.
+    /// Parses two upper-case letters that ISO 3166-1 assigns to a country.
     ///
     /// # Errors
     /// When the text is anything else.
@@ -163,7 +166,10 @@ impl CountryCode {
             // Neither is in ISO 3166-1, both are often written, and either would quietly match no rule.
             "UK" => "the United Kingdom is `GB`",
             "EL" => "Greece is `GR`",
-            code if code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase()) => return Ok(Self(text)),
+            code if iso3166::is_assigned(code) => return Ok(Self(text)),
+            code if code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase()) => {
+                "ISO 3166-1 assigns it to no country"
+            }
             _ => "write two upper-case letters, such as `DE`",
         };
         Err(crate::ids::IdError {

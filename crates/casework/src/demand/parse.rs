@@ -103,6 +103,14 @@ pub enum DemandError {
         /// Its value.
         earlier_value: Date,
     },
+    /// Served after it came.
+    #[error("`served_at` is {served_at}, and the demand was here at {at}; it cannot have been served later")]
+    NotServedYet {
+        /// What it says.
+        served_at: Timestamp,
+        /// When it was here.
+        at: Timestamp,
+    },
     /// A category asked for twice.
     #[error("`categories` names the same category twice; keep one of them")]
     RepeatedCategory,

@@ -32,7 +32,7 @@ name = "Order to listen"
 basis = "Code of Inquiry art. 30"
 kind = "interception"
 groups = ["own_redirect"]
-countries = ["ZU"]
+countries = ["TV"]
 calendar = "zu"
 verified_on = "2026-11-21"
 
@@ -45,7 +45,7 @@ working_days = 3
 title = "The cantons"
 citation = "Constitution art. 2"
 verified_on = "2026-11-21"
-entries = [{ country = "ZU" }, { country = "ZV", from = "2026-06-01" }]
+entries = [{ country = "TV" }, { country = "NR", from = "2026-06-01" }]
 
 [fact."zu.amnesty"]
 title = "The amnesty runs"
@@ -109,7 +109,7 @@ as_of = "2026-11-21"
 schema = "amparo.demand/1"
 instrument = "zu.decree"
 served_at = "2026-11-03T08:00:00Z"
-requester = { authority = "High Bailiff", country = "ZU", kind = "court" }
+requester = { authority = "High Bailiff", country = "TV", kind = "court" }
 subjects = [{ type = "account", value = "alice" }]
 categories = ["subscriber"]
 showing = { signed = true }
@@ -159,8 +159,8 @@ fn a_new_folder_is_a_new_country() {
     assert_eq!(rulebook.check_examples(), []);
     let decree =
         |country: &str, kind: &str, with| asks("zu.decree", country, kind, &["subscriber", "content"], with);
-    let facts = known("ZU", json!({}));
-    let judged = judge_by(&rulebook, &decree("ZU", "court", json!({})), &facts, "2026-11-21");
+    let facts = known("TV", json!({}));
+    let judged = judge_by(&rulebook, &decree("TV", "court", json!({})), &facts, "2026-11-21");
     assert_eq!(judged.releases(), [Category::Subscriber]);
     assert!(judged.owes(DutyKind::NotifyTenant) && judged.owes(DutyKind::Redirect));
     // Served on Wednesday 7 October: Thursday and Friday are the weekend there.
@@ -168,13 +168,13 @@ fn a_new_folder_is_a_new_country() {
     let validated =
         json!({ "issuer": { "kind": "agency", "name": "a clerk", "validated_by": "prosecutor" } });
     for (demand, as_of, releases) in [
-        (decree("ZU", "agency", validated), "2026-11-21", true),
-        (decree("ZU", "agency", json!({})), "2026-11-21", false),
-        (decree("ZV", "court", json!({})), "2026-05-31", false),
-        (decree("ZV", "court", json!({})), "2026-06-01", true),
+        (decree("TV", "agency", validated), "2026-11-21", true),
+        (decree("TV", "agency", json!({})), "2026-11-21", false),
+        (decree("NR", "court", json!({})), "2026-05-31", false),
+        (decree("NR", "court", json!({})), "2026-06-01", true),
         (decree("DE", "court", json!({})), "2026-11-21", false),
-        (decree("ZU", "court", json!({})), "2026-01-31", false),
-        (decree("ZU", "court", json!({})), "2026-02-01", true),
+        (decree("TV", "court", json!({})), "2026-01-31", false),
+        (decree("TV", "court", json!({})), "2026-02-01", true),
     ] {
         let judged = judge_by(&rulebook, &demand, &facts, as_of);
         assert_eq!(!judged.releases().is_empty(), releases, "{demand} on {as_of}");
@@ -185,10 +185,10 @@ fn a_new_folder_is_a_new_country() {
         ("2026-10-01", false),
         ("2026-12-01", true),
     ] {
-        let judged = judge_by(&rulebook, &decree("ZU", "court", json!({})), &facts, as_of);
+        let judged = judge_by(&rulebook, &decree("TV", "court", json!({})), &facts, as_of);
         assert_eq!(judged.finds("zu.decree.amnesty"), runs, "{as_of}");
     }
-    let listen = asks("zu.ear", "ZU", "court", &["realtime", "content"], json!({}));
+    let listen = asks("zu.ear", "TV", "court", &["realtime", "content"], json!({}));
     assert!(judge_by(&rulebook, &listen, &facts, "2026-11-21").finds("any.course.interception"));
     assert_eq!(
         rulebook.course(&"zu.ear".parse().unwrap()),
@@ -203,7 +203,7 @@ fn a_new_folder_is_a_new_country() {
 
 #[test]
 fn without_its_folder_the_country_is_unknown() {
-    let decree = asks("zu.decree", "ZU", "court", &["subscriber"], json!({}));
-    let judged = judge(&decree, &known("ZU", json!({})), "2026-11-21");
+    let decree = asks("zu.decree", "TV", "court", &["subscriber"], json!({}));
+    let judged = judge(&decree, &known("TV", json!({})), "2026-11-21");
     assert!(judged.finds("any.process.unknown_instrument") && judged.releases().is_empty());
 }

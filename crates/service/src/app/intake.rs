@@ -120,11 +120,14 @@ impl Desk {
 
     /// Reads the kept bytes as a demand, unless somebody did already.
     pub(super) async fn read(&self, case: CaseId) -> Result<()> {
-        if !is_unread(&self.chain(case).await?) {
+        let chain = self.chain(case).await?;
+        let Some(received) = chain.events().first().filter(|_| is_unread(&chain)) else {
             return Ok(());
-        }
+        };
+        let came = received.header.at;
         let bytes = self.parts.cases.demand(case).await?;
-        let body = match demand::parse(&bytes) {
+        let parsed = demand::parse(&bytes).and_then(|demand| demand.served_by(came).map(|()| demand));
+        let body = match parsed {
             Ok(demand) => Body::Parsed {
                 demand: Box::new(demand),
             },
