@@ -43,13 +43,41 @@ pub const WARN: Style = AnsiColor::Yellow.on_default().bold();
 
 /// Prints an error with its causes, outermost first, each once.
 pub fn error(error: &anyhow::Error) {
-    say!("{BAD}error:{BAD:#} {error}");
-    let mut last = error.to_string();
-    for cause in error.chain().skip(1) {
+    let mut said = causes(error.as_ref()).into_iter();
+    say!("{BAD}error:{BAD:#} {}", said.next().unwrap_or_default());
+    for cause in said {
+        say!("  caused by: {cause}");
+    }
+}
+
+/// An error and its causes in one line, outermost first, each once.
+pub fn in_one_line(error: &dyn std::error::Error) -> String {
+    causes(error).join(": ")
+}
+
+fn causes(error: &dyn std::error::Error) -> Vec<String> {
+    let mut said = vec![error.to_string()];
+    let mut next = error.source();
+    while let Some(cause) = next {
         let text = cause.to_string();
-        if !last.contains(&text) {
-            say!("  caused by: {text}");
+        if !said.last().is_some_and(|last| last.contains(&text)) {
+            said.push(text);
         }
-        last = text;
+        next = cause.source();
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn each_cause_is_said_once() {
+        let error = anyhow::anyhow!("no such file")
+            .context("cannot read `a`: no such file")
+            .context("cannot start");
+        assert_eq!(
+            super::in_one_line(error.as_ref()),
+            "cannot start: cannot read `a`: no such file"
+        );
     }
 }

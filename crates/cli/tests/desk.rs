@@ -9,148 +9,39 @@
     reason = "a test"
 )]
 
+mod process;
+
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
-    path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
-use age::secrecy::ExposeSecret as _;
-use jiff::{Span, Timestamp, ToSpan as _, tz::TimeZone};
-use serde_json::{Value, json};
+use jiff::{Timestamp, ToSpan as _};
+use process::{ACCOUNT, Folder, Process, append, program, recipient, root, text, warrant};
+use serde_json::Value;
 
-const ACCOUNT: &str = "dana@larkspur.example";
-
-struct Provider {
-    dir: tempfile::TempDir,
-}
-
-/// A server beside the verbs, stopped with the test.
-struct Server {
-    process: Child,
-    api: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl Provider {
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn try_run(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_amparo"))
-            .args(args)
-            .env("AMPARO_DATA", self.path("data"))
-            .current_dir(self.dir.path())
-            .output()
-            .unwrap()
-    }
-
-    /// Runs a verb that must succeed; gives back its standard output, trimmed.
-    fn run(&self, args: &[&str]) -> String {
-        let output = self.try_run(args);
-        let (out, talk) = (text(&output.stdout), text(&output.stderr));
-        assert!(output.status.success(), "{args:?}: {talk}{out}");
-        out.trim().to_owned()
-    }
-
-    /// Runs a verb that must fail with this exit code; gives back what it said.
-    fn fails(&self, code: i32, args: &[&str]) -> String {
-        let output = self.try_run(args);
-        let talk = text(&output.stderr);
-        assert_eq!(
-            output.status.code(),
-            Some(code),
-            "{args:?}: {talk}{}",
-            text(&output.stdout)
-        );
-        assert!(!talk.contains("panicked"), "{talk}");
-        talk
-    }
-
-    /// A key for somebody, and its public half.
-    fn key(&self, id: &str) -> String {
-        self.run(&["key", "new", &format!("{id}.key")])
-    }
-
-    fn serve(&self) -> Server {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_amparo"))
-            .arg("serve")
-            .arg(self.path("data"))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let api = lines
-            .map(Result::unwrap)
-            .find_map(|line| line.strip_prefix("api     http://").map(str::to_owned))
-            .expect("the server says where its API is");
-        Server { process, api }
-    }
-}
-
-impl Server {
-    /// One request; its status and body.
-    fn get(&self, path: &str, token: Option<&str>) -> (u16, Value) {
-        let mut stream = TcpStream::connect(&self.api).unwrap();
-        let sign_in = token.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: {}\r\n{sign_in}Connection: close\r\n\r\n",
-            self.api
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, serde_json::from_str(body).unwrap_or(Value::Null))
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn append(path: &Path, more: &str) {
-    let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
-    file.write_all(more.as_bytes()).unwrap();
+/// One request to the API; its status and body.
+fn get(server: &Process, path: &str, token: Option<&str>) -> (u16, Value) {
+    let api = server.says("api     http://");
+    let mut stream = TcpStream::connect(api).unwrap();
+    let sign_in = token.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {api}\r\n{sign_in}Connection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(body).unwrap_or(Value::Null))
 }
 
 /// A provider with staff, a customer and three messages, two of them in January 2026.
-fn provider() -> Provider {
-    let made = Provider {
-        dir: tempfile::tempdir().unwrap(),
-    };
-    let data = made.path("data");
-    made.run(&[
-        "init",
-        data.to_str().unwrap(),
-        "--provider",
-        "Example Cloud",
-        "--origin",
-        "cloud.example/docket",
-        "--region",
-        "us-east=US",
-        "--region",
-        "eu-de=DE",
-        "--interval",
-        "1",
-        "--s3",
-        "127.0.0.1:0",
-        "--api",
-        "127.0.0.1:0",
-    ]);
-    let trust = data.join("trust.toml");
+fn provider() -> Folder {
+    let made = Folder::new().init(&["--region", "us-east=US", "--region", "eu-de=DE"]);
     for (id, kind, senior) in [
         ("amara", "reviewer", "senior = true\n"),
         ("jonas", "reviewer", ""),
@@ -158,7 +49,7 @@ fn provider() -> Provider {
     ] {
         let key = made.key(id);
         append(
-            &trust,
+            &made.data("trust.toml"),
             &format!("\n[[{kind}]]\nid = \"{id}\"\nkey = \"{key}\"\n{senior}"),
         );
     }
@@ -170,65 +61,13 @@ fn provider() -> Provider {
     ] {
         made.run(&["staff", "add", id, "--role", role]);
     }
-    made.run(&[
-        "tenant",
-        "add",
-        "larkspur",
-        "--kind",
-        "enterprise",
-        "--country",
-        "US",
-    ]);
-    made.run(&["tenant", "key", "larkspur", "--out", "larkspur.s3"]);
-    made.run(&[
-        "bucket",
-        "add",
-        "mail",
-        "--tenant",
-        "larkspur",
-        "--credential",
-        "larkspur.s3",
-    ]);
-    let mail = made.path("mail");
-    std::fs::create_dir(&mail).unwrap();
-    for (name, date) in [
-        ("a.eml", "Sat, 10 Jan 2026 09:00:00 +0000"),
-        ("b.eml", "Tue, 20 Jan 2026 09:00:00 +0000"),
-        ("c.eml", "Fri, 20 Feb 2026 09:00:00 +0000"),
-    ] {
-        let message =
-            format!("From: x@example.org\r\nDate: {date}\r\nSubject: {name}\r\n\r\nbody of {name}\r\n");
-        std::fs::write(mail.join(name), message).unwrap();
-    }
-    made.run(&[
-        "import",
-        "mail",
-        "mail",
-        "--tenant",
-        "larkspur",
-        "--account",
-        ACCOUNT,
-        "--credential",
-        "larkspur.s3",
+    made.customer();
+    made.mail(&[
+        ("a.eml", "Sat, 10 Jan 2026 09:00:00 +0000", 10),
+        ("b.eml", "Tue, 20 Jan 2026 09:00:00 +0000", 10),
+        ("c.eml", "Fri, 20 Feb 2026 09:00:00 +0000", 10),
     ]);
     made
-}
-
-fn warrant() -> Value {
-    let now = Timestamp::now();
-    let day = |span: Span| now.to_zoned(TimeZone::UTC).date().checked_add(span).unwrap();
-    json!({
-        "schema": "amparo.demand/1", "instrument": "us.warrant.sca", "reference": "1:26-mj-00417",
-        "served_at": now,
-        "requester": { "authority": "United States Attorney", "country": "US", "kind": "prosecutor" },
-        "issuer": { "kind": "court", "name": "U.S. District Court", "title": "Magistrate Judge" },
-        "issued_on": day(-1.days()), "return_on": day(30.days()),
-        "subjects": [{ "type": "account", "value": ACCOUNT }], "categories": ["content"],
-        "window": { "from": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z" },
-        "items": ["e-mail messages of January 2026"],
-        "showing": { "signed": true, "probable_cause": true, "particularity": true, "statute_named": true },
-        "offence": { "provision": "18 U.S.C. 1343", "max_sentence_months": 240 }
-    })
 }
 
 #[test]
@@ -240,57 +79,31 @@ fn a_case_is_worked_by_hand_from_demand_to_package() {
 fn a_case_is_worked_by_hand_with_the_gate_in_a_process_of_its_own() {
     let provider = provider();
     provider.run(&["gate", "split", "--to", "gate"]);
-    let mut gate = Command::new(env!("CARGO_BIN_EXE_amparo"))
-        .args(["gate", "--data", "gate"])
-        .current_dir(provider.dir.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let said = BufReader::new(gate.stdout.take().unwrap()).lines().next();
-    let _gate = Server {
-        process: gate,
-        api: said.unwrap().unwrap(),
-    };
+    let _gate = provider.start(&["gate", "--data", "gate"], "gate    ");
     worked_by_hand(&provider);
 }
 
-fn worked_by_hand(provider: &Provider) {
+fn worked_by_hand(provider: &Folder) {
     let server = provider.serve();
-    let run = |args: &[&str]| provider.run(args);
 
     // Who is not enrolled does nothing; what is no demand is kept, for a person to enter.
     std::fs::write(provider.path("warrant.json"), warrant().to_string()).unwrap();
     let said = provider.fails(2, &["demand", "submit", "warrant.json", "--as", "mallory"]);
     assert!(said.contains("amparo staff add"), "{said}");
-    let case = run(&[
-        "demand",
-        "submit",
-        "warrant.json",
-        "--as",
-        "tom",
-        "--channel",
-        "paper",
-    ]);
-    assert_eq!(run(&["demand", "submit", "warrant.json", "--as", "tom"]), case);
+    let case = provider.submit();
+    assert_eq!(
+        provider.run(&["demand", "submit", "warrant.json", "--as", "tom"]),
+        case.id
+    );
 
-    let step = |verb: &str, rest: &[&str]| {
-        let mut args = vec!["case", verb, case.as_str()];
-        args.extend_from_slice(rest);
-        run(&args)
-    };
-    let refused = |verb: &str, rest: &[&str]| {
-        let mut args = vec!["case", verb, case.as_str()];
-        args.extend_from_slice(rest);
-        provider.fails(1, &args)
-    };
-    let identity = age::x25519::Identity::generate();
-    let age = identity.to_public().to_string();
-    std::fs::write(
-        provider.path("identity"),
-        identity.to_string().expose_secret().as_bytes(),
-    )
-    .unwrap();
+    let listed = provider.run(&["case", "list"]);
+    let day = warrant()["return_on"].as_str().unwrap().to_owned();
+    assert!(
+        listed.contains("United States Attorney (US)") && listed.contains(&format!("due {day}")),
+        "{listed}"
+    );
+
+    let age = recipient(provider);
     let propose = [
         "--as",
         "amara",
@@ -299,71 +112,58 @@ fn worked_by_hand(provider: &Provider) {
         "--age",
         age.as_str(),
     ];
-
-    step(
+    let how = "called the court's number";
+    case.step(
         "check",
-        &[
-            "--outcome",
-            "confirmed",
-            "--how",
-            "called the court's number",
-            "--as",
-            "amara",
-        ],
+        &["--outcome", "confirmed", "--how", how, "--as", "amara"],
     );
-    assert!(step("resolve", &["--as", "amara"]).contains(&format!("{ACCOUNT} of larkspur in us-east")));
-    step(
+    assert!(
+        case.step("resolve", &["--as", "amara"])
+            .contains(&format!("{ACCOUNT} of larkspur in us-east"))
+    );
+    case.step(
         "learn",
         &["--us-person", "true", "--person-country", "US", "--as", "amara"],
     );
-    assert!(step("assess", &["--as", "amara"]).contains("releasable: content"));
+    assert!(
+        case.step("assess", &["--as", "amara"])
+            .contains("releasable: content")
+    );
 
     // A record may be drawn up before the promises are kept; it cannot become a release.
-    let early = step("propose", &propose);
-    step(
-        "approve",
-        &["--record", &early, "--as", "amara", "--key", "amara.key"],
-    );
-    step(
-        "approve",
-        &["--record", &early, "--as", "jonas", "--key", "jonas.key"],
-    );
-    let said = refused("release", &["--record", &early]);
+    let early = case.step("propose", &propose);
+    for who in ["amara", "jonas"] {
+        let key = format!("{who}.key");
+        case.step("approve", &["--record", &early, "--as", who, "--key", &key]);
+    }
+    let said = case.fails(1, "release", &["--record", &early]);
     assert!(said.contains("P8") || said.contains("P9"), "{said}");
 
-    step("redirect", &["--how", "registered letter", "--as", "amara"]);
-    step("redirect", &["--answer", "refused", "--as", "amara"]);
-    step("notify", &["--tenant", "larkspur", "--as", "amara"]);
-    let record = step("propose", &propose);
-    let said = refused("approve", &["--as", "tom", "--key", "amara.key"]);
+    case.redirect_and_notify();
+    let record = case.step("propose", &propose);
+    let said = case.fails(1, "approve", &["--as", "tom", "--key", "amara.key"]);
     assert!(said.contains("P7"), "{said}");
-    step("approve", &["--as", "amara", "--key", "amara.key"]);
-    refused("approve", &["--as", "amara", "--key", "amara.key"]);
-    refused("release", &[]);
-    step("approve", &["--as", "jonas", "--key", "jonas.key"]);
-    step("release", &["--out", "package.age"]);
-    step(
+    case.approve("amara");
+    case.fails(1, "approve", &["--as", "amara", "--key", "amara.key"]);
+    case.fails(1, "release", &[]);
+    case.approve("jonas");
+    case.step("release", &["--out", "package.age"]);
+    case.step(
         "deliver",
         &["--record", &record, "--how", "by courier", "--as", "amara"],
     );
     let destroy = ["account", "destroy", "larkspur", ACCOUNT, "--confirm", ACCOUNT];
-    assert!(provider.fails(1, &destroy).contains(&case));
-    step("close", &["--outcome", "disclosed", "--as", "amara"]);
-    run(&destroy);
+    assert!(provider.fails(1, &destroy).contains(&case.id));
+    case.step("close", &["--outcome", "disclosed", "--as", "amara"]);
+    provider.run(&destroy);
 
-    let proven = run(&[
-        "verify",
-        "package",
-        "package.age",
-        "--policy",
-        "data/trust.toml",
-        "--identity",
-        "identity",
-    ]);
+    let policy = ["--policy", "data/trust.toml"];
+    let package = ["verify", "package", "package.age", "--identity", "identity"];
+    let proven = provider.run(&[&package[..], &policy].concat());
     assert!(proven.contains("proven: 2 objects"), "{proven}");
-    let receipt = step("receipt", &["0"]);
+    let receipt = case.step("receipt", &["0"]);
     std::fs::write(provider.path("receipt"), format!("{receipt}\n")).unwrap();
-    run(&["verify", "receipt", "receipt", "--policy", "data/trust.toml"]);
+    provider.run(&[&["verify", "receipt", "receipt"][..], &policy].concat());
     drop(server);
 }
 
@@ -377,18 +177,18 @@ fn staff_sign_in_with_their_token_until_it_is_withdrawn() {
         (named, token.trim().to_owned())
     };
     let (_, amara) = token("amara", "amara.token");
-    let (status, me) = server.get("/me", Some(&amara));
+    let (status, me) = get(&server, "/me", Some(&amara));
     assert_eq!((status, me["id"].as_str()), (200, Some("amara")), "{me}");
-    assert_eq!(server.get("/cases", Some(&amara)).0, 200);
-    assert_eq!(server.get("/cases", None).0, 401);
-    assert_eq!(server.get("/tenants", Some(&amara)).0, 403);
+    assert_eq!(get(&server, "/cases", Some(&amara)).0, 200);
+    assert_eq!(get(&server, "/cases", None).0, 401);
+    assert_eq!(get(&server, "/tenants", Some(&amara)).0, 403);
 
     let (id, second) = token("amara", "second.token");
     provider.run(&["staff", "revoke", &id]);
-    assert_eq!(server.get("/me", Some(&second)).0, 401);
-    assert_eq!(server.get("/me", Some(&amara)).0, 200);
+    assert_eq!(get(&server, "/me", Some(&second)).0, 401);
+    assert_eq!(get(&server, "/me", Some(&amara)).0, 200);
     provider.run(&["staff", "disable", "amara"]);
-    assert_eq!(server.get("/me", Some(&amara)).0, 401);
+    assert_eq!(get(&server, "/me", Some(&amara)).0, 401);
 
     let said = provider.fails(2, &["staff", "token", "amara", "--out", "third.token"]);
     assert!(said.contains("no longer have access"), "{said}");
@@ -414,8 +214,7 @@ fn staff_sign_in_with_their_token_until_it_is_withdrawn() {
 #[test]
 fn a_server_that_is_killed_leaves_a_case_that_goes_on() {
     let provider = provider();
-    std::fs::write(provider.path("warrant.json"), warrant().to_string()).unwrap();
-    let case = provider.run(&["demand", "submit", "warrant.json", "--as", "tom"]);
+    let case = provider.submit().id;
     // Nothing sequences the docket now, so there is no receipt yet, and that is said.
     let said = provider.fails(2, &["case", "receipt", &case, "0"]);
     assert!(said.contains("amparo serve"), "{said}");
@@ -432,10 +231,28 @@ fn a_server_that_is_killed_leaves_a_case_that_goes_on() {
     }
 }
 
+/// Clocks run from service: a demand that says it was served tomorrow would have more time than there is.
+#[test]
+fn a_demand_that_was_served_in_the_future_is_for_a_person_to_enter() {
+    let provider = provider();
+    let mut early = warrant();
+    let tomorrow = Timestamp::now().checked_add(24.hours()).unwrap();
+    early["served_at"] = tomorrow.to_string().into();
+    std::fs::write(provider.path("early.json"), early.to_string()).unwrap();
+    let case = provider.run(&["demand", "submit", "early.json", "--as", "tom"]);
+    let said = provider.run(&["case", "log", &case, "--format", "json"]);
+    assert!(
+        said.contains("unreadable") && said.contains("it cannot have been served later"),
+        "{said}"
+    );
+    let listed = provider.run(&["case", "list"]);
+    assert!(listed.contains("(nobody has read it yet)"), "{listed}");
+}
+
 #[test]
 fn no_log_filter_shows_what_a_request_says() {
     let provider = provider();
-    let mut process = Command::new(env!("CARGO_BIN_EXE_amparo"))
+    let mut process = program()
         .args(["serve", provider.path("data").to_str().unwrap()])
         .env("AMPARO_LOG", "trace,s3s=trace,s3s::ops=trace,s3s::service=trace")
         .stdout(Stdio::piped())
@@ -467,10 +284,8 @@ fn no_log_filter_shows_what_a_request_says() {
 
 #[test]
 fn the_examples_in_the_documents_are_what_they_are_said_to_be() {
-    let provider = Provider {
-        dir: tempfile::tempdir().unwrap(),
-    };
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/examples");
+    let provider = Folder::new();
+    let docs = root().join("docs/examples");
     let subpoena = docs.join("subpoena.json");
     let judged = provider.run(&["assess", subpoena.to_str().unwrap(), "--as-of", "2026-11-21"]);
     assert!(judged.contains("us.subpoena.content (P5): content"), "{judged}");
@@ -496,8 +311,7 @@ db.commit()
 #[test]
 fn a_case_whose_last_events_were_cut_off_is_not_worked_on() {
     let provider = provider();
-    std::fs::write(provider.path("warrant.json"), warrant().to_string()).unwrap();
-    let case = provider.run(&["demand", "submit", "warrant.json", "--as", "tom"]);
+    let case = provider.submit().id;
     let why = [
         "--rule",
         "us.warrant.sca",
@@ -530,9 +344,8 @@ fn a_case_whose_last_events_were_cut_off_is_not_worked_on() {
     assert!(cut.status.success(), "{}", text(&cut.stderr));
     let said = provider.fails(2, &check);
     assert!(said.contains("does not go on from them"), "{said}");
-    let said = provider.try_run(&["doctor", provider.path("data").to_str().unwrap()]);
-    assert_eq!(said.status.code(), Some(1), "{}", text(&said.stdout));
-    assert!(text(&said.stdout).contains(&case), "{}", text(&said.stdout));
+    let (code, said) = provider.doctor("data");
+    assert!(code == Some(1) && said.contains(&case), "{said}");
 }
 
 #[test]
@@ -540,15 +353,11 @@ fn a_changed_trust_policy_is_said_and_put_into_the_docket() {
     let provider = provider();
     let trust = provider.path("data/trust.toml");
     append(&trust, "\n# one more line\n");
-    let output = provider.try_run(&["doctor", provider.path("data").to_str().unwrap()]);
-    let said = text(&output.stdout);
+    let (_, said) = provider.doctor("data");
     assert!(
         said.contains("trust.toml is not the one in force before"),
         "{said}"
     );
-    let again = provider.try_run(&["doctor", provider.path("data").to_str().unwrap()]);
-    assert!(
-        !text(&again.stdout).contains("not the one in force"),
-        "known by now"
-    );
+    let (_, again) = provider.doctor("data");
+    assert!(!again.contains("not the one in force"), "known by now: {again}");
 }

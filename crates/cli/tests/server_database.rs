@@ -9,25 +9,15 @@
     reason = "a test"
 )]
 
-use std::{
-    io::{BufRead as _, BufReader},
-    path::Path,
-    process::{Child, Command, Output, Stdio},
-};
+mod process;
 
+use process::{Folder, root, text};
 use store::testkit::Server;
 
 #[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "../../../tests/servers/rclone.rs"]
 mod rclone;
 use rclone::Rclone;
-
-fn amparo(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_amparo"))
-        .args(args)
-        .output()
-        .unwrap()
-}
 
 /// Every way of being gone that a deployment should survive is tested elsewhere; here, that the whole story runs.
 #[test]
@@ -43,173 +33,107 @@ fn the_demo_runs_unchanged_on_a_database_server_and_an_object_store() {
     let server = Server::start();
     let url = server.url("amparo");
     let _made = server.location("amparo");
-    let scratch = tempfile::tempdir().unwrap();
-    let dir = scratch.path().join("demo");
-    let told = amparo(&[
-        "demo",
-        "--exit",
-        "--db",
-        &url,
-        "--store",
-        &store,
-        "--dir",
-        dir.to_str().unwrap(),
-    ]);
-    let said = String::from_utf8_lossy(&told.stdout).into_owned();
-    assert!(
-        told.status.success(),
-        "{said}\n{}",
-        String::from_utf8_lossy(&told.stderr)
-    );
+    let folder = Folder::new();
+    folder.run(&["demo", "--exit", "--db", &url, "--store", &store, "--dir", "demo"]);
 
     // Nothing lies in a file that should lie on the server, and the URL is a secret of its own.
-    let data = dir.join("data");
-    assert!(!data.join("amparo.db").exists());
-    let blobs = std::fs::read_dir(data.join("blobs")).map_or(0, Iterator::count);
+    let demo = folder.beside("demo/data");
+    assert!(!demo.data("amparo.db").exists());
+    let blobs = std::fs::read_dir(demo.data("blobs")).map_or(0, Iterator::count);
     assert_eq!(blobs, 0, "bodies lie in the folder");
-    let config = std::fs::read_to_string(data.join("amparo.toml")).unwrap();
+    let config = std::fs::read_to_string(demo.data("amparo.toml")).unwrap();
     assert!(
         config.contains("database = \"server\"") && !config.contains("postgres:"),
         "{config}"
     );
 
     // Another process finds everything there.
-    let listed = amparo(&[
-        "case",
-        "list",
-        "--data",
-        data.to_str().unwrap(),
-        "--format",
-        "json",
-    ]);
-    assert!(
-        listed.status.success(),
-        "{}",
-        String::from_utf8_lossy(&listed.stderr)
-    );
-    let cases: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let listed = demo.run(&["case", "list", "--format", "json"]);
+    let cases: serde_json::Value = serde_json::from_str(&listed).unwrap();
     assert!(
         cases["cases"].as_array().is_some_and(|open| !open.is_empty()),
         "{cases}"
     );
 
-    // A server that is away is said to be away, without its password.
+    // A server that is away is said to be away, without its password, and why; nobody is told to make a deployment.
     drop(server);
-    let gone = amparo(&["case", "list", "--data", data.to_str().unwrap()]);
-    assert_eq!(gone.status.code(), Some(2));
-    let said = String::from_utf8_lossy(&gone.stderr).into_owned();
+    let said = demo.fails(2, &["case", "list"]);
     assert!(said.contains("cannot open the database"), "{said}");
-}
-
-/// A process that serves S3, stopped with the test.
-struct Node {
-    process: Child,
-    s3: String,
-}
-
-impl Node {
-    fn serve(args: &[&str]) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_amparo"))
-            .arg("serve")
-            .args(args)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let s3 = lines
-            .map(Result::unwrap)
-            .find_map(|line| line.strip_prefix("s3      ").map(str::to_owned))
-            .expect("the node says where S3 is");
-        Self { process, s3 }
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+    assert!(said.contains("No such file or directory"), "{said}");
+    assert!(!said.contains("amparo init"), "{said}");
 }
 
 #[test]
 fn two_nodes_serve_one_deployment() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let python = root.join(".venv/bin/python");
+    let python = root().join(".venv/bin/python");
     assert!(python.exists(), "run `tests/clients/install` first");
     let server = Server::start();
     let _made = server.location("amparo");
-    let scratch = tempfile::tempdir().unwrap();
-    let path = |name: &str| scratch.path().join(name).to_str().unwrap().to_owned();
-    let run = |args: &[&str]| {
-        let done = amparo(args);
-        let said = String::from_utf8_lossy(&done.stderr).into_owned();
-        assert!(done.status.success(), "{args:?}: {said}");
-    };
-    std::fs::create_dir(path("bodies")).unwrap();
-    let (data, bodies) = (path("data"), format!("file://{}", path("bodies")));
-    let loopback = ["--s3", "127.0.0.1:0", "--api", "127.0.0.1:0"];
-    let mut init = vec![
-        "init",
-        &data,
-        "--provider",
-        "Example Cloud",
-        "--origin",
-        "cloud.example/docket",
-    ];
-    let url = server.url("amparo");
-    init.extend(["--region", "eu-de=DE", "--db", &url, "--store", &bodies]);
-    init.extend(loopback);
-    run(&init);
-    run(&[
-        "tenant",
-        "add",
-        "larkspur",
-        "--kind",
-        "enterprise",
-        "--country",
-        "DE",
-        "--data",
-        &data,
-    ]);
-    let credential = path("larkspur.s3");
-    run(&["tenant", "key", "larkspur", "--out", &credential, "--data", &data]);
-    run(&[
-        "bucket",
-        "add",
-        "mail",
-        "--tenant",
-        "larkspur",
-        "--credential",
-        &credential,
-        "--data",
-        &data,
-    ]);
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("bodies")).unwrap();
+    let (url, bodies) = (
+        server.url("amparo"),
+        format!("file://{}", folder.path("bodies").display()),
+    );
+    let folder = folder.init(&["--region", "eu-de=DE", "--db", &url, "--store", &bodies]);
+    folder.customer();
+    let owner = ["--tenant", "larkspur", "--credential", "larkspur.s3"];
+    folder.run(&[&["bucket", "add", "mail"][..], &owner].concat());
 
-    let desk = Node::serve(&[&data]);
-    let storage = Node::serve(&[&data, "--storage"]);
-    let done = Command::new(&python)
-        .arg(root.join("tests/clients/two_nodes.py"))
-        .args([&desk.s3, &storage.s3, &credential, "mail"])
-        .output()
-        .unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-
-    // A folder whose database is a file is no storage node's.
-    let alone = path("alone");
-    let mut init = vec![
+    // A second deployment in the same database would be a muddle.
+    let taken = folder.try_run(&[
         "init",
-        &alone,
+        "other",
         "--provider",
         "E",
         "--origin",
         "e.example/docket",
         "--region",
         "eu-de=DE",
-    ];
-    init.extend(loopback);
-    run(&init);
-    let refused = amparo(&["serve", &alone, "--storage"]);
-    assert_eq!(refused.status.code(), Some(2));
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        "--db",
+        &url,
+    ]);
+    let said = text(&taken.stderr);
+    assert!(
+        said.contains("is not empty") && !folder.path("other").exists(),
+        "{said}"
+    );
+
+    let desk = folder.serve();
+    let storage = folder.start(&["serve", "data", "--storage"], "s3");
+    let done = std::process::Command::new(&python)
+        .arg(root().join("tests/clients/two_nodes.py"))
+        .args([desk.says("s3      "), storage.says("s3      ")])
+        .arg(folder.path("larkspur.s3"))
+        .arg("mail")
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", text(&done.stderr));
+
+    // A storage node's folder: no case root, no docket. The doctor knows what it is for.
+    let node = folder.beside("node");
+    std::fs::create_dir_all(node.data("keys")).unwrap();
+    private(&node.data(""));
+    for file in ["amparo.toml", "trust.toml"] {
+        std::fs::copy(folder.data(file), node.data(file)).unwrap();
+    }
+    for entry in std::fs::read_dir(folder.data("keys")).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.ends_with("case-root.key") {
+            std::fs::copy(&path, node.data("keys").join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    let (code, said) = node.doctor("node");
+    assert!(code == Some(0) && said.contains("a storage node's"), "{said}");
+    assert!(said.contains("no key provider is configured"), "{said}");
+
+    // A folder whose database is a file is no storage node's.
+    let alone = folder.beside("alone").init(&["--region", "eu-de=DE"]);
+    let said = alone.fails(2, &["serve", "alone", "--storage"]);
     assert!(said.contains("shares its database"), "{said}");
+}
+
+fn private(folder: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).unwrap();
 }

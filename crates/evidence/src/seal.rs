@@ -28,9 +28,7 @@ pub const MAGIC: &[u8] = b"age-encryption.org/";
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
     /// The recipient is no X25519 recipient.
-    #[error(
-        "`{input}` is not an age recipient ({reason}); ask the authority for the line that starts with `age1`"
-    )]
+    #[error("`{input}` is not an age recipient ({reason}); it is the line that starts with `age1`")]
     Recipient {
         /// The text, cut to 80 characters.
         input: String,

@@ -236,13 +236,19 @@ impl<'de> Deserialize<'de> for Store {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("cannot read the configuration `{path}`; `amparo init` makes one")]
+    #[error("cannot read the configuration `{path}`")]
     Read {
         /// Which file.
         path: String,
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// There is none.
+    #[error("there is no deployment here: `{path}` is missing; `amparo init` makes one")]
+    Missing {
+        /// Which file.
+        path: String,
     },
     /// The file is not this schema.
     #[error("`{path}` is not a configuration of this version: {reason}")]
@@ -277,9 +283,14 @@ impl Config {
     /// # Errors
     /// When the file is missing, too large, not this schema, or holds a value that cannot stand.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let read = |source| ConfigError::Read {
-            path: path.display().to_string(),
-            source,
+        let read = |source: std::io::Error| match source.kind() {
+            std::io::ErrorKind::NotFound => ConfigError::Missing {
+                path: path.display().to_string(),
+            },
+            _ => ConfigError::Read {
+                path: path.display().to_string(),
+                source,
+            },
         };
         let mut text = String::new();
         let file = std::fs::File::open(path).map_err(read)?;

@@ -8,7 +8,10 @@ use service::{
     config::{Config, DatabaseKind, Docket, Listen, Region, Schema, Store},
     deployment::{NewDeployment, NewWitness, create},
 };
-use store::blobs::Location;
+use store::{
+    blobs::Location,
+    database::{self, Database},
+};
 use translog::note::{KeyKind, VerifierKey};
 
 use crate::voice::{WARN, say};
@@ -87,8 +90,9 @@ fn witness(text: &str) -> anyhow::Result<NewWitness> {
 /// Runs the verb.
 ///
 /// # Errors
-/// When the folder is not empty or cannot be written, or a value cannot stand.
-pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+/// When the folder is not empty or cannot be written, a value cannot stand, or the database cannot be reached or is not
+/// empty.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut regions = args.regions;
     for region in &mut regions {
         if let Some(store) = &args.store {
@@ -114,12 +118,21 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         key_providers: Vec::new(),
     };
     let own_witness = config.docket.own_witness;
+    let database = match args.db.map(|url| url.parse()).transpose()? {
+        Some(database::Location::File(_)) => {
+            bail!("a SQLite file lies in the folder itself; leave `--db` out, or name a `postgres://` URL")
+        }
+        server => server,
+    };
+    if let Some(server) = &database {
+        Database::vacant(server).await?;
+    }
     create(
         &args.dir,
         NewDeployment {
             config,
             witnesses: args.witnesses,
-            database: args.db.map(|url| url.parse()).transpose()?,
+            database,
             reviewers: Reviewers::default(),
         },
     )?;

@@ -16,7 +16,7 @@ use service::{
 
 use store::docket::EntryId;
 
-use super::place::Place;
+use super::place::{Place, key_provider};
 use crate::voice::{data, say};
 
 mod rotate;
@@ -165,6 +165,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 async fn seal(region: &RegionId, provider: &ProviderId, layout: &Layout) -> anyhow::Result<()> {
     let config = Config::read(&layout.config())?;
+    key_provider(&config, provider)?;
     let clock: Clock = Arc::new(Timestamp::now);
     let providers = open_providers(layout, &config, &clock).await?;
     let files = root_files(layout, region);

@@ -116,7 +116,7 @@ impl Program {
             Verb::Assess(args) => assess::run(&args),
             Verb::Rulebook(args) => rulebook::run(&args),
             Verb::Verify(args) => verify::run(&args),
-            Verb::Init(args) => init::run(args),
+            Verb::Init(args) => init::run(args).await,
             Verb::Serve(args) => serve::run(args).await,
             Verb::Gate(args) => gate::run(args).await,
             Verb::Witness(args) => witness::run(args).await,

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use casework::ids::TenantId;
+use casework::ids::{ProviderId, TenantId};
 use service::{
+    config::Config,
     deployment::{Deployment, read_credential},
+    keys::configured::ProviderConfig,
     vault::Principal,
 };
 use store::blobs::Location;
@@ -77,10 +79,28 @@ pub fn store(text: &str) -> anyhow::Result<Location> {
 /// # Errors
 /// When the folder is no deployment, or something in it cannot be read.
 pub async fn open(dir: &Path) -> anyhow::Result<Deployment> {
-    Deployment::open(dir).await.with_context(|| {
-        format!(
-            "cannot open the deployment in `{}`; `amparo init` makes one",
-            dir.display()
-        )
+    Deployment::open(dir)
+        .await
+        .with_context(|| format!("cannot open the deployment in `{}`", dir.display()))
+}
+
+/// A key provider of the configuration.
+///
+/// # Errors
+/// When the configuration names none of this id.
+pub fn key_provider<'a>(config: &'a Config, id: &ProviderId) -> anyhow::Result<&'a ProviderConfig> {
+    let found = config.key_providers.iter().find(|one| one.id() == id);
+    found.with_context(|| {
+        let known: Vec<_> = config
+            .key_providers
+            .iter()
+            .map(|one| format!("`{}`", one.id()))
+            .collect();
+        let known = if known.is_empty() {
+            "none".to_owned()
+        } else {
+            known.join(", ")
+        };
+        format!("`amparo.toml` has no `[[key_provider]]` with the id `{id}`; it has {known}")
     })
 }

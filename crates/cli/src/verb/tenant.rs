@@ -15,7 +15,7 @@ use service::{
 };
 use store::vault::TenantRow;
 
-use super::place::Place;
+use super::place::{Place, key_provider};
 use crate::voice::{data, say};
 
 /// Customers read from the database at a time.
@@ -195,12 +195,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 /// A key provider of the configuration, and whether it is the customer itself.
 fn holder(deployment: &Deployment, id: ProviderId) -> anyhow::Result<(ProviderId, bool)> {
-    let providers = &deployment.config().key_providers;
-    let found = providers.iter().find(|one| *one.id() == id);
-    let Some(found) = found else {
-        bail!("`amparo.toml` has no `[[key_provider]]` with the id `{id}`");
-    };
-    Ok((id, matches!(found, ProviderConfig::Keyholder { .. })))
+    let found = key_provider(deployment.config(), &id)?;
+    let customer = matches!(found, ProviderConfig::Keyholder { .. });
+    Ok((id, customer))
 }
 
 fn print(row: &TenantRow) {

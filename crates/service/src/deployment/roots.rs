@@ -49,6 +49,15 @@ pub enum RootError {
         #[source]
         source: HolderError,
     },
+    /// Who is to seal a root did not.
+    #[error("the root of region `{region}` was not sealed")]
+    NotSealed {
+        /// The region.
+        region: RegionId,
+        /// Why.
+        #[source]
+        source: HolderError,
+    },
     /// A sealed root that is not what was written.
     #[error("`{path}` is no sealed root")]
     Form {
@@ -56,7 +65,10 @@ pub enum RootError {
         path: String,
     },
     /// No root of the region at all.
-    #[error("there is no root of region `{region}` in `keys/`; restore it from the backup")]
+    #[error(
+        "there is no root of region `{region}` in `keys/`; put it back from where you keep the keys: a backup holds it only \
+         if it was made with `--with-keys`"
+    )]
     Missing {
         /// The region.
         region: RegionId,
@@ -217,7 +229,7 @@ pub async fn seal_root(
     if file.sealed {
         return Ok(path);
     }
-    let fail = |source| RootError::Sealed {
+    let fail = |source| RootError::NotSealed {
         region: region.clone(),
         source,
     };

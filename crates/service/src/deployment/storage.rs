@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc};
 
-use casework::ids::RegionId;
+use casework::ids::{Digest, RegionId};
 use envelope::secrets::DeploymentKey;
 use futures::future::BoxFuture;
 use store::{
@@ -22,7 +22,7 @@ use super::{
 use crate::{
     app::clock::SystemClock,
     config::{Config, Store},
-    gate::Ledger,
+    gate::{Ledger, NoAnswer, remote::RemoteGate},
     listener::Door,
     s3::{S3Config, serve},
     vault::{
@@ -38,6 +38,8 @@ pub struct StorageNode {
     vault: Vault,
     own_ledger: Option<Arc<Ledger>>,
     databases: Vec<Database>,
+    remote: Option<RemoteGate>,
+    trust_digest: Digest,
 }
 
 /// A storage node that serves, until it is stopped.
@@ -80,9 +82,17 @@ impl StorageNode {
             vault: Vault::new(store, blobs, gate.owner, sealing),
             own_ledger: gate.own_ledger,
             databases: std::iter::once(database).chain(gate.memory).collect(),
+            remote: gate.remote,
+            trust_digest: digest,
             layout,
             config,
         })
+    }
+
+    /// As [`super::Deployment::remote_gate_answers`].
+    pub async fn remote_gate_answers(&self) -> Option<Result<bool, NoAnswer>> {
+        let digest = self.remote.as_ref()?.policy_digest().await;
+        Some(digest.map(|digest| digest == self.trust_digest))
     }
 
     /// Its configuration.

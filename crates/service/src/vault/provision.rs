@@ -34,6 +34,9 @@ pub enum ProvisionError {
     /// No such account.
     #[error("no such account")]
     NoSuchAccount,
+    /// No such access key.
+    #[error("no such access key; check the id, for a key that is not disabled goes on working")]
+    NoSuchAccessKey,
     /// No such region.
     #[error("no such region; create it first")]
     NoSuchRegion,
@@ -47,6 +50,7 @@ impl From<StoreError> for ProvisionError {
         match error {
             StoreError::Exists { what } => Self::Exists { what },
             StoreError::NoSuchAccount => Self::NoSuchAccount,
+            StoreError::NoSuchAccessKey => Self::NoSuchAccessKey,
             StoreError::NoSuchRegion => Self::NoSuchRegion,
             other => Self::Vault(other.into()),
         }

@@ -6,6 +6,7 @@ use casework::{
     finding::Effect,
     ids::{CaseId, Digest, RecordId, StaffId},
 };
+use jiff::{civil::Date, tz::TimeZone};
 use serde_json::json;
 use service::app::{CaseView, Desk};
 use store::cases::{CaseFilter, PAGE_MAX, StoredLetter};
@@ -79,25 +80,66 @@ impl List {
             limit: PAGE_MAX,
         };
         let rows = desk.list(&filter).await?;
+        let mut listed = Vec::with_capacity(rows.len());
+        for row in rows {
+            // One that does not open is listed all the same; `amparo doctor` says why.
+            let view = match row.erased {
+                true => None,
+                false => desk.case(row.id).await.ok(),
+            };
+            listed.push((row, view));
+        }
         if format == Format::Json {
-            let cases: Vec<_> = rows
+            let cases: Vec<_> = listed
                 .iter()
-                .map(|row| {
+                .map(|(row, view)| {
+                    let demand = view.as_ref().and_then(|view| view.demand.as_ref());
                     json!({
                         "case": row.id, "opened_at": row.opened_at, "stage": row.stage, "closed_at": row.closed_at,
                         "wake_at": row.wake_at, "events": row.length, "erased": row.erased,
+                        "requester": demand.map(|demand| &demand.requester.authority),
+                        "requester_country": demand.map(|demand| &demand.requester.country),
+                        "due": view.as_ref().and_then(due),
                     })
                 })
                 .collect();
             data!("{}", json!({"schema": "amparo.cli.cases/1", "cases": cases}));
             return Ok(());
         }
-        for row in &rows {
+        for (row, view) in &listed {
             let opened = row.opened_at.strftime("%Y-%m-%d %H:%M");
-            data!("{}  {DIM}{opened}{DIM:#}  {}", row.id, row.stage);
+            let due = view.as_ref().and_then(due);
+            let due = due.map_or_else(|| "-".to_owned(), |day| day.to_string());
+            data!(
+                "{}  {DIM}{opened}{DIM:#}  due {due:<10}  {:<20}  {}",
+                row.id,
+                row.stage,
+                from(row.erased, view.as_ref())
+            );
         }
-        say!("{} case(s)", rows.len());
+        say!("{} case(s)", listed.len());
         Ok(())
+    }
+}
+
+/// The first day by which something is owed in a case, or else the day by which the demand wants its answer.
+fn due(view: &CaseView) -> Option<Date> {
+    let owed = view.owed.iter().filter_map(|owed| owed.by).min();
+    let owed = owed.map(|by| by.to_zoned(TimeZone::UTC).date());
+    owed.or_else(|| view.demand.as_ref()?.return_on)
+}
+
+/// Who made the demand, as far as that can be read.
+fn from(erased: bool, view: Option<&CaseView>) -> String {
+    match (erased, view.map(|view| &view.demand)) {
+        (true, _) => "(erased)".to_owned(),
+        (_, None) => "(does not open; see `amparo doctor`)".to_owned(),
+        (_, Some(None)) => "(nobody has read it yet)".to_owned(),
+        (_, Some(Some(demand))) => format!(
+            "{} ({})",
+            demand.requester.authority,
+            demand.requester.country.as_str()
+        ),
     }
 }
 

@@ -12,7 +12,7 @@ use service::{
 };
 
 use crate::{
-    verb::place::Place,
+    verb::place::{Place, key_provider},
     voice::{WARN, say},
 };
 
@@ -108,10 +108,13 @@ async fn root(deployment: &Deployment, region: &RegionId, what: &Rotate) -> anyh
         if newest.sealed && what.provider.is_none() {
             bail!("the root is sealed; name who seals the new one, with `--with PROVIDER`");
         }
+        let config = Config::read(&layout.config())?;
+        if let Some(provider) = &what.provider {
+            key_provider(&config, provider)?;
+        }
         let next = next_root(layout, region)?;
         if let Some(provider) = &what.provider {
             let clock: service::gate::Clock = std::sync::Arc::new(jiff::Timestamp::now);
-            let config = Config::read(&layout.config())?;
             let providers = open_providers(layout, &config, &clock).await?;
             let sealed = seal_root(region, &next, &providers, provider).await;
             if sealed.is_err() {

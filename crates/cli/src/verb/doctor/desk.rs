@@ -1,0 +1,56 @@
+//! A whole deployment, opened: what its cases, its gate and its trust policy look like.
+
+use service::{config::Config, deployment::Deployment};
+use store::gate_memory::PolicySeen;
+
+use super::report::Report;
+
+/// Looks at an open deployment.
+///
+/// # Errors
+/// When its cases cannot be read.
+pub(super) async fn look(
+    deployment: &Deployment,
+    config: &Config,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    report.good("databases, blobs and the docket's files open and agree");
+    super::gate_answers(deployment.remote_gate_answers().await, report);
+    let (cases, wrong) = deployment.desk().check_all().await?;
+    if wrong.is_empty() {
+        report.good(&format!(
+            "{cases} case(s): each chain holds, and goes on from what the gate remembers"
+        ));
+    }
+    for (_, error) in wrong {
+        report.failed(&error);
+    }
+    if let PolicySeen::New { before } = deployment.policy_seen() {
+        report.warn(&format!(
+            "trust.toml is not the one in force before ({before} earlier): whoever writes it decides who reviews and \
+             who witnesses"
+        ));
+    }
+    let trust = deployment.trust();
+    if trust.reviewers().keys.len() < 2 {
+        report.warn("trust.toml names fewer than two reviewers: nothing can be released");
+    }
+    if trust.reviewers().senior.is_empty() {
+        report.warn("trust.toml names no senior reviewer: what the rulebook wants a senior to sign is stuck");
+    }
+    if trust.reviewers().counsel.is_empty() {
+        report.warn("trust.toml names no counsel: no ground can be answered by a signed reason");
+    }
+    let ours = casework::rulebook::Rulebook::builtin().digest();
+    if !trust.rulebooks().contains(&ours) {
+        report
+            .bad("trust.toml does not list this program's rulebook; add its digest (`amparo rulebook list`)");
+    }
+    if config.docket.own_witness {
+        report.warn(
+            "the docket's only witness is your own: it keeps the log whole across a crash or a restored backup, \
+             and proves nothing to others; name one run by somebody else in trust.toml",
+        );
+    }
+    Ok(())
+}
