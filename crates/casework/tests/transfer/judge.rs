@@ -1,4 +1,4 @@
-//! The table of verdicts.
+//! Verdicts on transfers, one reason after the other.
 
 use casework::{
     ids::AccountId,
@@ -14,7 +14,7 @@ fn day(text: &str) -> Date {
     text.parse().unwrap()
 }
 
-fn judged(world: &TransferWorld, on: &str) -> Verdict {
+pub(super) fn judged(world: &TransferWorld, on: &str) -> Verdict {
     judge(
         world.chain().matter(),
         world.rulebook,
@@ -23,12 +23,12 @@ fn judged(world: &TransferWorld, on: &str) -> Verdict {
     )
 }
 
-fn world() -> TransferWorld {
+pub(super) fn world() -> TransferWorld {
     TransferWorld::new(Rulebook::builtin())
 }
 
 #[track_caller]
-fn finds(verdict: &Verdict, outcome: Outcome, rule: &str) {
+pub(super) fn finds(verdict: &Verdict, outcome: Outcome, rule: &str) {
     assert_eq!(verdict.outcome, outcome, "{verdict:#?}");
     let found = verdict.reasons.iter().find(|reason| reason.rule.as_str() == rule);
     let found = found.unwrap_or_else(|| panic!("`{rule}` is not in {verdict:#?}"));
@@ -61,281 +61,6 @@ fn derogation(letter: char, occasional: bool, earlier: u32) -> Basis {
         why: "the person signed, after being told of the risks".to_owned(),
         occasional,
         earlier,
-    }
-}
-
-/// From, to, basis, the mark shown of the importer, day, and what comes of it.
-const TABLE: &[(&str, &str, &str, &str, &str, Outcome, &str)] = {
-    use Outcome::{Barred, Based, PersonMustDecide};
-    &[
-        // Schrems II: nothing rests on the Privacy Shield from the day of the judgment on.
-        (
-            "DE",
-            "US",
-            "eu.adequacy.us.privacy_shield",
-            "us.privacy_shield_certified",
-            "2020-07-15",
-            Based,
-            "eu.adequacy.us.privacy_shield",
-        ),
-        (
-            "DE",
-            "US",
-            "eu.adequacy.us.privacy_shield",
-            "us.privacy_shield_certified",
-            "2020-07-16",
-            Barred,
-            "eu.transfer.not_in_force",
-        ),
-        (
-            "DE",
-            "US",
-            "eu.adequacy.us.privacy_shield",
-            "us.privacy_shield_certified",
-            "2020-07-17",
-            Barred,
-            "eu.transfer.not_in_force",
-        ),
-        (
-            "DE",
-            "US",
-            "eu.adequacy.us.safe_harbour",
-            "us.safe_harbour_certified",
-            "2015-10-05",
-            Based,
-            "eu.adequacy.us.safe_harbour",
-        ),
-        (
-            "DE",
-            "US",
-            "eu.adequacy.us.safe_harbour",
-            "us.safe_harbour_certified",
-            "2015-10-06",
-            Barred,
-            "eu.transfer.not_in_force",
-        ),
-        (
-            "DE",
-            "US",
-            "eu.adequacy.us.dpf",
-            "us.dpf_certified",
-            "2023-07-09",
-            Barred,
-            "eu.transfer.not_in_force",
-        ),
-        (
-            "DE",
-            "US",
-            "eu.adequacy.us.dpf",
-            "us.dpf_certified",
-            "2023-07-10",
-            Based,
-            "eu.adequacy.us.dpf",
-        ),
-        (
-            "DE",
-            "US",
-            "eu.adequacy.us.dpf",
-            "",
-            "2026-11-20",
-            Barred,
-            "eu.transfer.outside_scope",
-        ),
-        ("DE", "GB", "", "", "2020-12-31", Based, "eu.transfer.free"),
-        ("DE", "GB", "", "", "2021-01-01", Barred, "eu.transfer.no_basis"),
-        (
-            "DE",
-            "GB",
-            "eu.bridge.gb",
-            "",
-            "2021-01-01",
-            Based,
-            "eu.bridge.gb",
-        ),
-        (
-            "DE",
-            "GB",
-            "eu.adequacy.gb",
-            "",
-            "2021-06-27",
-            Barred,
-            "eu.transfer.not_in_force",
-        ),
-        (
-            "DE",
-            "GB",
-            "eu.adequacy.gb",
-            "",
-            "2021-06-28",
-            Based,
-            "eu.adequacy.gb",
-        ),
-        (
-            "DE",
-            "GB",
-            "eu.adequacy.gb",
-            "",
-            "2025-06-28",
-            Based,
-            "eu.adequacy.gb",
-        ),
-        (
-            "DE",
-            "GB",
-            "eu.adequacy.gb",
-            "",
-            "2031-12-27",
-            Based,
-            "eu.adequacy.gb",
-        ),
-        (
-            "DE",
-            "GB",
-            "eu.adequacy.gb",
-            "",
-            "2031-12-28",
-            Barred,
-            "eu.transfer.not_in_force",
-        ),
-        ("DE", "FR", "", "", "2026-11-20", Based, "eu.transfer.free"),
-        ("NO", "DE", "", "", "2026-11-20", Based, "eu.transfer.free"),
-        ("US", "US", "", "", "2026-11-20", Based, "any.transfer.free"),
-        (
-            "DE",
-            "JP",
-            "eu.adequacy.jp",
-            "jp.business_operator",
-            "2026-11-20",
-            Based,
-            "eu.adequacy.jp",
-        ),
-        (
-            "DE",
-            "CA",
-            "eu.adequacy.ca",
-            "ca.commercial",
-            "2026-11-20",
-            Based,
-            "eu.adequacy.ca",
-        ),
-        (
-            "DE",
-            "CA",
-            "eu.adequacy.ca",
-            "",
-            "2026-11-20",
-            Barred,
-            "eu.transfer.outside_scope",
-        ),
-        (
-            "DE",
-            "BR",
-            "eu.adequacy.br",
-            "",
-            "2025-12-31",
-            Barred,
-            "eu.transfer.not_in_force",
-        ),
-        (
-            "DE",
-            "BR",
-            "eu.adequacy.br",
-            "",
-            "2026-11-20",
-            Based,
-            "eu.adequacy.br",
-        ),
-        (
-            "DE",
-            "IN",
-            "eu.adequacy.ch",
-            "",
-            "2026-11-20",
-            Barred,
-            "eu.transfer.other_country",
-        ),
-        (
-            "DE",
-            "IN",
-            "eu.no.such",
-            "",
-            "2026-11-20",
-            Barred,
-            "eu.transfer.unknown_basis",
-        ),
-        ("DE", "IN", "", "", "2026-11-20", Barred, "eu.transfer.no_basis"),
-        // Another law's basis is none.
-        (
-            "DE",
-            "US",
-            "uk.adequacy.us.data_bridge",
-            "us.dpf_uk_extension",
-            "2026-11-20",
-            Barred,
-            "eu.transfer.no_basis",
-        ),
-        (
-            "GB",
-            "DE",
-            "uk.adequacy.eea",
-            "",
-            "2026-11-20",
-            Based,
-            "uk.adequacy.eea",
-        ),
-        (
-            "GB",
-            "US",
-            "uk.adequacy.us.data_bridge",
-            "us.dpf_uk_extension",
-            "2023-10-11",
-            Barred,
-            "uk.transfer.not_in_force",
-        ),
-        (
-            "GB",
-            "US",
-            "uk.adequacy.us.data_bridge",
-            "us.dpf_uk_extension",
-            "2026-11-20",
-            Based,
-            "uk.adequacy.us.data_bridge",
-        ),
-        // No table has their law: that does not make it allowed.
-        (
-            "US",
-            "DE",
-            "",
-            "",
-            "2026-11-20",
-            PersonMustDecide,
-            "any.transfer.undecided",
-        ),
-        (
-            "CH",
-            "US",
-            "",
-            "",
-            "2026-11-20",
-            PersonMustDecide,
-            "any.transfer.undecided",
-        ),
-    ]
-};
-
-#[test]
-fn p19_each_basis_carries_on_its_days_alone() {
-    for (from, to, basis, mark, on, outcome, rule) in TABLE {
-        let mut world = world().between(from, to);
-        world.bases = match *basis {
-            "" => Vec::new(),
-            id => vec![TransferWorld::adequacy(id)],
-        };
-        world.opening.importer.shown = match *mark {
-            "" => Vec::new(),
-            mark => vec![TransferWorld::shown(mark, "2015-01-01")],
-        };
-        finds(&judged(&world, on), *outcome, rule);
     }
 }
 

@@ -7,5 +7,6 @@
     reason = "a test says what went wrong by stopping"
 )]
 
+mod bases;
 mod gate;
 mod judge;

@@ -2,6 +2,7 @@
 
 mod altered;
 mod at_rest;
+mod conditions;
 mod expiring;
 mod faults;
 mod isolation;
