@@ -9,12 +9,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     canonical::CanonicalError,
-    demand::{Category, Demand, Gag, NoticeTo, Window},
+    demand::{Demand, Gag, NoticeTo},
     facts::{Facts, RequesterCheck},
-    finding::Assessment,
-    ids::{AccountId, CaseId, Digest, RecordId, RuleId, StaffId, TenantId},
+    finding::{Assessment, ClockKind},
+    ids::{CaseId, Digest, RecordId, RuleId, StaffId, TenantId},
     record::ReleaseRecord,
 };
+
+mod words;
+
+pub use words::{Channel, Decision, Outcome, RedirectOutcome, Scope};
 
 /// What events of one kind of matter say: a case's are [`Body`]'s, a transfer's are
 /// [`crate::transfer::TransferBody`]'s.
@@ -148,6 +152,9 @@ pub enum Body {
     GagRecorded {
         /// The gag.
         gag: Gag,
+        /// SHA-256 of the order. Every further gag of a case is an order of its own, and has one: none is renewed by a word.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        document: Option<Digest>,
     },
     /// An objection to the gag was filed (P10).
     GagObjected {
@@ -155,6 +162,9 @@ pub enum Body {
         forum: String,
         /// SHA-256 of what was filed.
         filing: Digest,
+        /// Which, by the number of the event that brought it; absent where there is only one, or it is about all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gag: Option<u64>,
     },
     /// Counsel's signed reason why there is no ground to object to the gag (P10).
     GagUnopposed {
@@ -169,11 +179,47 @@ pub enum Body {
         outcome: Decision,
         /// Its new last day, where it stands shortened.
         until: Option<Date>,
+        /// Which, by the number of the event that brought it; absent where there is only one, or it is about all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gag: Option<u64>,
     },
     /// The gag ended, by its date, by a court or otherwise.
     GagEnded {
         /// Why.
         reason: String,
+        /// Which, by the number of the event that brought it; absent where there is only one, or it is about all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gag: Option<u64>,
+    },
+    /// Somebody looked whether a silence without a last day must go on (P10).
+    GagReviewed {
+        /// What was found, and what is done about it.
+        finding: String,
+    },
+    /// A period of the law was made longer: by a renewed request, by agreement or by a court.
+    Extended {
+        /// The rule whose date moves.
+        clock: RuleId,
+        /// The day on which the renewal arrived, or the extension was applied for.
+        on: Date,
+        /// The new last day, where the law leaves that to agreement or to a court.
+        until: Option<Date>,
+        /// SHA-256 of the request, agreement or order.
+        document: Digest,
+    },
+    /// The authority confirmed that an order to produce follows on its preservation order (Annex V).
+    ProductionConfirmed {
+        /// SHA-256 of the confirmation.
+        document: Digest,
+    },
+    /// A date of the law passed, and what it was for was not done: recorded once for each date.
+    FellDue {
+        /// The rule that gives the date.
+        rule: RuleId,
+        /// What kind of date.
+        what: ClockKind,
+        /// The date.
+        due: Timestamp,
     },
     /// The tenant or the person was told (P9).
     Notified {
@@ -292,69 +338,6 @@ pub enum Body {
     },
 }
 
-/// By which road a demand came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum Channel {
-    Portal,
-    Api,
-    Email,
-    Hi1,
-    CommandLine,
-    Paper,
-}
-
-/// What came of a redirect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RedirectOutcome {
-    /// The requester goes to the customer.
-    Accepted,
-    /// The requester insists.
-    Refused,
-    /// No answer in the time given.
-    Unanswered,
-}
-
-/// What a court or authority decided on a challenge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Decision {
-    /// For the customer: what was challenged falls.
-    Won,
-    /// Against: what was challenged stands.
-    Lost,
-    /// Partly: the scope must be narrowed before anything is released.
-    Partly,
-}
-
-/// How a case ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum Outcome {
-    Disclosed,
-    PartlyDisclosed,
-    Rejected,
-    Withdrawn,
-    Redirected,
-    NoData,
-    ObjectionUpheld,
-}
-
-/// What a demand covers after narrowing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Scope {
-    /// Accounts that remain.
-    pub accounts: Vec<(TenantId, AccountId)>,
-    /// Categories that remain.
-    pub categories: Vec<Category>,
-    /// Window that remains.
-    pub window: Option<Window>,
-}
-
 impl Header {
     /// The docket's kind of entry for an event.
     pub const KIND: &'static str = "event";
@@ -424,6 +407,10 @@ impl Body {
             | Self::GagUnopposed { .. }
             | Self::GagDecided { .. }
             | Self::GagEnded { .. }
+            | Self::GagReviewed { .. }
+            | Self::Extended { .. }
+            | Self::ProductionConfirmed { .. }
+            | Self::FellDue { .. }
             | Self::Notified { .. }
             | Self::NoticeBarred { .. }
             | Self::ObjectionFiled { .. }

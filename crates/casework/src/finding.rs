@@ -70,6 +70,10 @@ pub struct Finding {
     /// For clocks: the date, computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<Clock>,
+    /// Of rules that turn on prohibitions of notice: for which of the demand's the rule was found, in the order of
+    /// [`crate::demand::Demand::gags`]. What rests on these alone ends with them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gags: Vec<u32>,
 }
 
 /// Duties the case's course knows by name.
@@ -111,6 +115,10 @@ pub struct Clock {
     pub on: Date,
     /// How it was counted, in words.
     pub counted: String,
+    /// A question or an objection is open and the period rests: the date given is the one if that ended on the day of
+    /// assessment, and moves on with every day until it does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_rest: bool,
 }
 
 /// Kinds of date.
@@ -125,6 +133,8 @@ pub enum ClockKind {
     ObjectBy,
     /// The day on which a gag, or a preservation, ends.
     Expires,
+    /// Look by then whether a silence without a last day must go on. Each review sets the next day.
+    ReviewBy,
 }
 
 /// Which rulebook was applied, as of which day.

@@ -11,12 +11,12 @@ use std::collections::BTreeSet;
 use casework::{
     canonical,
     demand::{
-        AuthorityKind, Category, CountryCode, Demand, DemandSchema, Emergency, EpocParticulars, Gag, Issuer,
-        NoticeTo, Offence, Requester, SelectorKind, Showing, Subject, Window,
+        AuthorityKind, Category, CountryCode, Demand, DemandSchema, Emergency, EpocParticulars, Extension,
+        Gag, Issuer, NoticeTo, Offence, Pause, Requester, SelectorKind, Sequel, Showing, Subject, Window,
     },
     facts::{AccountFacts, Facts, RequesterCheck, Resolution, TenantKind},
     finding::Effect,
-    ids::{AccountId, InstrumentId, RegionId, TenantId},
+    ids::{AccountId, InstrumentId, RegionId, RuleId, TenantId},
     rulebook::Rulebook,
 };
 use jiff::{Timestamp, civil::Date};
@@ -84,6 +84,9 @@ fn gags() -> impl Strategy<Value = Gag> {
     (any::<[bool; 3]>(), dates(), option::of(dates()), forbids).prop_map(|(b, from, until, forbids)| Gag {
         basis: b[0].then(|| InstrumentId::new("us.gag.2705b").unwrap()),
         process: b[2].then(|| "26-mj-0042".to_owned()),
+        authority: None,
+        reference: None,
+        until_event: None,
         court_ordered: b[1],
         individual_findings: b[2],
         from,
@@ -127,6 +130,37 @@ prop_compose! {
         Issuer { kind, name: "somebody".to_owned(), title, validated_by }
     }
 }
+fn sequels() -> impl Strategy<Value = (Vec<Gag>, Vec<Pause>, Vec<Extension>)> {
+    let rule = |names: &[&str]| {
+        select(
+            names
+                .iter()
+                .map(|name| RuleId::new(*name).unwrap())
+                .collect::<Vec<_>>(),
+        )
+    };
+    let pause = (
+        rule(&["eu.epoc.incomplete", "eu.epoc.third_country_law"]),
+        instants(),
+        option::of(instants()),
+    );
+    let extension = (
+        rule(&[
+            "us.preserve.2703f.expires",
+            "us.cloud_act.motion_by",
+            "eu.epoc_pr.expires",
+        ]),
+        dates(),
+        option::of(dates()),
+    );
+    let pause = pause.prop_map(|(by, from, until)| Pause { by, from, until });
+    let extension = extension.prop_map(|(clock, on, until)| Extension { clock, on, until });
+    (
+        proptest::collection::vec(gags(), 0..2),
+        proptest::collection::vec(pause, 0..2),
+        proptest::collection::vec(extension, 0..2),
+    )
+}
 prop_compose! {
     fn demands()(
         instrument in instruments(),
@@ -140,6 +174,7 @@ prop_compose! {
         emergency in option::of(any::<bool>()),
         offence in option::of((option::of(any::<u32>()), any::<bool>())),
         epoc in option::of(epocs()),
+        (further, pauses, extensions) in sequels(),
     ) -> Demand {
         Demand {
             schema: DemandSchema::V1,
@@ -162,6 +197,13 @@ prop_compose! {
                 provision: "1".to_owned(), max_sentence_months, epoc_listed,
             }),
             epoc,
+            sequel: Sequel {
+                gags: further,
+                pauses,
+                extensions,
+                production_follows: served_at.as_second() % 3 == 0,
+                ..Sequel::default()
+            },
         }
     }
 }
@@ -220,10 +262,10 @@ proptest! {
         let on_its_face = rulebook.assess_on_its_face(&demand, None, as_of);
         let Ok(assessment) = rulebook.assess(&demand, &facts, as_of) else {
             // A date that no calendar holds: nothing is assessed, so nothing is released.
-            prop_assert!(at_the_end_of_time(&demand));
+            prop_assert!(at_the_end_of_time(&demand, as_of));
             return Ok(());
         };
-        prop_assert!(on_its_face.is_ok() || at_the_end_of_time(&demand));
+        prop_assert!(on_its_face.is_ok() || at_the_end_of_time(&demand, as_of));
         let row = rulebook.instruments().find(|(id, _)| **id == demand.instrument).map(|(_, row)| row);
         let barred: BTreeSet<Category> = assessment.findings.iter()
             .filter(|f| f.effect == Effect::Bar).flat_map(|f| f.categories.iter().copied()).collect();
@@ -247,18 +289,36 @@ proptest! {
     }
 }
 
-fn at_the_end_of_time(demand: &Demand) -> bool {
+fn at_the_end_of_time(demand: &Demand, as_of: Date) -> bool {
     let gag_end = demand.gag.as_ref().and_then(|gag| gag.until);
     let asked = demand
         .epoc
         .as_ref()
         .and_then(|epoc| epoc.clarification_unanswered_since);
-    let dates = [demand.return_on, gag_end, asked];
+    let dates = [demand.return_on, gag_end, asked, Some(as_of)];
+    let sequel = &demand.sequel;
+    let began = demand.gags().map(|gag| gag.from);
+    let ended = demand.gags().filter_map(|gag| gag.until);
+    let extended = sequel
+        .extensions
+        .iter()
+        .flat_map(|e| [Some(e.on), e.until])
+        .flatten();
+    let paused = sequel
+        .pauses
+        .iter()
+        .flat_map(|pause| [Some(pause.from), pause.until]);
     dates
         .into_iter()
         .flatten()
+        .chain(began)
+        .chain(ended)
+        .chain(extended)
         .any(|date| date == Date::MAX || date == Date::MIN)
-        || [Timestamp::MAX, Timestamp::MIN].contains(&demand.served_at)
+        || paused
+            .flatten()
+            .chain([demand.served_at])
+            .any(|at| [Timestamp::MAX, Timestamp::MIN].contains(&at))
 }
 
 /// Invariant 8: these bytes are the same on every machine. A change here is a change of the law or of its words.

@@ -122,10 +122,12 @@ fn body(world: &World, chain: &Chain, Move { kind, choice, .. }: Move) -> Body {
         },
         11 => Body::GagRecorded {
             gag: World::gag([None, Some("2026-11-18"), Some("2027-01-01")][usize::from(choice % 3)]),
+            document: choice.is_multiple_of(2).then_some(digest),
         },
         12 => Body::GagObjected {
             forum: text(),
             filing: digest,
+            gag: None,
         },
         13 => Body::GagUnopposed {
             reason: text(),
@@ -134,8 +136,12 @@ fn body(world: &World, chain: &Chain, Move { kind, choice, .. }: Move) -> Body {
         14 => Body::GagDecided {
             outcome: decision,
             until: choice.is_multiple_of(2).then(|| "2026-11-17".parse().unwrap()),
+            gag: None,
         },
-        15 => Body::GagEnded { reason: text() },
+        15 => Body::GagEnded {
+            reason: text(),
+            gag: None,
+        },
         16 => Body::Notified {
             to: NoticeTo::Tenant,
             tenant,
@@ -393,6 +399,7 @@ fn p09_the_late_notice_is_owed_the_moment_the_gag_ends_and_the_case_stays_open_u
         later,
         Body::GagEnded {
             reason: "its last day passed".into(),
+            gag: None,
         },
     )
     .unwrap();

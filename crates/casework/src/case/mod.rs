@@ -3,6 +3,7 @@
 //! A state is never stored. What is stored is the chain of events; [`Case::replay`] computes the state from it.
 //! [`order`] says which event may follow, [`file`](CaseFile) keeps what the events said, [`owed`] what must happen next.
 
+mod due;
 mod file;
 mod notice;
 mod order;
@@ -11,6 +12,7 @@ mod scope;
 
 use jiff::Timestamp;
 
+pub use due::Due;
 pub use file::{Approval, CaseFile, Drawn, GagEntry, GroundCourse, Judged, Notice, Reasoned, RedirectCourse};
 pub use order::NotNow;
 pub use owed::{Owed, Step};

@@ -1,30 +1,17 @@
 //! Gags: when one stands, when it ends, whom it keeps from being told (P9, P10).
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
-use super::{CaseFile, GagEntry};
+use super::{CaseFile, GagEntry, Judged};
 use crate::{
     demand::NoticeTo,
     event::Decision,
     facts::{Resolution, TenantKind},
-    finding::{Clock, ClockKind, DutyKind},
+    finding::{ClockKind, DutyKind, Finding},
     ids::TenantId,
 };
 
 impl GagEntry {
-    /// The first instant at which it no longer stands by its own date; `None` where it has no date.
-    ///
-    /// The rulebook counts the end of the day in the law's own time zone, so its clock is used where it has one for
-    /// that day; else the day ends in UTC.
-    pub fn ends_at<'a>(&self, clocks: impl Iterator<Item = &'a Clock>) -> Option<Timestamp> {
-        let last_day = self.until()?;
-        let mut clocks = clocks;
-        clocks
-            .find(|clock| clock.kind == ClockKind::Expires && clock.on == last_day)
-            .map(|clock| clock.at)
-            .or_else(|| end_of_day_utc(last_day))
-    }
-
     /// Its last day as it stands now: its own, or the earlier one that a court left it.
     pub fn until(&self) -> Option<Date> {
         match (self.gag.until, self.shortened_to) {
@@ -44,37 +31,80 @@ impl CaseFile {
     /// forbidding exactly that recipient.
     pub fn gags_forbidding(&self, to: NoticeTo, at: Timestamp) -> impl Iterator<Item = &GagEntry> {
         self.gags().iter().filter(move |entry| {
-            entry.gag.basis.is_some()
-                && entry.gag.forbids.contains(&to)
-                && !entry.is_lifted()
-                && has_begun(entry.gag.from, at)
-                && self.gag_end(entry).is_none_or(|end| at < end)
+            entry.gag.basis.is_some() && entry.gag.forbids.contains(&to) && self.stands(entry, at)
         })
+    }
+
+    /// Begun, not lifted, and not past its last day.
+    pub fn stands(&self, entry: &GagEntry, at: Timestamp) -> bool {
+        !entry.is_lifted() && has_begun(entry.gag.from, at) && self.gag_end(entry).is_none_or(|end| at < end)
     }
 
     /// Whether telling `to` about `tenant`'s data is forbidden at `at`.
     ///
-    /// The rulebook says which gags bind, so its last findings decide; a gag's end counts at once, before anybody
-    /// assesses again. Before the first assessment every gag with a basis in law is respected.
+    /// The rulebook says which gags bind, so its last findings decide, gag by gag: a gag's end counts at once, before
+    /// anybody assesses again, and ends what rests on it alone. A gag that came after is respected until it is assessed.
+    /// What the law forbids without a gag (an EPOC's Art. 13) no gag's end lifts.
     pub fn notice_forbidden(&self, to: NoticeTo, tenant: &TenantId, at: Timestamp) -> bool {
-        if self.judged().is_none() {
+        let Some(judged) = self.judged() else {
             return self.gags_forbidding(to, at).next().is_some();
-        }
-        let some_gag_stands = self
-            .gags()
-            .iter()
-            .any(|entry| !entry.is_lifted() && self.gag_end(entry).is_none_or(|end| at < end));
+        };
+        let by_findings = || {
+            self.silences(judged, to, tenant).any(|finding| {
+                finding.gags.is_empty()
+                    || finding
+                        .gags
+                        .iter()
+                        .filter_map(|place| self.gag_at(judged, *place))
+                        .any(|entry| !entry.is_lifted() && self.gag_end(entry).is_none_or(|end| at < end))
+            })
+        };
+        let by_a_later_gag = || {
+            let later = self
+                .gags()
+                .iter()
+                .filter(|entry| !judged.gags.contains(&entry.seq));
+            later.filter(|entry| self.stands(entry, at)).any(|entry| {
+                let person_is_customer = to == NoticeTo::Tenant && self.is_consumer(tenant);
+                entry.gag.forbids.contains(&to)
+                    || (person_is_customer && entry.gag.forbids.contains(&NoticeTo::Person))
+            })
+        };
         match to {
-            NoticeTo::Tenant if self.has_duty(DutyKind::DoNotTellTenant) => {
-                // Both duties at once: accounts of several customers, and a gag that forbids telling the person reaches
-                // the customer only where the two are one.
-                let reaches = !self.has_duty(DutyKind::NotifyTenant) || self.is_consumer(tenant);
-                reaches && (some_gag_stands || self.gags().is_empty())
-            }
-            NoticeTo::Tenant => false,
-            NoticeTo::Person => self.has_duty(DutyKind::DoNotTellPerson),
             NoticeTo::Public => self.gags_forbidding(to, at).next().is_some(),
+            NoticeTo::Tenant | NoticeTo::Person => by_findings() || by_a_later_gag(),
         }
+    }
+
+    /// Whether `tenant` is to be told: before the release, after it, or once it is no longer forbidden. Not where the law
+    /// leaves telling to the authority for good: a prohibition without any gag that could end.
+    pub fn owes_notice_to(&self, tenant: &TenantId) -> bool {
+        let Some(judged) = self.judged() else { return false };
+        let mut silences = self.silences(judged, NoticeTo::Tenant, tenant).peekable();
+        if silences.peek().is_some() {
+            return silences.all(|finding| !finding.gags.is_empty());
+        }
+        self.has_duty(DutyKind::NotifyTenant) || self.has_duty(DutyKind::NotifyTenantAfterwards)
+    }
+
+    /// Findings of the last assessment that forbid telling `to` about this customer's data.
+    fn silences<'a>(
+        &'a self,
+        judged: &'a Judged,
+        to: NoticeTo,
+        tenant: &TenantId,
+    ) -> impl Iterator<Item = &'a Finding> {
+        let duty = match to {
+            NoticeTo::Tenant => Some(DutyKind::DoNotTellTenant),
+            NoticeTo::Person => Some(DutyKind::DoNotTellPerson),
+            NoticeTo::Public => None,
+        };
+        // Both duties at once: accounts of several customers, and what forbids telling the person reaches the customer only
+        // where the two are one.
+        let reaches =
+            to != NoticeTo::Tenant || !self.has_duty(DutyKind::NotifyTenant) || self.is_consumer(tenant);
+        let findings = judged.assessment.findings.iter();
+        findings.filter(move |finding| reaches && duty.is_some() && finding.duty == duty)
     }
 
     fn is_consumer(&self, tenant: &TenantId) -> bool {
@@ -86,16 +116,37 @@ impl CaseFile {
         })
     }
 
-    /// When a gag of this case ends by its date.
+    /// The gag that a finding names by its place.
+    fn gag_at(&self, judged: &Judged, place: u32) -> Option<&GagEntry> {
+        let seq = judged.gags.get(usize::try_from(place).ok()?)?;
+        self.gags().iter().find(|entry| entry.seq == *seq)
+    }
+
+    /// Whether a finding of the last assessment rests on this gag.
+    pub fn rests_on(&self, finding: &Finding, entry: &GagEntry) -> bool {
+        self.judged().is_some_and(|judged| {
+            let places = finding.gags.iter();
+            places
+                .filter_map(|place| self.gag_at(judged, *place))
+                .any(|found| found.seq == entry.seq)
+        })
+    }
+
+    /// The first instant at which a gag no longer stands by its own date; `None` where it has no date.
+    ///
+    /// The rulebook counts the end of the day in the law's own time zone, so its clock for this very gag is used where it
+    /// has one for that day; else the day is over when it is over everywhere on Earth.
     pub fn gag_end(&self, entry: &GagEntry) -> Option<Timestamp> {
-        let clocks = self.judged().into_iter().flat_map(|judged| {
-            judged
-                .assessment
-                .findings
-                .iter()
-                .filter_map(|finding| finding.clock.as_ref())
-        });
-        entry.ends_at(clocks)
+        let last_day = entry.until()?;
+        let findings = self
+            .judged()
+            .map_or(&[][..], |judged| &judged.assessment.findings);
+        let clocks = findings.iter().filter(|finding| self.rests_on(finding, entry));
+        clocks
+            .filter_map(|finding| finding.clock.as_ref())
+            .find(|clock| clock.kind == ClockKind::Expires && clock.on == last_day)
+            .and_then(|clock| clock.at.checked_add(SignedDuration::from_secs(1)).ok())
+            .or_else(|| end_of_day_everywhere(last_day))
     }
 
     /// Gags whose end by date has come, but has not been recorded: each owes a `GagEnded`.
@@ -108,15 +159,17 @@ impl CaseFile {
 
 /// A gag's first day has begun somewhere on Earth (UTC+14): an order of today is obeyed today.
 fn has_begun(from: Date, at: Timestamp) -> bool {
-    let earliest = from.at(0, 0, 0, 0).to_zoned(TimeZone::UTC).ok().and_then(|day| {
-        day.timestamp()
-            .checked_sub(jiff::SignedDuration::from_hours(14))
-            .ok()
-    });
+    let earliest = from
+        .at(0, 0, 0, 0)
+        .to_zoned(TimeZone::UTC)
+        .ok()
+        .and_then(|day| day.timestamp().checked_sub(SignedDuration::from_hours(14)).ok());
     earliest.is_none_or(|earliest| earliest <= at)
 }
 
-fn end_of_day_utc(day: Date) -> Option<Timestamp> {
+/// The first instant at which that day is over also where days end last (UTC-12).
+fn end_of_day_everywhere(day: Date) -> Option<Timestamp> {
     let next = day.tomorrow().ok()?;
-    Some(next.at(0, 0, 0, 0).to_zoned(TimeZone::UTC).ok()?.timestamp())
+    let midnight = next.at(0, 0, 0, 0).to_zoned(TimeZone::UTC).ok()?.timestamp();
+    midnight.checked_add(SignedDuration::from_hours(12)).ok()
 }

@@ -3,13 +3,16 @@
 //! This table is about order only. Whether a signature is good, whether the rulebook agrees, whether every duty was
 //! done is for the promises, which the gate checks on the whole chain.
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+mod dates;
+mod gags;
+
+use jiff::Timestamp;
 
 use super::{Case, CaseFile};
 use crate::{
     event::{Actor, Body, Decision, Outcome, RedirectOutcome},
     facts::Resolution,
-    finding::{DutyKind, Promise},
+    finding::Promise,
     ids::{RecordId, RuleId, TenantId},
     record::ReleaseRecord,
 };
@@ -76,6 +79,7 @@ pub(super) fn may(case: &Case, at: Timestamp, actor: &Actor, body: &Body) -> Res
             if let Err(error) = demand.served_by(at) {
                 return refuse(P14, error.to_string(), "enter when it was served");
             }
+            gags::reread(file, at, demand)?;
             undelivered(case)?;
             need(
                 !file.has_released(),
@@ -102,7 +106,7 @@ pub(super) fn may(case: &Case, at: Timestamp, actor: &Actor, body: &Body) -> Res
             )
         }
         Body::Assessed { .. } => {
-            open(case)?;
+            // What was rejected or withdrawn may still be under a silence, whose dates go on.
             undelivered(case)?;
             need(
                 file.facts().is_some(),
@@ -171,7 +175,16 @@ pub(super) fn may(case: &Case, at: Timestamp, actor: &Actor, body: &Body) -> Res
         | Body::GagObjected { .. }
         | Body::GagUnopposed { .. }
         | Body::GagDecided { .. }
-        | Body::GagEnded { .. } => gag_step(file, at, actor, body),
+        | Body::GagReviewed { .. }
+        | Body::GagEnded { .. } => gags::step(file, at, actor, body),
+        Body::Extended { on, until, .. } => dates::extended(file, at, *on, *until),
+        Body::ProductionConfirmed { .. } => need(
+            file.demand().is_some(),
+            P14,
+            "there is no demand yet",
+            "parse the demand first",
+        ),
+        Body::FellDue { rule, what, due } => dates::fell_due(case, at, actor, (rule, *what, *due)),
         Body::Notified { .. } | Body::NoticeBarred { .. } => notice_step(file, at, body),
         Body::Proposed { record } => propose(case, record),
         Body::Approved { .. }
@@ -224,39 +237,6 @@ fn counsel_reasons(actor: &Actor, body: &Body, promise: Promise) -> Result<(), N
     )
 }
 
-/// A decision that leaves the gag standing for a while gives it a nearer last day, and not one that is over: one mistyped
-/// year would tell somebody whom a court's order still protects from being told.
-fn new_end(file: &CaseFile, at: Timestamp, outcome: Decision, until: Date) -> Result<(), NotNow> {
-    let p10 = Promise::P10;
-    need(
-        outcome == Decision::Partly,
-        p10,
-        "a gag that was struck down or upheld gets no new last day",
-        "leave the day out, or record the decision as `partly`",
-    )?;
-    // A day's grace, for the court's day may be yesterday's here.
-    let today = at.to_zoned(TimeZone::UTC).date();
-    need(
-        until >= today.yesterday().unwrap_or(today),
-        p10,
-        &format!("the gag's new last day `{until}` is over"),
-        "check the year; a gag that has ended is recorded as ended, with the order that says so",
-    )?;
-    let standing = file
-        .gags()
-        .iter()
-        .filter(|gag| gag.objected.is_some() && !gag.is_lifted());
-    for gag in standing {
-        need(
-            until >= gag.gag.from && gag.until().is_none_or(|end| until <= end),
-            p10,
-            &format!("the new last day `{until}` does not lie within the gag as it stands"),
-            "a decision on an objection shortens a gag; a longer one is a new order",
-        )?;
-    }
-    Ok(())
-}
-
 fn known_grounds(file: &CaseFile, rules: &[RuleId]) -> Result<(), NotNow> {
     match rules.iter().find(|rule| !file.grounds().contains_key(rule)) {
         None => Ok(()),
@@ -276,45 +256,6 @@ fn some_grounds(file: &CaseFile, rules: &[RuleId]) -> Result<(), NotNow> {
         "name the grounds",
     )?;
     known_grounds(file, rules)
-}
-
-fn gag_step(file: &CaseFile, at: Timestamp, actor: &Actor, body: &Body) -> Result<(), NotNow> {
-    let p10 = Promise::P10;
-    if let Body::GagRecorded { .. } = body {
-        return Ok(());
-    }
-    let known = match body {
-        Body::GagObjected { .. } | Body::GagUnopposed { .. } => file.has_duty(DutyKind::ObjectToGag),
-        _ => false,
-    };
-    need(
-        known || !file.gags().is_empty(),
-        p10,
-        "the case has no gag",
-        "record the gag first",
-    )?;
-    match body {
-        Body::GagUnopposed { .. } => counsel_reasons(actor, body, p10),
-        Body::GagDecided { outcome, until } => {
-            need(
-                file.gags().iter().any(|gag| gag.objected.is_some()),
-                p10,
-                "no objection to a gag was filed",
-                "record its filing first",
-            )?;
-            match until {
-                Some(until) => new_end(file, at, *outcome, *until),
-                None => Ok(()),
-            }
-        }
-        Body::GagEnded { .. } => need(
-            file.gags().iter().any(|gag| !gag.is_lifted()),
-            p10,
-            "no gag stands any more",
-            "nothing is to be recorded",
-        ),
-        _ => Ok(()),
-    }
 }
 
 fn notice_step(file: &CaseFile, at: Timestamp, body: &Body) -> Result<(), NotNow> {
@@ -472,15 +413,15 @@ fn close(case: &Case, outcome: Outcome) -> Result<(), NotNow> {
         "name the outcome that the events show",
     )?;
     undelivered(case)?;
-    let untold = file.owes_notice()
-        && file
-            .tenants_released()
-            .into_iter()
-            .any(|tenant| !file.tenant_told(tenant));
+    let untold = file
+        .tenants_released()
+        .into_iter()
+        .any(|tenant| file.owes_notice_to(tenant) && !file.tenant_told(tenant));
     need(
         !untold,
         Promise::P9,
         "a customer whose data was released was not told yet",
         "keep the case open until the notice may be sent",
-    )
+    )?;
+    gags::answered(file)
 }

@@ -45,6 +45,7 @@ pub enum Step {
     RedirectAnswer,
     AnswerGag,
     EndGag,
+    ReviewGag,
     Notify,
     BarNotice,
     AnswerGround,
@@ -84,7 +85,7 @@ pub(super) fn owed(case: &Case, now: Timestamp) -> Vec<Owed> {
             ));
         }
         Case::AwaitingResolution(_) => {
-            gags(file, now, &mut list);
+            gags(case, now, &mut list);
             list.push(owe(
                 Promise::P6,
                 Step::Resolve,
@@ -92,7 +93,7 @@ pub(super) fn owed(case: &Case, now: Timestamp) -> Vec<Owed> {
             ));
         }
         Case::AwaitingAssessment(_) => {
-            gags(file, now, &mut list);
+            gags(case, now, &mut list);
             list.push(owe(
                 Promise::P5,
                 Step::Assess,
@@ -100,14 +101,17 @@ pub(super) fn owed(case: &Case, now: Timestamp) -> Vec<Owed> {
             ));
         }
         Case::AwaitingProposal(_) => {
-            before_release(file, now, &mut list);
+            before_release(case, now, &mut list);
             // Asking for what is missing holds nothing up by itself: where it does, a bar says so.
-            if list.iter().all(|owed| owed.step == Step::Clarify) {
+            if list
+                .iter()
+                .all(|owed| matches!(owed.step, Step::Clarify | Step::ReviewGag))
+            {
                 list.push(owe(Promise::P13, Step::Propose, "draw up the release record"));
             }
         }
         Case::AwaitingApproval(state) => {
-            before_release(file, now, &mut list);
+            before_release(case, now, &mut list);
             let signed = file
                 .drawn(state.record())
                 .map_or(0, |drawn| drawn.approvals.len().min(1));
@@ -119,11 +123,11 @@ pub(super) fn owed(case: &Case, now: Timestamp) -> Vec<Owed> {
             list.push(owe(Promise::P7, Step::Approve, text));
         }
         Case::AwaitingLog(_) => {
-            before_release(file, now, &mut list);
+            before_release(case, now, &mut list);
             list.push(owe(Promise::P14, Step::Log, "enter the record in the docket"));
         }
         Case::AwaitingRelease(_) => {
-            before_release(file, now, &mut list);
+            before_release(case, now, &mut list);
             list.push(owe(Promise::P4, Step::Release, "present the record to the gate"));
         }
         Case::AwaitingDelivery(_) => {
@@ -135,7 +139,7 @@ pub(super) fn owed(case: &Case, now: Timestamp) -> Vec<Owed> {
             ));
         }
         Case::AwaitingClosure(_) => {
-            gags(file, now, &mut list);
+            gags(case, now, &mut list);
             late_notices(file, now, &mut list);
             if list.is_empty() {
                 list.push(owe(Promise::P14, Step::Close, "close the case"));
@@ -146,7 +150,8 @@ pub(super) fn owed(case: &Case, now: Timestamp) -> Vec<Owed> {
 }
 
 /// Everything that the gate will ask for before it opens a key.
-fn before_release(file: &CaseFile, now: Timestamp, list: &mut Vec<Owed>) {
+fn before_release(case: &Case, now: Timestamp, list: &mut Vec<Owed>) {
+    let file = case.file();
     let Some(judged) = file.judged() else { return };
     let findings = &judged.assessment.findings;
     if matches!(file.redirect().answered, Some((_, RedirectOutcome::Accepted))) {
@@ -188,7 +193,7 @@ fn before_release(file: &CaseFile, now: Timestamp, list: &mut Vec<Owed>) {
             });
         }
     }
-    gags(file, now, list);
+    gags(case, now, list);
     notices(file, now, list);
     for (rule, course) in file.grounds() {
         ground(rule, course, findings, list);
@@ -236,7 +241,9 @@ fn duty(file: &CaseFile, finding: &Finding, list: &mut Vec<Owed>) {
     });
 }
 
-fn gags(file: &CaseFile, now: Timestamp, list: &mut Vec<Owed>) {
+fn gags(case: &Case, now: Timestamp, list: &mut Vec<Owed>) {
+    let file = case.file();
+    reviews(case, now, list);
     for _ in file.gags_run_out(now).take(1) {
         list.push(owe(
             Promise::P9,
@@ -261,6 +268,26 @@ fn gags(file: &CaseFile, now: Timestamp, list: &mut Vec<Owed>) {
                 entry.seq
             ),
         ));
+    }
+}
+
+/// Silences without a last day, from a while before the day on which somebody must look at them again.
+fn reviews(case: &Case, now: Timestamp, list: &mut Vec<Owed>) {
+    let soon = now.checked_add(super::due::REVIEW_NOTICE).unwrap_or(now);
+    let dates = case.dates();
+    let due = dates
+        .iter()
+        .filter(|due| due.kind == ClockKind::ReviewBy && due.at <= soon);
+    for due in due {
+        list.push(Owed {
+            rule: Some(due.rule.clone()),
+            by: Some(due.at),
+            ..owe(
+                Promise::P10,
+                Step::ReviewGag,
+                "look whether a silence without a last day must go on, and ask for its end",
+            )
+        });
     }
 }
 
@@ -299,13 +326,10 @@ fn notices(file: &CaseFile, now: Timestamp, list: &mut Vec<Owed>) {
 
 /// Notices that a gag held up until after the release.
 fn late_notices(file: &CaseFile, now: Timestamp, list: &mut Vec<Owed>) {
-    if !file.owes_notice() {
-        return;
-    }
     for tenant in file
         .tenants_released()
         .into_iter()
-        .filter(|tenant| !file.tenant_told(tenant))
+        .filter(|tenant| file.owes_notice_to(tenant) && !file.tenant_told(tenant))
     {
         if !file.notice_forbidden(NoticeTo::Tenant, tenant, now) {
             list.push(owe(

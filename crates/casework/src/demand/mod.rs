@@ -6,6 +6,7 @@
 mod iso3166;
 mod parse;
 mod served;
+mod sequel;
 
 use jiff::{Timestamp, civil::Date};
 use schemars::JsonSchema;
@@ -16,6 +17,7 @@ use crate::ids::InstrumentId;
 pub(crate) use parse::strict;
 pub use parse::{BYTES_MAX, DemandError, ITEMS_MAX, SUBJECTS_MAX, TEXT_MAX, json_schema, parse};
 pub use served::CLOCKS_APART_MAX;
+pub use sequel::{EXTENSIONS_MAX, Extension, GAGS_MAX, PAUSES_MAX, Pause, Sequel};
 
 /// One demand. Fields that the requester did not give are absent, never guessed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -71,6 +73,16 @@ pub struct Demand {
     /// Instrument-specific facts on its face that only its own rules read (EPOC: enforcing authority notified, ...).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoc: Option<EpocParticulars>,
+    /// What happened after service, as far as the law turns on it.
+    #[serde(default, skip_serializing_if = "Sequel::is_empty")]
+    pub sequel: Sequel,
+}
+
+impl Demand {
+    /// Every prohibition of notice: the one that came with it, then those that came after.
+    pub fn gags(&self) -> impl Iterator<Item = &Gag> {
+        self.gag.iter().chain(&self.sequel.gags)
+    }
 }
 
 fn is_false(value: &bool) -> bool {
@@ -368,6 +380,12 @@ pub struct Gag {
     /// The process that it forbids telling of, by its reference, where it comes apart from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<String>,
+    /// Who imposed it, where that is not who made the demand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<String>,
+    /// Its own reference: the order's docket number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
     /// A court ordered it.
     #[serde(default)]
     pub court_ordered: bool,
@@ -379,6 +397,9 @@ pub struct Gag {
     /// Last day; absent when it has no end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Date>,
+    /// The event that ends it, in its own words: `until the indictment is unsealed`. That is no date: somebody has to ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_event: Option<String>,
     /// Whom it forbids to tell.
     pub forbids: Vec<NoticeTo>,
 }

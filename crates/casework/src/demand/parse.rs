@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt};
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
-use super::{Demand, Subject};
+use super::{Demand, EXTENSIONS_MAX, GAGS_MAX, PAUSES_MAX, Subject};
 
 /// Longest demand, in bytes. Real ones are a few kilobytes; attachments are kept apart.
 pub const BYTES_MAX: usize = 256 * 1024;
@@ -176,6 +176,13 @@ fn check_limits(demand: &Demand) -> Result<(), DemandError> {
     for (field, count, max) in [
         ("subjects", demand.subjects.len(), SUBJECTS_MAX),
         ("items", demand.items.len(), ITEMS_MAX),
+        ("sequel.gags", demand.sequel.gags.len(), GAGS_MAX),
+        ("sequel.pauses", demand.sequel.pauses.len(), PAUSES_MAX),
+        (
+            "sequel.extensions",
+            demand.sequel.extensions.len(),
+            EXTENSIONS_MAX,
+        ),
     ] {
         if count > max {
             return Err(DemandError::TooMany { field, count, max });
@@ -207,10 +214,6 @@ fn check_texts(demand: &Demand) -> Result<(), DemandError> {
         ),
         ("showing.treaty", demand.showing.treaty.as_deref()),
         (
-            "gag.process",
-            demand.gag.as_ref().and_then(|g| g.process.as_deref()),
-        ),
-        (
             "offence.provision",
             demand.offence.as_ref().map(|o| o.provision.as_str()),
         ),
@@ -221,6 +224,17 @@ fn check_texts(demand: &Demand) -> Result<(), DemandError> {
     ];
     for (field, value) in optional.into_iter().filter_map(|(f, v)| v.map(|v| (f, v))) {
         text(field, value)?;
+    }
+    for gag in demand.gags() {
+        let words = [
+            ("gag.process", &gag.process),
+            ("gag.authority", &gag.authority),
+            ("gag.reference", &gag.reference),
+            ("gag.until_event", &gag.until_event),
+        ];
+        for (field, value) in words {
+            value.as_deref().map_or(Ok(()), |value| text(field, value))?;
+        }
     }
     if let Some(epoc) = &demand.epoc {
         let reasons = [
@@ -267,7 +281,7 @@ fn check_dates(demand: &Demand) -> Result<(), DemandError> {
     let served = latest_civil_date(demand.served_at);
     before("served_at", Some(served), "issued_on", demand.issued_on)?;
     before("return_on", demand.return_on, "issued_on", demand.issued_on)?;
-    if let Some(gag) = &demand.gag {
+    for gag in demand.gags() {
         before("gag.until", gag.until, "gag.from", Some(gag.from))?;
     }
     Ok(())

@@ -61,12 +61,11 @@ pub fn customer_told(hearing: &Hearing<'_>, in_play: &InPlay) -> Result<Customer
             .notice_bars()
             .iter()
             .any(|bar| bar.to == NoticeTo::Tenant && bar.tenant == *tenant);
-        let by_law = if alone {
-            forbids(&in_play.today)
+        let forbidden = if alone {
+            forbids(&in_play.today, hearing)
         } else {
-            forbids(&assess_for(hearing, tenant)?)
+            forbids(&assess_for(hearing, tenant)?, hearing)
         };
-        let forbidden = by_law && gag_has_authority(hearing);
         if recorded && forbidden {
             kept.barred = kept.barred.saturating_add(1);
             continue;
@@ -91,23 +90,19 @@ pub fn customer_told(hearing: &Hearing<'_>, in_play: &InPlay) -> Result<Customer
     Ok(kept)
 }
 
-/// Where the silence comes from gags, one of them stands at this moment and names the law that it rests on. Some
-/// instruments impose silence without any.
-fn gag_has_authority(hearing: &Hearing<'_>) -> bool {
+/// The law of the day forbids telling, without any gag; or by a gag, and then one stands at this moment and names the law
+/// that it rests on.
+fn forbids(assessment: &Assessment, hearing: &Hearing<'_>) -> bool {
     let file = hearing.file;
+    let of = |duty| {
+        let findings = assessment.findings.iter();
+        findings.filter(move |finding| finding.duty == Some(duty))
+    };
     let stands = |to| file.gags_forbidding(to, hearing.now).next().is_some();
     // A gag about the person reaches the customer where the two are one; whether they are, the rulebook has said.
-    file.gags().is_empty() || stands(NoticeTo::Tenant) || stands(NoticeTo::Person)
-}
-
-fn forbids(assessment: &Assessment) -> bool {
-    let has = |duty| {
-        assessment
-            .findings
-            .iter()
-            .any(|finding| finding.duty == Some(duty))
-    };
-    has(DutyKind::DoNotTellTenant) && !has(DutyKind::NotifyTenant)
+    let has_authority = || file.gags().is_empty() || stands(NoticeTo::Tenant) || stands(NoticeTo::Person);
+    let silenced = of(DutyKind::DoNotTellTenant).any(|finding| finding.gags.is_empty() || has_authority());
+    silenced && of(DutyKind::NotifyTenant).next().is_none()
 }
 
 fn assess_for(hearing: &Hearing<'_>, tenant: &TenantId) -> Result<Assessment, BrokenPromise> {

@@ -3,35 +3,48 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy::{Authorizer, Entities, Entity, EntityUid, PolicySet, Request};
-use jiff::civil::Date;
+use jiff::{civil::Date, tz::TimeZone};
 
 use super::{
     AssessError, LANGUAGE, Rulebook,
-    calendar::{Calendar, Counted},
+    calendar::Calendar,
     context::{Inquiry, Profile, word},
     load::{UNKNOWN, instrument_entity},
     rule::Rule,
-    table::{ClockRow, Instrument, Start},
+    running::Running,
+    table::Instrument,
 };
 use crate::{
-    demand::{Category, CountryCode, Demand},
+    demand::{Category, CountryCode, Demand, Gag},
     facts::Facts,
-    finding::{Assessment, Clock, ClockKind, Effect, Finding, RulebookRef},
+    finding::{Assessment, Clock, ClockKind, DutyKind, Effect, Finding, RulebookRef},
     ids::RuleId,
 };
 
-/// A rule that applies: to which categories, and for a clock, when.
+/// A rule that applies: to which categories, for which prohibitions of notice, and for a clock, when.
 #[derive(Default)]
 struct Hit {
     categories: BTreeSet<Category>,
+    gags: BTreeSet<u32>,
     clock: Option<Clock>,
 }
+
+/// Which rule, with what effect; of a clock that runs for one prohibition of notice, which, counted from 1.
+type Key<'a> = (Effect, &'a RuleId, u32);
+type Hits<'a> = BTreeMap<Key<'a>, Hit>;
 
 /// What one request asks: these policies, about this category, and which categories their answer touches.
 struct Question<'a> {
     policies: &'a PolicySet,
     category: Option<Category>,
     touches: &'a [Category],
+}
+
+/// About whom a request asks, and under which prohibition of notice.
+#[derive(Clone, Copy)]
+struct Round<'a> {
+    profile: Option<&'a Profile>,
+    gag: Option<(u32, &'a Gag)>,
 }
 
 impl Rulebook {
@@ -53,43 +66,34 @@ impl Rulebook {
             country_fits: self.country_fits(row, &demand.requester.country, as_of),
             facts_of_the_day: self.facts_of(as_of),
             answer_overdue: self.answer_overdue(demand, row, as_of),
+            keeping_over: self.keeping_over(demand, row, as_of),
         };
-        let mut hits: BTreeMap<(Effect, &RuleId), Hit> = BTreeMap::new();
+        let mut hits = Hits::new();
         let categories: BTreeSet<Category> = demand.categories.iter().copied().collect();
+        // Each prohibition of notice is judged by itself; one round without any where there is none.
+        let numbered: Vec<(u32, &Gag)> = (0..).zip(demand.gags()).collect();
+        let gags: Vec<Option<(u32, &Gag)>> = if numbered.is_empty() {
+            vec![None]
+        } else {
+            numbered.into_iter().map(Some).collect()
+        };
         for profile in inquiry.profiles() {
             let entities = self.entities(&inquiry, profile.as_ref())?;
-            let shared = inquiry.shared(&self.names);
-            let asked = categories
-                .iter()
-                .copied()
-                .map(Some)
-                .chain(categories.is_empty().then_some(None));
-            let part = self.parts.get(&demand.instrument).unwrap_or(&self.unknown);
-            let asked: Vec<Option<Category>> = asked.collect();
-            let whole = Question {
-                policies: &part.whole,
-                category: asked.first().copied().flatten(),
-                touches: &demand.categories,
-            };
-            let one_by_one = asked.iter().map(|category| Question {
-                policies: &part.by_category,
-                category: *category,
-                touches: category.as_slice(),
-            });
-            for question in std::iter::once(whole).chain(one_by_one) {
-                self.evaluate(
-                    &inquiry,
-                    &shared,
-                    &question,
-                    profile.as_ref(),
-                    &entities,
-                    &mut hits,
-                )?;
+            let mut rounds = Vec::new();
+            for gag in &gags {
+                let mut found = Hits::new();
+                let round = Round {
+                    profile: profile.as_ref(),
+                    gag: *gag,
+                };
+                self.ask(&inquiry, round, &categories, &entities, &mut found)?;
+                rounds.push(found);
             }
+            self.take_together(rounds, &mut hits);
         }
         let barred: BTreeSet<Category> = hits
             .iter()
-            .filter(|((effect, _), _)| *effect == Effect::Bar)
+            .filter(|((effect, ..), _)| *effect == Effect::Bar)
             .flat_map(|(_, hit)| hit.categories.iter().copied())
             .collect();
         // Twice over: no bar lies on it, and the instrument's own row lists it. A rulebook that lacks a rule cannot
@@ -108,10 +112,77 @@ impl Rulebook {
             },
             findings: hits
                 .into_iter()
-                .filter_map(|((_, id), hit)| self.finding(id, hit, demand, row))
+                .filter_map(|((_, id, _), hit)| self.finding(id, hit, demand, row))
                 .collect(),
             releasable,
         })
+    }
+
+    /// Puts every question of one round.
+    fn ask<'a>(
+        &'a self,
+        inquiry: &Inquiry<'_>,
+        round: Round<'_>,
+        categories: &BTreeSet<Category>,
+        entities: &Entities,
+        hits: &mut Hits<'a>,
+    ) -> Result<(), AssessError> {
+        let demand = inquiry.demand;
+        let shared = inquiry.shared(&self.names, round.gag.map(|(_, gag)| gag));
+        let asked: Vec<Option<Category>> = categories
+            .iter()
+            .copied()
+            .map(Some)
+            .chain(categories.is_empty().then_some(None))
+            .collect();
+        let part = self.parts.get(&demand.instrument).unwrap_or(&self.unknown);
+        let whole = Question {
+            policies: &part.whole,
+            category: asked.first().copied().flatten(),
+            touches: &demand.categories,
+        };
+        let one_by_one = asked.iter().map(|category| Question {
+            policies: &part.by_category,
+            category: *category,
+            touches: category.as_slice(),
+        });
+        for question in std::iter::once(whole).chain(one_by_one) {
+            self.evaluate(inquiry, &shared, &question, round, entities, hits)?;
+        }
+        Ok(())
+    }
+
+    /// Adds what the rounds of one account found, one for each prohibition of notice, to what is found of all. That the
+    /// customer is to be told holds only where every round finds it: one prohibition that binds is enough for silence.
+    fn take_together<'a>(&'a self, rounds: Vec<Hits<'a>>, hits: &mut Hits<'a>) {
+        let tells = |id: &RuleId| {
+            self.rules
+                .get(id)
+                .is_some_and(|rule| rule.duty == Some(DutyKind::NotifyTenant))
+        };
+        let everywhere: BTreeSet<Key<'a>> = match rounds.split_first() {
+            Some((first, rest)) => first
+                .keys()
+                .filter(|key| rest.iter().all(|round| round.contains_key(*key)))
+                .copied()
+                .collect(),
+            None => BTreeSet::new(),
+        };
+        for (key, found) in rounds.into_iter().flatten() {
+            let told = tells(key.1);
+            if told && !everywhere.contains(&key) {
+                continue;
+            }
+            let hit = hits.entry(key).or_default();
+            hit.categories.extend(found.categories);
+            if !told {
+                hit.gags.extend(found.gags);
+            }
+            hit.clock = match (hit.clock.take(), found.clock) {
+                (Some(one), Some(other)) => Some(stricter(one, other)),
+                (one, other) => one.or(other),
+            };
+        }
     }
 
     /// One Cedar request: which of the rules hold for this category and this account?
@@ -120,14 +191,14 @@ impl Rulebook {
         inquiry: &Inquiry<'_>,
         shared: &[(String, cedar_policy::RestrictedExpression)],
         question: &Question<'_>,
-        profile: Option<&Profile>,
+        round: Round<'_>,
         entities: &Entities,
-        hits: &mut BTreeMap<(Effect, &'a RuleId), Hit>,
+        hits: &mut Hits<'a>,
     ) -> Result<(), AssessError> {
         let names = &self.names;
         let demand = inquiry.demand;
         let context = inquiry
-            .context(names, shared, question.category, profile)
+            .context(names, shared, question.category, round.profile)
             .map_err(|reason| failed("", reason))?;
         let request = Request::new(
             names.authority(demand.requester.kind),
@@ -149,10 +220,20 @@ impl Rulebook {
             if !super::table::within(inquiry.as_of, rule.from, rule.until) {
                 continue;
             }
-            let hit = hits.entry((rule.effect, id)).or_default();
+            let row = rule.clock.as_ref().and_then(|name| self.tables.clock.get(name));
+            let turns_on_gags = round.gag.filter(|_| rule.turns_on_gags());
+            let of_a_gag = row.filter(|row| row.is_of_a_gag()).and(round.gag);
+            let key = (
+                rule.effect,
+                id,
+                of_a_gag.map_or(0, |(number, _)| number.saturating_add(1)),
+            );
+            let hit = hits.entry(key).or_default();
             hit.categories.extend(question.touches);
+            hit.gags.extend(turns_on_gags.map(|(number, _)| number));
             if let Some(name) = &rule.clock {
-                let clock = self.clock(name, demand, profile).ok_or_else(|| {
+                let gag = round.gag.map(|(_, gag)| gag);
+                let clock = self.clock(name, id, inquiry, round.profile, gag).ok_or_else(|| {
                     failed(
                         id.as_str(),
                         format!("clock `{name}` has nothing to count from, or runs past the calendar"),
@@ -177,10 +258,19 @@ impl Rulebook {
 
     /// Whether the issuer's time to answer a question is over; nothing where none was asked.
     fn answer_overdue(&self, demand: &Demand, row: Option<&Instrument>, as_of: Date) -> Option<bool> {
-        demand.epoc.as_ref()?.clarification_unanswered_since?;
+        asked_since(demand, row?, as_of)?;
         let clock = row.and_then(|row| row.answer_clock.as_ref());
-        let counted = clock.and_then(|clock| self.clock(clock, demand, None));
+        let nobody = RuleId::new("none").ok()?;
+        let counted = clock.and_then(|clock| self.falls(clock, &nobody, demand, None, None, as_of));
         Some(counted.is_some_and(|clock| clock.on < as_of))
+    }
+
+    /// Whether the time for which something was preserved is over.
+    fn keeping_over(&self, demand: &Demand, row: Option<&Instrument>, as_of: Date) -> bool {
+        let rule = row.and_then(|row| self.rules.get(row.keeping_rule.as_ref()?));
+        let clock = rule.and_then(|rule| Some((rule, rule.clock.as_ref()?)));
+        let counted = clock.and_then(|(rule, clock)| self.falls(clock, &rule.id, demand, None, None, as_of));
+        !demand.sequel.production_follows && counted.is_some_and(|clock| clock.on < as_of)
     }
 
     fn country_fits(&self, row: Option<&Instrument>, country: &CountryCode, as_of: Date) -> bool {
@@ -245,29 +335,48 @@ impl Rulebook {
             explanation: fill_in(rule, demand, row),
             duty: rule.duty,
             clock: hit.clock,
+            gags: hit.gags.into_iter().collect(),
         })
     }
 
-    fn clock(&self, name: &str, demand: &Demand, profile: Option<&Profile>) -> Option<Clock> {
+    fn clock(
+        &self,
+        name: &str,
+        rule: &RuleId,
+        inquiry: &Inquiry<'_>,
+        profile: Option<&Profile>,
+        gag: Option<&Gag>,
+    ) -> Option<Clock> {
+        self.falls(name, rule, inquiry.demand, profile, gag, inquiry.as_of)
+    }
+
+    fn falls(
+        &self,
+        name: &str,
+        rule: &RuleId,
+        demand: &Demand,
+        profile: Option<&Profile>,
+        gag: Option<&Gag>,
+        as_of: Date,
+    ) -> Option<Clock> {
         let row = self.tables.clock.get(name)?;
-        let of_instrument = self
-            .tables
-            .instrument
-            .get(&demand.instrument)
-            .map(|row| &row.calendar);
+        let instrument = self.tables.instrument.get(&demand.instrument);
+        let of_instrument = instrument.map(|row| &row.calendar);
         let family = row
             .calendar
             .as_ref()
             .or(of_instrument)
             .unwrap_or(&self.default_calendar);
-        let calendar = self.calendar(family, demand, profile)?;
-        let counted = count(row, calendar, demand)?;
-        Some(Clock {
-            kind: row.kind,
-            at: counted.at,
-            on: counted.on,
-            counted: counted.words,
-        })
+        let running = Running {
+            row,
+            calendar: self.calendar(family, demand, profile)?,
+            demand,
+            gag,
+            rule,
+            as_of,
+            asked: instrument.and_then(|instrument| asked_since(demand, instrument, as_of)),
+        };
+        running.falls()
     }
 
     /// A calendar, or where it has one for the country in which the provider is addressed, that.
@@ -289,24 +398,19 @@ impl Rulebook {
     }
 }
 
-fn count(row: &ClockRow, calendar: &Calendar, demand: &Demand) -> Option<Counted> {
-    let days = |from: Date, start| match (row.months, row.working_days) {
-        (Some(months), _) => calendar.months_after(from, start, months, row.roll),
-        (None, Some(days)) => calendar.working_days_after(from, start, days),
-        (None, None) => calendar.days_after(from, start, row.days?, row.roll),
-    };
-    match row.start {
-        Start::Service => match row.hours {
-            Some(hours) => calendar.hours_after(demand.served_at, "service", hours),
-            None => days(calendar.date_of(demand.served_at), "service on"),
-        },
-        Start::ReturnDate => days(demand.return_on?, "the date on the instrument,"),
-        Start::Clarification => days(
-            demand.epoc.as_ref()?.clarification_unanswered_since?,
-            "the question to the issuer on",
-        ),
-        Start::GagEnd => days(demand.gag.as_ref()?.until?, "the last day of the prohibition,"),
-    }
+/// Since when the issuer owes an answer: as the demand says, or as a question filed in the case shows.
+fn asked_since(demand: &Demand, row: &Instrument, as_of: Date) -> Option<Date> {
+    let said = demand
+        .epoc
+        .as_ref()
+        .and_then(|epoc| epoc.clarification_unanswered_since);
+    let day = |at| TimeZone::UTC.to_datetime(at).date();
+    let open = demand.sequel.pauses.iter().filter(|pause| {
+        row.questions.contains(&pause.by)
+            && day(pause.from) <= as_of
+            && pause.until.is_none_or(|until| day(until) > as_of)
+    });
+    said.or_else(|| open.map(|pause| day(pause.from)).min())
 }
 
 /// Of two dates of one rule, for accounts in two places, the one that is safe for both.
@@ -314,7 +418,7 @@ fn stricter(a: Clock, b: Clock) -> Clock {
     let later = a.at < b.at;
     let take_later = match a.kind {
         ClockKind::NotBefore => true,
-        ClockKind::Deadline | ClockKind::ObjectBy | ClockKind::Expires => false,
+        ClockKind::Deadline | ClockKind::ObjectBy | ClockKind::Expires | ClockKind::ReviewBy => false,
     };
     if later == take_later { b } else { a }
 }

@@ -10,6 +10,8 @@ use jiff::{
 };
 use serde::Deserialize;
 
+use super::rule::Source;
+
 /// Most days that a deadline may roll. No real run of holidays is longer.
 const ROLL_MAX: usize = 14;
 /// Most working days that a period may have.
@@ -24,6 +26,7 @@ pub(super) struct Calendar {
     weekend: Vec<Weekday>,
     holidays: Vec<Holiday>,
     observed: bool,
+    least_working_days: u8,
 }
 
 #[derive(Deserialize)]
@@ -40,10 +43,16 @@ struct CalendarRow {
     /// A holiday on Saturday is kept on Friday, one on Sunday on Monday (5 U.S.C. 6103(b)).
     #[serde(default)]
     observed: bool,
+    /// How many working days a period of two days or more has at least, where it rolls (Regulation 1182/71, Art. 3(5)).
+    #[serde(default)]
+    least_working_days: u8,
     #[serde(rename = "citation")]
     _citation: String,
     #[serde(rename = "verified_on")]
     _verified_on: Date,
+    /// What was read to check it; absent, it was written from memory.
+    #[serde(default, rename = "source")]
+    _source: Source,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -80,13 +89,25 @@ struct HolidayRow {
     /// First year.
     #[serde(default)]
     from: Option<i16>,
+    /// Last year.
+    #[serde(default)]
+    until: Option<i16>,
+    /// One single day, where a law or a proclamation sets one.
+    #[serde(default)]
+    on: Option<Date>,
+    /// Kept on the first day after it that is neither weekend nor another holiday, where it falls on a weekend: a
+    /// substitute day.
+    #[serde(default)]
+    substitute: bool,
 }
 
 #[derive(Debug)]
 struct Holiday {
     name: String,
     from: i16,
+    until: i16,
     day: HolidayDay,
+    substitute: bool,
 }
 
 #[derive(Debug)]
@@ -96,6 +117,7 @@ enum HolidayDay {
     OnOrAfter { month: i8, day: i8, weekday: Weekday },
     Easter { after: i16 },
     OrthodoxEaster { after: i16 },
+    Once { on: Date },
 }
 
 /// A date, counted.
@@ -112,28 +134,28 @@ impl Calendar {
     }
 
     /// `days` after `from`, that day itself not counted; the period ends with the last day's last second.
-    pub(super) fn days_after(&self, from: Date, start: &str, days: u16, roll: bool) -> Option<Counted> {
+    pub(super) fn days_after(&self, from: Date, start: &str, days: u16) -> Option<(Date, String)> {
         let last = from.checked_add(i32::from(days).days()).ok()?;
         let words = match days {
             0 => format!("{start} {from}, until the end of that day in {}", self.place),
             _ => self.words(days, "days", start, from),
         };
-        self.ending(last, words, roll)
+        Some((last, words))
     }
 
     /// `months` after `from`: the period ends with the day of the same number, or the month's last.
-    pub(super) fn months_after(&self, from: Date, start: &str, months: u16, roll: bool) -> Option<Counted> {
+    pub(super) fn months_after(&self, from: Date, start: &str, months: u16) -> Option<(Date, String)> {
         let last = from.checked_add(i32::from(months).months()).ok()?;
-        self.ending(last, self.words(months, "month(s)", start, from), roll)
+        Some((last, self.words(months, "month(s)", start, from)))
     }
 
-    /// The end of the `days`-th day after `from` on which this calendar works.
-    pub(super) fn working_days_after(&self, from: Date, start: &str, days: u16) -> Option<Counted> {
+    /// The `days`-th day after `from` on which this calendar works.
+    pub(super) fn working_days_after(&self, from: Date, start: &str, days: u16) -> Option<(Date, String)> {
         let mut on = from;
         for _ in 0..days.min(WORKING_DAYS_MAX) {
             on = self.next_working(on.tomorrow().ok()?)?;
         }
-        self.ending(on, self.words(days, "working days", start, from), false)
+        Some((on, self.words(days, "working days", start, from)))
     }
 
     fn words(&self, number: u16, unit: &str, start: &str, from: Date) -> String {
@@ -143,11 +165,45 @@ impl Calendar {
         )
     }
 
-    fn ending(&self, last: Date, mut words: String, roll: bool) -> Option<Counted> {
-        let on = if roll { self.next_working(last)? } else { last };
-        if let Some(reason) = self.not_working(last).filter(|_| roll) {
+    /// The last day of a period that began on `from` and would end on `last`, rolled to a working day where it rolls.
+    pub(super) fn rolled(&self, from: Date, last: Date, words: &mut String) -> Option<Date> {
+        let mut on = self.next_working(last)?;
+        if let Some(reason) = self.not_working(last) {
             words.push_str(&format!("; {last} is {reason}, so the next working day counts"));
         }
+        let two_days = from.checked_add(2.days()).ok()?;
+        if self.least_working_days > 0 && last >= two_days {
+            let mut missing = self
+                .least_working_days
+                .saturating_sub(self.working_days_between(from, on));
+            while missing > 0 {
+                on = self.next_working(on.tomorrow().ok()?)?;
+                missing = missing.saturating_sub(1);
+                words.push_str(&format!(
+                    "; a period of two days or more has at least {} working days, so it runs to {on}",
+                    self.least_working_days
+                ));
+            }
+        }
+        Some(on)
+    }
+
+    /// Working days after `from`, up to and with `last`, as far as they matter for the least number.
+    fn working_days_between(&self, from: Date, last: Date) -> u8 {
+        let mut count = 0_u8;
+        let mut on = from;
+        while let Ok(next) = on.tomorrow() {
+            if next > last || count >= self.least_working_days {
+                break;
+            }
+            count = count.saturating_add(u8::from(self.not_working(next).is_none()));
+            on = next;
+        }
+        count
+    }
+
+    /// The end of that day here.
+    pub(super) fn ending(&self, on: Date, words: String) -> Option<Counted> {
         Some(Counted {
             at: self.last_second(on)?,
             on,
@@ -188,19 +244,50 @@ impl Calendar {
     /// Why nobody works that day, if so.
     fn not_working(&self, on: Date) -> Option<String> {
         if self.weekend.contains(&on.weekday()) {
-            let name = if on.weekday() == Weekday::Saturday {
-                "a Saturday"
-            } else {
-                "a Sunday"
-            };
-            return Some(name.to_owned());
+            return Some(format!("a {}", name_of(on.weekday())));
         }
         // A holiday kept on a neighbouring day may belong to the next or the last year.
-        (-1..=1)
-            .filter_map(|shift| on.year().checked_add(shift))
-            .flat_map(|year| self.holidays.iter().map(move |holiday| (year, holiday)))
-            .find(|(year, holiday)| holiday.in_year(*year).is_some_and(|day| self.kept_on(day) == on))
-            .map(|(_, holiday)| holiday.name.clone())
+        let found = || {
+            (-1..=1)
+                .filter_map(|shift| on.year().checked_add(shift))
+                .flat_map(|year| self.holidays.iter().map(move |holiday| (year, holiday)))
+                .filter_map(|(year, holiday)| Some((holiday, holiday.in_year(year)?)))
+        };
+        if let Some((holiday, _)) = found().find(|(_, day)| self.kept_on(*day) == on) {
+            return Some(holiday.name.clone());
+        }
+        self.substitutes(on, found())
+    }
+
+    /// The holiday whose substitute day this is. Substitutes are taken one after the other, each on the first free day.
+    fn substitutes<'a>(
+        &'a self,
+        on: Date,
+        found: impl Iterator<Item = (&'a Holiday, Date)> + Clone,
+    ) -> Option<String> {
+        let on_a_weekend = |day: &Date| self.weekend.contains(&day.weekday());
+        let mut fallen: Vec<(Date, &Holiday)> = found
+            .clone()
+            .filter(|(holiday, day)| holiday.substitute && on_a_weekend(day))
+            .map(|(holiday, day)| (day, holiday))
+            .collect();
+        fallen.sort_by_key(|(day, _)| *day);
+        let mut taken: Vec<Date> = Vec::new();
+        for (day, holiday) in fallen {
+            let mut free = day;
+            for _ in 0..ROLL_MAX {
+                let kept = found.clone().any(|(_, other)| other == free);
+                if !on_a_weekend(&free) && !kept && !taken.contains(&free) {
+                    break;
+                }
+                free = free.tomorrow().ok()?;
+            }
+            if free == on {
+                return Some(format!("the substitute for {}", holiday.name));
+            }
+            taken.push(free);
+        }
+        None
     }
 
     fn kept_on(&self, day: Date) -> Date {
@@ -214,10 +301,11 @@ impl Calendar {
 
 impl Holiday {
     fn in_year(&self, year: i16) -> Option<Date> {
-        if year < self.from {
+        if year < self.from || year > self.until {
             return None;
         }
         match self.day {
+            HolidayDay::Once { on } => (on.year() == year).then_some(on),
             HolidayDay::Fixed { month, day } => Date::new(year, month, day).ok(),
             HolidayDay::Nth { month, weekday, nth } => Date::new(year, month, 1)
                 .ok()?
@@ -279,6 +367,7 @@ impl TryFrom<CalendarRow> for Calendar {
                 .map(Holiday::try_from)
                 .collect::<Result<_, _>>()?,
             observed: row.observed,
+            least_working_days: row.least_working_days,
         })
     }
 }
@@ -287,6 +376,28 @@ impl TryFrom<HolidayRow> for Holiday {
     type Error = String;
     fn try_from(row: HolidayRow) -> Result<Self, String> {
         let weekday = row.weekday.map(Weekday::from);
+        if let Some(on) = row.on {
+            let alone = [row.month, row.day, row.nth].iter().all(Option::is_none)
+                && weekday.is_none()
+                && [row.easter, row.orthodox_easter, row.from, row.until]
+                    .iter()
+                    .all(Option::is_none);
+            let holiday = Self {
+                name: row.name,
+                from: i16::MIN,
+                until: i16::MAX,
+                day: HolidayDay::Once { on },
+                substitute: row.substitute,
+            };
+            return if alone {
+                Ok(holiday)
+            } else {
+                Err(format!(
+                    "holiday `{}` gives one single day, `on`, and a rule for every year beside it; keep one",
+                    holiday.name
+                ))
+            };
+        }
         let day = match (
             row.month,
             row.day,
@@ -314,14 +425,28 @@ impl TryFrom<HolidayRow> for Holiday {
         let holiday = Self {
             name: row.name,
             from: row.from.unwrap_or(i16::MIN),
+            until: row.until.unwrap_or(i16::MAX),
             day,
+            substitute: row.substitute,
         };
         // A leap year, so that 29 February counts as a day.
-        let leap = 2028.max(holiday.from);
+        let leap = 2028.max(holiday.from).min(holiday.until);
         match holiday.in_year(leap) {
             Some(_) => Ok(holiday),
             None => Err(format!("holiday `{}` is no day of the year", holiday.name)),
         }
+    }
+}
+
+fn name_of(weekday: Weekday) -> &'static str {
+    match weekday {
+        Weekday::Monday => "Monday",
+        Weekday::Tuesday => "Tuesday",
+        Weekday::Wednesday => "Wednesday",
+        Weekday::Thursday => "Thursday",
+        Weekday::Friday => "Friday",
+        Weekday::Saturday => "Saturday",
+        Weekday::Sunday => "Sunday",
     }
 }
 
@@ -340,99 +465,4 @@ impl From<WeekdayName> for Weekday {
 }
 
 #[cfg(test)]
-mod tests {
-    use jiff::civil::date;
-
-    use super::*;
-
-    fn federal() -> Calendar {
-        let tables: super::super::table::Tables =
-            toml::from_str(include_str!("../../../../rulebooks/us/calendars.toml")).unwrap();
-        tables
-            .calendar
-            .into_iter()
-            .find(|(id, _)| id == "us.federal")
-            .unwrap()
-            .1
-    }
-
-    #[test]
-    fn easter_falls_where_the_churches_say() {
-        for (year, western, eastern) in [
-            (2024, date(2024, 3, 31), date(2024, 5, 5)),
-            (2025, date(2025, 4, 20), date(2025, 4, 20)),
-            (2026, date(2026, 4, 5), date(2026, 4, 12)),
-            (2027, date(2027, 3, 28), date(2027, 5, 2)),
-            (2038, date(2038, 4, 25), date(2038, 4, 25)),
-        ] {
-            assert_eq!(easter(year), Some(western));
-            assert_eq!(orthodox_easter(year), Some(eastern));
-        }
-    }
-
-    /// Fed. R. Crim. P. 45(a)(1): leave out the day of the event, count every day, and roll a last day on which the
-    /// court is closed.
-    #[test]
-    fn fourteen_days_end_on_a_day_the_court_is_open() {
-        for (served, last, why) in [
-            (date(2026, 11, 2), date(2026, 11, 16), "a Monday"),
-            (
-                date(2026, 11, 21),
-                date(2026, 12, 7),
-                "a Saturday rolls to Monday",
-            ),
-            (
-                date(2026, 11, 12),
-                date(2026, 11, 27),
-                "Thanksgiving rolls to Friday",
-            ),
-            (
-                date(2026, 6, 19),
-                date(2026, 7, 6),
-                "3 July 2026 is kept for the Fourth, then a weekend",
-            ),
-            (
-                date(2026, 12, 11),
-                date(2026, 12, 28),
-                "Christmas, then a weekend",
-            ),
-            (
-                date(2027, 12, 17),
-                date(2028, 1, 3),
-                "New Year's Day 2028 is a Saturday, kept on Friday in 2027",
-            ),
-            (
-                date(2020, 6, 5),
-                date(2020, 6, 19),
-                "Juneteenth was no federal holiday before 2021",
-            ),
-            (date(2026, 6, 5), date(2026, 6, 22), "Juneteenth, then a weekend"),
-        ] {
-            let counted = federal().days_after(served, "service on", 14, true).unwrap();
-            assert_eq!(counted.on, last, "{why}");
-        }
-    }
-
-    #[test]
-    fn days_end_in_the_laws_own_zone() {
-        let counted = federal()
-            .days_after(date(2026, 10, 20), "service on", 14, true)
-            .unwrap();
-        assert_eq!(
-            counted.at.to_string(),
-            "2026-11-04T04:59:59Z",
-            "standard time by then"
-        );
-        // 01:30 UTC is still the day before in New York.
-        assert_eq!(
-            federal().date_of("2026-11-03T01:30:00Z".parse().unwrap()),
-            date(2026, 11, 2)
-        );
-    }
-
-    #[test]
-    fn counting_near_the_end_of_time_gives_nothing_rather_than_a_panic() {
-        assert!(federal().days_after(Date::MAX, "service on", 14, true).is_none());
-        assert!(federal().hours_after(Timestamp::MAX, "service", 8).is_none());
-    }
-}
+mod tests;

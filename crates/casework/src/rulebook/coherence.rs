@@ -11,7 +11,10 @@ use super::{
     table::{Instrument, InstrumentKind, Span, Tables, backwards},
     transfers,
 };
-use crate::finding::{DutyKind, Effect};
+use crate::{
+    finding::{DutyKind, Effect},
+    ids::RuleId,
+};
 
 /// Where something is wrong, and what.
 type Found = Vec<(String, String)>;
@@ -19,7 +22,7 @@ type Found = Vec<(String, String)>;
 /// Everything that does not hold together. `calendar` is the rulebook's own.
 pub(super) fn check(tables: &Tables, rules: &[(&Rule, &Policy)], calendar: Option<&str>) -> Found {
     let mut found = Vec::new();
-    instruments(tables, calendar, &mut found);
+    instruments(tables, rules, calendar, &mut found);
     clocks(tables, rules, &mut found);
     dates(tables, &mut found);
     names(tables, rules, &mut found);
@@ -30,7 +33,7 @@ pub(super) fn check(tables: &Tables, rules: &[(&Rule, &Policy)], calendar: Optio
     found
 }
 
-fn instruments(tables: &Tables, calendar: Option<&str>, found: &mut Found) {
+fn instruments(tables: &Tables, rules: &[(&Rule, &Policy)], calendar: Option<&str>, found: &mut Found) {
     for (id, row) in &tables.instrument {
         let mut wrong = |reason: String| found.push((format!("instrument {id}"), reason));
         if !tables.calendar.contains_key(&row.calendar) {
@@ -47,6 +50,11 @@ fn instruments(tables: &Tables, calendar: Option<&str>, found: &mut Found) {
             .filter(|id| !tables.clock.contains_key(*id))
         {
             wrong(format!("clock `{clock}` is in no table"));
+        }
+        for id in row.questions.iter().chain(&row.keeping_rule) {
+            if !rules.iter().any(|(rule, _)| rule.id == *id) {
+                wrong(format!("`{id}` is no rule"));
+            }
         }
         if row.basis.trim().is_empty() || row.name.trim().is_empty() {
             wrong("`name` and `basis` must not be empty".to_owned());
@@ -79,6 +87,16 @@ fn clocks(tables: &Tables, rules: &[(&Rule, &Policy)], found: &mut Found) {
         let lengths = [row.days, row.hours, row.months, row.working_days];
         if lengths.iter().flatten().count() != 1 {
             wrong("give `days`, `working_days`, `months` or `hours`, one of them".to_owned());
+        }
+        let known = |id: &RuleId| rules.iter().any(|(rule, _)| rule.id == *id);
+        for id in row.rests_for.iter().filter(|id| !known(id)) {
+            wrong(format!("it rests for `{id}`, and there is no such rule"));
+        }
+        if (row.renewal_days.is_some() || row.renewals_max.is_some()) && row.extendable {
+            wrong("it is renewed for a length of its own, or extended to any day; keep one".to_owned());
+        }
+        if row.renewal_days.is_some() != row.renewals_max.is_some() {
+            wrong("`renewal_days` and `renewals_max` go together".to_owned());
         }
         let by_rule = rules.iter().any(|(rule, _)| rule.clock.as_ref() == Some(id));
         let by_row = || {

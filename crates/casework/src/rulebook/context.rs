@@ -80,6 +80,8 @@ pub(super) struct Inquiry<'a> {
     pub(super) facts_of_the_day: Vec<&'a str>,
     /// Where the issuer was asked for what is missing and has not answered: whether its time to answer is over.
     pub(super) answer_overdue: Option<bool>,
+    /// Whether the time for which something was preserved is over.
+    pub(super) keeping_over: bool,
 }
 
 /// What bears on the law about one account. Accounts that agree in all of it are judged together.
@@ -152,9 +154,13 @@ impl Inquiry<'_> {
         self.demand.issuer.as_ref().and_then(|issuer| issuer.validated_by)
     }
 
-    /// The parts of the context that are the same for every category and account.
-    pub(super) fn shared(&self, names: &Names) -> Vec<(String, Expr)> {
+    /// The parts of the context that are the same for every category and account, under one prohibition of notice.
+    pub(super) fn shared(&self, names: &Names, gag: Option<&Gag>) -> Vec<(String, Expr)> {
         let demand = self.demand;
+        let objected = demand
+            .sequel
+            .silence_objected_on
+            .is_some_and(|on| on <= self.as_of);
         let mut context = vec![
             pair("on_its_face", bool(self.on_its_face)),
             pair(
@@ -181,6 +187,9 @@ impl Inquiry<'_> {
                     .map(|id| entity(names, &names.fact, id))),
             ),
             pair("location", bool(demand.location)),
+            pair("keeping_over", bool(self.keeping_over)),
+            pair("production_follows", bool(demand.sequel.production_follows)),
+            pair("silence_objected", bool(objected)),
             pair("issued", bool(demand.issued_on.is_some())),
             pair("has_return_date", bool(demand.return_on.is_some())),
             pair(
@@ -217,7 +226,7 @@ impl Inquiry<'_> {
                 ]),
             ));
         }
-        if let Some(gag) = &demand.gag {
+        if let Some(gag) = gag {
             context.push(pair("gag", self.gag(names, gag)));
         }
         if let Some(emergency) = &demand.emergency {
@@ -361,6 +370,14 @@ impl Inquiry<'_> {
         };
         let days = gag.until.map(|until| i64::from((until - gag.from).get_days()));
         let mut fields = vec![
+            pair(
+                "law",
+                Expr::new_string(
+                    gag.basis
+                        .as_ref()
+                        .map_or(String::new(), |law| law.as_str().to_owned()),
+                ),
+            ),
             pair("law_named", bool(gag.basis.is_some())),
             pair("process_named", bool(gag.process.is_some())),
             pair("court_ordered", bool(gag.court_ordered)),

@@ -8,8 +8,8 @@ use jiff::{Timestamp, civil::Date};
 use super::{ExampleFailure, Rulebook, context::word, table::Instrument};
 use crate::{
     demand::{
-        AuthorityKind, Category, CountryCode, Demand, DemandSchema, Offence, Requester, Showing, Subject,
-        Window,
+        AuthorityKind, Category, CountryCode, Demand, DemandSchema, Offence, Requester, Sequel, Showing,
+        Subject, Window,
     },
     finding::Effect,
     ids::InstrumentId,
@@ -141,6 +141,7 @@ fn flawless(
             epoc_listed: true,
         }),
         epoc: None,
+        sequel: Sequel::default(),
     };
     Some((demand, as_of))
 }

@@ -15,6 +15,7 @@ mod matrix;
 mod page;
 mod reporting;
 mod rule;
+mod running;
 mod table;
 pub(crate) mod transfers;
 

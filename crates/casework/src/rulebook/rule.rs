@@ -134,6 +134,11 @@ impl Rule {
         Ok(rule)
     }
 
+    /// Whether it may say otherwise for another prohibition of notice, or without one.
+    pub(super) fn turns_on_gags(&self) -> bool {
+        self.text.contains("has gag") || self.text.contains("context.gag")
+    }
+
     /// The id under which Cedar knows it.
     pub(super) fn policy_id(&self) -> PolicyId {
         PolicyId::new(self.id.as_str())

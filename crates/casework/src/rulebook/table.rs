@@ -86,6 +86,12 @@ pub struct Instrument {
     /// The clock within which the issuer must answer a question, where its law has one.
     #[serde(default)]
     pub answer_clock: Option<String>,
+    /// Grounds that are questions to the issuer: once filed, they wait for its answer.
+    #[serde(default)]
+    pub questions: Vec<RuleId>,
+    /// The rule that says until when what was preserved is kept, where its law has one.
+    #[serde(default)]
+    pub keeping_rule: Option<RuleId>,
     /// First day of the law.
     #[serde(default)]
     pub from: Option<Date>,
@@ -182,6 +188,28 @@ pub(super) struct ClockRow {
     /// Whether a last day on a weekend or holiday moves to the next working day.
     #[serde(default)]
     pub(super) roll: bool,
+    /// Grounds on which a question or an objection, once filed, makes the period rest until it is answered or decided.
+    #[serde(default)]
+    pub(super) rests_for: Vec<RuleId>,
+    /// Whether it rests while the issuer owes an answer (`epoc.clarification_unanswered_since`).
+    #[serde(default)]
+    pub(super) rests_while_asked: bool,
+    /// What a renewal that arrives before the end adds, in days.
+    #[serde(default)]
+    pub(super) renewal_days: Option<u16>,
+    /// How many renewals the law knows.
+    #[serde(default)]
+    pub(super) renewals_max: Option<u8>,
+    /// Whether agreement or a court can put a later day in its place, applied for before the end.
+    #[serde(default)]
+    pub(super) extendable: bool,
+}
+
+impl ClockRow {
+    /// Whether it runs for one prohibition of notice, and so once for each.
+    pub(super) fn is_of_a_gag(&self) -> bool {
+        matches!(self.start, Start::GagEnd | Start::Silence)
+    }
 }
 
 /// What a period counts from.
@@ -196,6 +224,10 @@ pub(super) enum Start {
     GagEnd,
     /// The day on which the provider asked the issuer for what is missing, unanswered so far.
     Clarification,
+    /// The first day of a silence, or of the last look at whether it must go on.
+    Silence,
+    /// The day on which the authority was told that a court shall review its silence.
+    SilenceObjected,
 }
 
 /// Countries of which something holds, each from a day and perhaps until one.

@@ -256,7 +256,7 @@ impl World {
                         rule,
                     },
                 );
-            } else if file.owes_notice() {
+            } else if file.owes_notice_to(&tenant) {
                 let (how, letter) = ("letter".to_owned(), Digest([6; 32]));
                 push(
                     &system,
@@ -360,6 +360,9 @@ impl World {
         Gag {
             basis: Some("us.gag.2705b".parse().unwrap()),
             process: None,
+            authority: None,
+            reference: None,
+            until_event: None,
             court_ordered: true,
             individual_findings: true,
             from: "2026-11-01".parse().unwrap(),

@@ -71,7 +71,13 @@ fn p10_a_signature_on_one_gag_does_not_answer_the_next() {
         .clone();
     let mut replayed = steps;
     let gag = World::gag(Some("2028-03-01"));
-    replayed.push(step(Actor::Staff(staff("intake")), Body::GagRecorded { gag }));
+    replayed.push(step(
+        Actor::Staff(staff("intake")),
+        Body::GagRecorded {
+            gag,
+            document: Some(Digest([8; 32])),
+        },
+    ));
     replayed.push(answer);
     world.assess(&mut replayed);
     refused(
@@ -137,12 +143,14 @@ fn p10_a_decision_on_a_gag_shortens_it_to_a_day_to_come() {
         Body::GagObjected {
             forum: "D. Del.".into(),
             filing: Digest([1; 32]),
+            gag: None,
         },
     ));
     let case = world.state(&steps);
     let decided = |outcome, until: &str| Body::GagDecided {
         outcome,
         until: Some(until.parse().unwrap()),
+        gag: None,
     };
     let may = |body: Body| case.may(world.now, &Actor::System, &body);
     may(decided(Decision::Partly, "2027-01-15")).unwrap();

@@ -151,6 +151,7 @@ fn p09_a_gag_bars_notice_only_while_it_stands() {
         Actor::System,
         Body::GagEnded {
             reason: "vacated".into(),
+            gag: None,
         },
     ));
     refused(
@@ -165,6 +166,7 @@ fn p09_a_gag_bars_notice_only_while_it_stands() {
         Body::GagObjected {
             forum: "D. Del.".into(),
             filing: Digest([1; 32]),
+            gag: None,
         },
     ));
     won.push(step(
@@ -172,6 +174,7 @@ fn p09_a_gag_bars_notice_only_while_it_stands() {
         Body::GagDecided {
             outcome: Decision::Won,
             until: None,
+            gag: None,
         },
     ));
     refused(
@@ -186,6 +189,7 @@ fn p09_a_gag_bars_notice_only_while_it_stands() {
         Body::GagObjected {
             forum: "D. Del.".into(),
             filing: Digest([1; 32]),
+            gag: None,
         },
     ));
     let until = Some("2026-11-18".parse().unwrap());
@@ -194,6 +198,7 @@ fn p09_a_gag_bars_notice_only_while_it_stands() {
         Body::GagDecided {
             outcome: Decision::Partly,
             until,
+            gag: None,
         },
     ));
     refused(
@@ -278,6 +283,7 @@ fn p10_each_gag_is_objected_to_or_answered_by_counsel() {
         Body::GagObjected {
             forum: "D. Del.".into(),
             filing: Digest([1; 32]),
+            gag: None,
         },
     ));
     present(&mut world, &objected).unwrap_or_else(|refusal| panic!("{refusal}"));
@@ -287,6 +293,7 @@ fn p10_each_gag_is_objected_to_or_answered_by_counsel() {
         Actor::System,
         Body::GagRecorded {
             gag: World::gag(Some("2027-06-01")),
+            document: Some(Digest([8; 32])),
         },
     ));
     world.assess(&mut second);

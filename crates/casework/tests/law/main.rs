@@ -12,6 +12,7 @@ mod dates;
 mod table;
 mod traps;
 mod traps_electronic_evidence;
+mod unseen;
 
 use casework::{
     demand,

@@ -20,6 +20,7 @@ mod completions;
 mod demand;
 mod demo;
 mod doctor;
+mod gag;
 mod gate;
 mod import;
 mod init;
@@ -88,6 +89,7 @@ enum Verb {
     Import(import::Args),
     Demand(demand::Args),
     Case(case::Args),
+    Gag(gag::Args),
     Transfer(transfer::Args),
     Completions(completions::Args),
 }
@@ -134,6 +136,7 @@ impl Program {
             Verb::Import(args) => import::run(&args).await,
             Verb::Demand(args) => demand::run(args).await,
             Verb::Case(args) => case::run(args).await,
+            Verb::Gag(args) => gag::run(args).await,
             Verb::Transfer(args) => transfer::run(args).await,
             Verb::Completions(args) => completions::run(&args),
         }

@@ -69,6 +69,18 @@ enum Verb {
         #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=365))]
         days: u16,
     },
+    /// Make a person's calendar feed, in place of the one that they had: the end of an address at the API. Whoever knows it
+    /// reads the desk's dates. It is written to a file and shown nowhere else.
+    Calendar {
+        /// Whose.
+        person: StaffId,
+        /// Where it goes; nothing is overwritten.
+        #[arg(long, value_name = "FILE", required_unless_present = "withdraw")]
+        out: Option<PathBuf>,
+        /// Withdraw it instead.
+        #[arg(long, conflicts_with = "out")]
+        withdraw: bool,
+    },
     /// Withdraw one token, at once.
     Revoke {
         /// The token's id, which `amparo staff token` printed.
@@ -119,6 +131,33 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             data!("{}", token.id());
             say!(
                 "wrote a token of `{person}` for {days} days to `{}`",
+                out.display()
+            );
+        }
+        Verb::Calendar {
+            person, out: None, ..
+        } => {
+            if tokens.feeds().withdraw(&person).await? {
+                say!("withdrew the calendar feed of `{person}`");
+            } else {
+                say!("`{person}` had no calendar feed");
+            }
+        }
+        Verb::Calendar {
+            person,
+            out: Some(out),
+            ..
+        } => {
+            let feeds = tokens.feeds();
+            let feed = feeds.issue(&person).await?;
+            let path = format!("/calendars/{}", feed.reveal());
+            if let Err(error) = write_secret(&out, path.as_bytes()) {
+                // A feed whose address nobody has is of no use; leave none behind.
+                feeds.withdraw(&person).await.context("the feed stays valid")?;
+                return Err(error.into());
+            }
+            say!(
+                "wrote the path of the calendar feed of `{person}` to `{}`",
                 out.display()
             );
         }

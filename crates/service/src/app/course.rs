@@ -5,7 +5,6 @@ use casework::{
     chain::Chain,
     demand::NoticeTo,
     event::{Actor, Body, Event, Header},
-    finding::ClockKind,
     ids::{CaseId, Digest, RecordId},
     record::ReleaseRecord,
 };
@@ -210,11 +209,11 @@ pub(super) fn progress(chain: &Chain, now: Timestamp) -> Progress {
 }
 
 /// When the desk must look at a case again by itself: at once where something of its own is undone, else at the next
-/// end of a gag or clock.
+/// end of a gag or date of the law.
 fn wake_at(chain: &Chain, now: Timestamp) -> Option<Timestamp> {
     let case = chain.case();
     let file = case.file();
-    if is_unread(chain) || own_notice_owed(case, now) {
+    if is_unread(chain) || own_notice_owed(case, now) || !case.fallen_due(now).is_empty() {
         return Some(now);
     }
     let gags = file
@@ -222,15 +221,7 @@ fn wake_at(chain: &Chain, now: Timestamp) -> Option<Timestamp> {
         .iter()
         .filter(|gag| !gag.is_lifted())
         .filter_map(|gag| file.gag_end(gag));
-    let findings = file
-        .judged()
-        .map_or(&[][..], |judged| &judged.assessment.findings);
-    let clocks = findings
-        .iter()
-        .filter_map(|finding| finding.clock.as_ref())
-        .filter(|clock| clock.kind != ClockKind::Expires && clock.at > now)
-        .map(|clock| clock.at);
-    gags.chain(clocks).min()
+    gags.chain(case.next_date(now)).min()
 }
 
 /// The bytes are kept, and nobody, the desk included, has tried to read them yet.

@@ -4,11 +4,14 @@
 //! with its entry for the docket. The desk decides nothing about release: it draws up what the gate is to judge, and
 //! the gate believes none of it.
 
+mod agenda;
 pub mod clock;
 mod course;
 
 mod error;
 pub mod faults;
+mod gags;
+pub mod icalendar;
 mod intake;
 pub mod letters;
 pub mod ports;
@@ -16,6 +19,7 @@ mod proposing;
 mod releasing;
 mod subjects;
 mod tick;
+pub mod timer;
 mod view;
 mod working;
 
@@ -35,6 +39,7 @@ use jiff::{SignedDuration, Timestamp};
 use store::cases::{CaseStore, NONCE_BYTES, Nonce};
 
 pub use error::DeskError;
+pub use gags::{GagKind, GagLine, GagState};
 pub use intake::Intake;
 pub use releasing::PackageRef;
 pub use subjects::{Choice, Learned};

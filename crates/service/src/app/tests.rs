@@ -1,3 +1,5 @@
 mod faults;
 pub(crate) mod scene;
+mod timer;
+mod two_years;
 mod work;

@@ -1,8 +1,8 @@
 //! What the desk does by itself as time passes: demands left unread by a crash, gags that run out, notices that nothing
-//! forbids any more.
+//! forbids any more, dates of the law that pass.
 
 use casework::{
-    case::{Owed, Step},
+    case::{Due, Owed, Step},
     demand::NoticeTo,
     event::{Actor, Body},
     ids::{CaseId, TenantId},
@@ -17,6 +17,9 @@ use super::{
 /// Most cases that one tick looks at; the rest wait for the next.
 pub const TICK_CASES_MAX: usize = 1_000;
 
+/// Most dates of one case that one tick records.
+const DATES_MAX: usize = 100;
+
 /// A case that could not be advanced is looked at again after this long.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
@@ -29,6 +32,8 @@ pub struct Ticked {
     pub gags_ended: Vec<CaseId>,
     /// Notices sent because nothing forbids them any more.
     pub notices: Vec<(CaseId, TenantId)>,
+    /// Dates of the law that passed, each recorded once.
+    pub fell_due: Vec<(CaseId, Due)>,
     /// What is owed and past its day.
     pub overdue: Vec<(CaseId, Owed)>,
     /// Cases that could not be advanced; they are tried again later.
@@ -100,6 +105,7 @@ impl Desk {
         self.read(case).await?;
         self.end_gags(case, now, done).await?;
         self.send_notices(case, now, done).await?;
+        self.note_dates(case, now, done).await?;
         let chain = self.chain(case).await?;
         let past = chain
             .case()
@@ -128,6 +134,7 @@ impl Desk {
                 Ok((!run_out.is_empty()).then(|| {
                     let body = Body::GagEnded {
                         reason: run_out.join("; "),
+                        gag: None,
                     };
                     Plan::new(Actor::System, body)
                 }))
@@ -135,6 +142,30 @@ impl Desk {
             .await?;
         if ended.is_some() {
             done.gags_ended.push(case);
+        }
+        Ok(())
+    }
+
+    /// Records each date that passed. The chain itself refuses it twice, so a crash or a second desk changes nothing.
+    async fn note_dates(&self, case: CaseId, now: Timestamp, done: &mut Ticked) -> Result<()> {
+        for _ in 0..DATES_MAX {
+            let mut noted = None;
+            self.step(case, |chain| {
+                noted = chain.case().fallen_due(now).into_iter().next();
+                Ok(noted.as_ref().map(|due| {
+                    let body = Body::FellDue {
+                        rule: due.rule.clone(),
+                        what: due.kind,
+                        due: due.at,
+                    };
+                    Plan::new(Actor::System, body)
+                }))
+            })
+            .await?;
+            match noted {
+                Some(due) => done.fell_due.push((case, due)),
+                None => break,
+            }
         }
         Ok(())
     }

@@ -215,6 +215,7 @@ fn reserved(body: &Body) -> Option<&'static str> {
         Body::Approved { .. } => "approved",
         Body::Logged { .. } => "logged",
         Body::Refused { .. } => "refused",
+        Body::FellDue { .. } => "fell_due",
         Body::Released { .. } => "released",
         _ => return None,
     })

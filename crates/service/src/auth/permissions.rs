@@ -35,6 +35,7 @@ pub enum Action {
     CaseRelease,
     PackageFetch,
     OutboxRead,
+    CalendarRead,
     TenantsList,
     TenantCreate,
     TenantCasesList,
@@ -44,7 +45,7 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Action; 17] = [
+    pub const ALL: [Action; 18] = [
         Action::Me,
         Action::DemandSubmit,
         Action::CasesList,
@@ -57,6 +58,7 @@ impl Action {
         Action::CaseRelease,
         Action::PackageFetch,
         Action::OutboxRead,
+        Action::CalendarRead,
         Action::TenantsList,
         Action::TenantCreate,
         Action::TenantCasesList,
@@ -79,6 +81,7 @@ impl Action {
             Action::CaseRelease => "case_release",
             Action::PackageFetch => "package_fetch",
             Action::OutboxRead => "outbox_read",
+            Action::CalendarRead => "calendar_read",
             Action::TenantsList => "tenants_list",
             Action::TenantCreate => "tenant_create",
             Action::TenantCasesList => "tenant_cases_list",

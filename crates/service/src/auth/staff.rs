@@ -15,6 +15,7 @@ use store::cases::{CaseStore, CaseStoreError, PersonRow};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::Feeds;
 use crate::app::clock::{Clock, Entropy, NoEntropy};
 
 /// Longest life of a token.
@@ -102,6 +103,18 @@ pub struct Staff {
 }
 
 impl Staff {
+    /// Somebody who has just proven to be this person, unless their access was taken away.
+    pub(super) fn of(person: PersonRow) -> Result<Self, NotSignedIn> {
+        let role = person.role.parse().map_err(|_| NotSignedIn::NoValidToken)?;
+        if person.disabled_at.is_some() {
+            return Err(NotSignedIn::NoValidToken);
+        }
+        Ok(Self {
+            id: person.id,
+            role,
+            tenant: person.tenant,
+        })
+    }
     /// Their id.
     pub fn id(&self) -> &StaffId {
         &self.id
@@ -291,22 +304,24 @@ impl Tokens {
         let expected = found.as_ref().map_or([0; 32], |token| token.hash);
         let proven = bool::from(hash(&secret).ct_eq(&expected));
         let token = found.filter(|_| proven).ok_or(NotSignedIn::NoValidToken)?;
-        let good = token.revoked_at.is_none()
-            && token.person.disabled_at.is_none()
-            && self.clock.now() < token.expires_at;
-        let role = token.person.role.parse().map_err(|_| NotSignedIn::NoValidToken)?;
+        let good = token.revoked_at.is_none() && self.clock.now() < token.expires_at;
         if !good {
             return Err(NotSignedIn::NoValidToken);
         }
-        Ok(Staff {
-            id: token.person.id,
-            role,
-            tenant: token.person.tenant,
-        })
+        Staff::of(token.person)
+    }
+
+    /// The addresses of calendar feeds, over the same people.
+    pub fn feeds(&self) -> Feeds {
+        Feeds::new(
+            self.store.clone(),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.entropy),
+        )
     }
 }
 
-fn hash(secret: &[u8; 32]) -> [u8; 32] {
+pub(super) fn hash(secret: &[u8; 32]) -> [u8; 32] {
     Sha256::digest(secret).into()
 }
 

@@ -15,7 +15,7 @@ use super::{Deployment, gate_port::LedgerDoor, gate_process, regions, storage::s
 use store::peer_releases::PeerReleases;
 
 use crate::{
-    app::clock::Clock,
+    app::timer::keep_ticking,
     auth::Permissions,
     config::Listen,
     gate::{LedgerGate, remote::RemoteGate},
@@ -208,7 +208,7 @@ impl Deployment {
         tasks.push(tokio::spawn(keep_slots(vault, ledger, told)));
 
         let (desk, clock, told) = (self.desk.clone(), self.clock.clone(), stopped(&stop));
-        tasks.push(tokio::spawn(keep_ticking(desk, clock, told)));
+        tasks.push(tokio::spawn(keep_ticking(desk, clock, TICK, told)));
         Ok(Running {
             s3,
             api,
@@ -300,25 +300,6 @@ async fn keep_slots(vault: Vault, ledger: Arc<dyn LedgerGate>, told: impl Future
                 break;
             }
             after = tenants.last().cloned();
-        }
-    }
-}
-
-async fn keep_ticking(desk: crate::app::Desk, clock: Arc<dyn Clock>, told: impl Future<Output = ()>) {
-    let mut ticks = interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    tokio::pin!(told);
-    loop {
-        tokio::select! {
-            () = &mut told => return,
-            _ = ticks.tick() => {}
-        }
-        match desk.tick(clock.now()).await {
-            Ok(done) if !done.failed.is_empty() => {
-                tracing::warn!(cases = done.failed.len(), "some cases could not be advanced");
-            }
-            Ok(_) => {}
-            Err(error) => tracing::error!(code = error.code(), "what fell due could not be looked at"),
         }
     }
 }

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::{
     app::{DeskError, ports::PortError},
-    auth::{NotSignedIn, PermissionsError},
+    auth::{IssueError, NotSignedIn, PermissionsError},
 };
 
 /// An error, as JSON.
@@ -147,6 +147,23 @@ pub(super) fn port(error: PortError) -> ApiError {
 
 pub(super) fn store(error: CaseStoreError) -> ApiError {
     DeskError::from(error).into()
+}
+
+/// A token or feed that was not issued.
+pub(super) fn issue(error: IssueError) -> ApiError {
+    match error {
+        IssueError::NotEnrolled(_) => NotSignedIn::NoValidToken.into(),
+        IssueError::Store(error) => store(error),
+        IssueError::Entropy(error) => {
+            log(&error);
+            ApiError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "no_entropy",
+                "the service could not do this",
+                "try again in a moment",
+            )
+        }
+    }
 }
 
 impl From<NotSignedIn> for ApiError {

@@ -3,9 +3,11 @@
 //! Nothing here returns a customer's object: the only bytes of content that leave are packages encrypted to their
 //! recipient (P4).
 
+mod calendars;
 mod cases;
 mod demands;
 mod error;
+mod gags;
 mod ledger;
 mod limits;
 mod openapi;
@@ -159,6 +161,10 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(cases::letter))
         .routes(routes!(cases::letter_sent))
         .routes(routes!(cases::event_receipt))
+        .routes(routes!(gags::list))
+        .routes(routes!(gags::of_case))
+        .routes(routes!(calendars::subscribe, calendars::unsubscribe))
+        .routes(routes!(calendars::fetch))
         .routes(routes!(cases::outbox))
         .routes(routes!(cases::events, steps::record))
         .routes(routes!(steps::enter))

@@ -49,7 +49,7 @@ pub(super) fn recorded(event: &Event) -> Result<(StatusCode, Json<Recorded>), Ap
 type Answer = Result<(StatusCode, Json<Recorded>), ApiError>;
 
 /// Records what a reviewer or counsel did, as an event body: `redirect_answered`, `narrowed`, `gag_recorded`,
-/// `gag_objected`, `gag_decided`, `gag_ended`, `notice_barred`, `objection_decided`, `rejected`, `withdrawn`,
+/// `gag_objected`, `gag_decided`, `gag_ended`, `gag_reviewed`, `extended`, `production_confirmed`, `notice_barred`, `objection_decided`, `rejected`, `withdrawn`,
 /// `delivered`, `closed`, `note`.
 #[utoipa::path(
     post, path = "/cases/{case}/events", tag = "steps", params(("case" = String, Path)),
@@ -77,6 +77,9 @@ pub(super) async fn record(
             | Body::GagObjected { .. }
             | Body::GagDecided { .. }
             | Body::GagEnded { .. }
+            | Body::GagReviewed { .. }
+            | Body::Extended { .. }
+            | Body::ProductionConfirmed { .. }
             | Body::NoticeBarred { .. }
             | Body::ObjectionFiled { .. }
             | Body::ObjectionDecided { .. }

@@ -23,6 +23,7 @@ use crate::{
     auth::Role,
 };
 
+mod calendars;
 mod ledger;
 mod story;
 use ledger::Entries;
@@ -229,7 +230,13 @@ async fn every_route_turns_away_who_is_not_signed_in_or_not_allowed() {
 fn grants(role: Role, tenant: Option<&str>) -> Vec<&'static str> {
     let mut actions = vec!["me"];
     actions.extend(match role {
-        Role::Intake => &["demand_submit", "cases_list", "case_read", "case_enter"][..],
+        Role::Intake => &[
+            "demand_submit",
+            "cases_list",
+            "case_read",
+            "case_enter",
+            "calendar_read",
+        ][..],
         Role::Reviewer | Role::SeniorReviewer => &[
             "cases_list",
             "case_read",
@@ -240,9 +247,16 @@ fn grants(role: Role, tenant: Option<&str>) -> Vec<&'static str> {
             "case_release",
             "package_fetch",
             "outbox_read",
+            "calendar_read",
         ],
-        Role::Counsel => &["cases_list", "case_read", "case_work", "case_reason"],
-        Role::Auditor => &["cases_list", "case_read"],
+        Role::Counsel => &[
+            "cases_list",
+            "case_read",
+            "case_work",
+            "case_reason",
+            "calendar_read",
+        ],
+        Role::Auditor => &["cases_list", "case_read", "calendar_read"],
         Role::Operator => &["tenants_list", "tenant_create"],
         Role::TenantAdmin if tenant == Some("contoso") => &["tenant_cases_list", "tenant_ledger_read"],
         Role::TenantAdmin => &[],
@@ -403,6 +417,7 @@ fn p03_p04_no_route_leads_to_content_or_keys() {
     assert_eq!(
         other,
         [
+            "get /calendars/{feed} text/calendar",
             "get /cases/{case}/events/{seq}/receipt text/plain",
             "get /cases/{case}/letters/{letter} text/plain",
             "get /cases/{case}/records/{record}/package application/octet-stream",

@@ -5,6 +5,7 @@
 //! withhold a case; it cannot alter or fork one unseen, for headers are chained and committed to the docket.
 
 pub(crate) mod events;
+mod feeds;
 mod letters;
 mod packages;
 mod people;
@@ -23,6 +24,7 @@ use crate::database::{Database, scrub};
 
 pub use envelope::case_file::NONCE_BYTES;
 pub use events::StoredEvent;
+pub use feeds::FeedRow;
 pub use letters::{NewLetter, StoredLetter};
 pub use packages::{PackageRow, ReleaseRow};
 pub use people::{PersonRow, TokenRow};

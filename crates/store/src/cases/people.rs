@@ -169,7 +169,7 @@ impl CaseStore {
     }
 }
 
-fn person_row(row: &AnyRow) -> Result<PersonRow, CaseStoreError> {
+pub(super) fn person_row(row: &AnyRow) -> Result<PersonRow, CaseStoreError> {
     let id: String = row.try_get("id")?;
     let tenant: Option<String> = row.try_get("tenant")?;
     Ok(PersonRow {

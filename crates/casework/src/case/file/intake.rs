@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use super::{Approval, CaseFile, Drawn, GagEntry, GroundCourse, Judged, Notice, Reasoned, RedirectCourse};
 use crate::{
     case::NotNow,
-    demand::Gag,
-    event::{Body, Event, Scope},
+    demand::{Extension, GAGS_MAX, Gag, PAUSES_MAX, Pause},
+    event::{Body, Decision, Event, Scope},
     facts::{Facts, RequesterCheck, Resolution},
     finding::{Assessment, Effect, Promise},
     ids::{Digest, RecordId, RuleId, TenantId},
@@ -39,6 +39,12 @@ impl CaseFile {
             gags: Vec::new(),
             gags_objected: None,
             gags_unopposed: Vec::new(),
+            pauses: Vec::new(),
+            extensions: Vec::new(),
+            silence_reviewed_on: None,
+            silence_objected_on: None,
+            production_follows: false,
+            fallen: BTreeSet::new(),
             notices: Vec::new(),
             notice_bars: Vec::new(),
             drawn: Vec::new(),
@@ -65,9 +71,9 @@ impl CaseFile {
             Body::Parsed { demand } => {
                 self.entered_by
                     .extend(event.body.entered_by(&event.header.actor).cloned());
-                self.begin_anew();
-                if let Some(gag) = &demand.gag {
-                    self.enter_gag(seq, gag);
+                self.begin_anew(at);
+                for gag in demand.gags() {
+                    self.enter_gag(seq, gag, None);
                 }
                 self.demand = Some(demand.as_ref().clone());
                 self.changed()
@@ -92,17 +98,39 @@ impl CaseFile {
                 self.narrow(seq, scope, settles);
                 self.changed()
             }
-            Body::GagRecorded { gag } => self.enter_gag(seq, gag) && self.changed(),
+            Body::GagRecorded { gag, document } => self.enter_gag(seq, gag, *document) && self.changed(),
+            Body::GagReviewed { .. } => {
+                self.silence_reviewed_on = Some(day_of(at));
+                self.changed()
+            }
+            Body::Extended { clock, on, until, .. } => {
+                self.extensions.push(Extension {
+                    clock: clock.clone(),
+                    on: *on,
+                    until: *until,
+                });
+                self.changed()
+            }
+            Body::ProductionConfirmed { .. } => {
+                self.production_follows = true;
+                self.changed()
+            }
+            Body::FellDue { rule, due, .. } => {
+                self.fallen.insert((rule.clone(), *due));
+                false
+            }
             Body::Assessed { assessment } => {
                 self.assessed(seq, assessment);
                 true
             }
             Body::ObjectionFiled { grounds, .. } => {
                 self.for_grounds(grounds, |course| course.filed = Some(seq));
+                self.open_pauses(grounds, at);
                 true
             }
             Body::ObjectionDecided { grounds, outcome, .. } => {
                 self.for_grounds(grounds, |course| course.decided = Some((seq, *outcome)));
+                self.end_pauses(at, |by| grounds.contains(by));
                 true
             }
             Body::GroundAnswered {
@@ -146,11 +174,12 @@ impl CaseFile {
     fn take_in_gag_or_notice(&mut self, event: &Event, body: &Body, at: Timestamp) {
         let seq = event.header.seq;
         match body {
-            Body::GagObjected { .. } => {
+            Body::GagObjected { gag, .. } => {
                 self.gags_objected = Some(seq);
+                self.silence_objected_on.get_or_insert(day_of(at));
                 self.gags
                     .iter_mut()
-                    .filter(|g| g.objected.is_none())
+                    .filter(|g| g.objected.is_none() && gag.is_none_or(|number| number == g.seq))
                     .for_each(|g| g.objected = Some(seq));
             }
             Body::GagUnopposed { reason, signature } => {
@@ -160,13 +189,19 @@ impl CaseFile {
                     .iter_mut()
                     .for_each(|g| g.unopposed.push(answer.clone()));
             }
-            Body::GagDecided { outcome, until } => {
-                for entry in self.gags.iter_mut().filter(|g| g.objected.is_some() && !g.ended) {
+            Body::GagDecided { outcome, until, gag } => {
+                let meant = |g: &&mut GagEntry| {
+                    g.objected.is_some() && !g.ended && gag.is_none_or(|number| number == g.seq)
+                };
+                for entry in self.gags.iter_mut().filter(meant) {
                     entry.decision = Some(*outcome);
+                    if *outcome == Decision::Won {
+                        entry.lifted_on.get_or_insert(day_of(at));
+                    }
                     entry.shortened_to = until.or(entry.shortened_to);
                 }
             }
-            Body::GagEnded { .. } => self.end_gags(at),
+            Body::GagEnded { gag, .. } => self.end_gags(at, *gag),
             Body::Notified { to, tenant, late, .. } => {
                 self.notices.push(Notice {
                     seq,
@@ -235,7 +270,9 @@ impl CaseFile {
 
     /// A demand read anew is another demand: who was called back, asked, told and answered was so about the one before.
     /// Gags and grounds stay, for they may bind and must end all the same; what was done about them counts no more.
-    fn begin_anew(&mut self) {
+    fn begin_anew(&mut self, at: Timestamp) {
+        // A corrected demand is the answer to whatever was asked.
+        self.end_pauses(at, |_| true);
         self.facts = None;
         self.requester = RequesterCheck::Unchecked;
         self.narrowed_to = None;
@@ -264,24 +301,55 @@ impl CaseFile {
     }
 
     fn assessed(&mut self, seq: u64, assessment: &Assessment) {
+        let last_gag = self.gags.iter().map(|entry| entry.seq).max();
         for finding in assessment
             .findings
             .iter()
             .filter(|finding| finding.effect == Effect::Ground)
         {
-            self.grounds
+            let course = self
+                .grounds
                 .entry(finding.rule.clone())
-                .or_insert_with(|| GroundCourse::found(seq, finding))
-                .categories
-                .extend(&finding.categories);
+                .or_insert_with(|| GroundCourse::found(seq, finding));
+            course.categories.extend(&finding.categories);
+            // What was filed or answered against one gag says nothing of a gag that came later.
+            if !finding.gags.is_empty()
+                && last_gag.is_some_and(|gag| course.last_dealt_with().is_some_and(|dealt| dealt < gag))
+            {
+                *course = GroundCourse::found(seq, finding);
+            }
         }
         self.assessment_is_current = true;
+        let gags = self.gags_judged().into_iter().map(|(seq, _)| seq).collect();
         self.judged = self.as_it_stands().map(|(demand, facts)| Judged {
             seq,
             assessment: assessment.clone(),
             demand,
             facts,
+            gags,
         });
+    }
+
+    fn open_pauses(&mut self, grounds: &[RuleId], at: Timestamp) {
+        for by in grounds {
+            let open = self
+                .pauses
+                .iter()
+                .any(|pause| pause.by == *by && pause.until.is_none());
+            if !open && self.pauses.len() < PAUSES_MAX {
+                self.pauses.push(Pause {
+                    by: by.clone(),
+                    from: at,
+                    until: None,
+                });
+            }
+        }
+    }
+
+    fn end_pauses(&mut self, at: Timestamp, which: impl Fn(&RuleId) -> bool) {
+        for pause in self.pauses.iter_mut().filter(|pause| which(&pause.by)) {
+            pause.until.get_or_insert(at);
+        }
     }
 
     fn narrow(&mut self, seq: u64, scope: &Scope, settles: &[RuleId]) {
@@ -302,36 +370,47 @@ impl CaseFile {
         }
     }
 
-    /// False where the ledger has this very gag already: entering the demand's own a second time changes nothing.
-    fn enter_gag(&mut self, seq: u64, gag: &Gag) -> bool {
-        if self
-            .gags
-            .iter()
-            .any(|entry| entry.gag == *gag && !entry.is_lifted())
-        {
+    /// False where the ledger has this very gag already: entering the demand's own a second time changes nothing, and
+    /// brings nothing back that a court lifted or that ran out.
+    fn enter_gag(&mut self, seq: u64, gag: &Gag, document: Option<Digest>) -> bool {
+        if self.gags.len() >= GAGS_MAX || self.gags.iter().any(|entry| entry.gag == *gag) {
             return false;
         }
+        let taken = self.gags.iter().filter(|entry| entry.seq >= seq).count();
         self.gags.push(GagEntry {
-            seq,
+            seq: seq.saturating_add(u64::try_from(taken).unwrap_or(0)),
             gag: gag.clone(),
+            document,
             objected: None,
             unopposed: Vec::new(),
             decision: None,
             shortened_to: None,
             ended: false,
+            lifted_on: None,
         });
         true
     }
 
-    /// Ends the gags whose own date has come; where none has, a court or the authority ended them all.
-    fn end_gags(&mut self, at: Timestamp) {
+    /// Ends the gag named; where none is, those whose own date has come; where none has, a court or the authority ended
+    /// the only one that stood.
+    fn end_gags(&mut self, at: Timestamp, gag: Option<u64>) {
         let run_out: BTreeSet<u64> = self.gags_run_out(at).map(|entry| entry.seq).collect();
         for entry in &mut self.gags {
-            if run_out.is_empty() || run_out.contains(&entry.seq) {
+            let meant = match gag {
+                Some(number) => entry.seq == number,
+                None => run_out.is_empty() || run_out.contains(&entry.seq),
+            };
+            if meant {
                 entry.ended = true;
+                entry.lifted_on.get_or_insert(day_of(at));
             }
         }
     }
+}
+
+/// The day of an instant, in UTC.
+fn day_of(at: Timestamp) -> Date {
+    TimeZone::UTC.to_datetime(at).date()
 }
 
 fn tenants(facts: &Facts) -> BTreeSet<&TenantId> {

@@ -5,12 +5,12 @@ mod intake;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date};
 
 use super::scope;
 use crate::{
     canonical,
-    demand::{Category, Demand, Gag, NoticeTo},
+    demand::{Category, Demand, Extension, Gag, NoticeTo, Pause, Sequel},
     event::{Actor, Decision, RedirectOutcome, Scope},
     facts::{Facts, RequesterCheck},
     finding::{Assessment, DutyKind, Finding, Promise},
@@ -36,6 +36,14 @@ pub struct CaseFile {
     gags: Vec<GagEntry>,
     gags_objected: Option<u64>,
     gags_unopposed: Vec<Reasoned>,
+    /// Questions and objections, from their filing to their end.
+    pauses: Vec<Pause>,
+    extensions: Vec<Extension>,
+    silence_reviewed_on: Option<Date>,
+    silence_objected_on: Option<Date>,
+    production_follows: bool,
+    /// Dates that passed, by rule: each is recorded once.
+    fallen: BTreeSet<(RuleId, Timestamp)>,
     notices: Vec<Notice>,
     notice_bars: Vec<Notice>,
     drawn: Vec<Drawn>,
@@ -54,6 +62,8 @@ pub struct Judged {
     pub demand: Demand,
     /// The facts as they stood.
     pub facts: Facts,
+    /// Events that brought the gags it was applied to, in the demand's order: findings name them by their place.
+    pub gags: Vec<u64>,
 }
 
 /// A ground to object, from the assessment that found it to its end (P11, P12).
@@ -106,10 +116,13 @@ pub struct RedirectCourse {
 /// One gag in the case's ledger (P10).
 #[derive(Debug, Clone)]
 pub struct GagEntry {
-    /// Event that brought it: the demand's own, or one recorded later.
+    /// Event that brought it: the demand's own, or one recorded later. Of several that one event brought, the next numbers
+    /// are the others', so that each has one of its own.
     pub seq: u64,
     /// The gag.
     pub gag: Gag,
+    /// SHA-256 of the order, where it came as one of its own.
+    pub document: Option<Digest>,
     /// Event of the objection to it.
     pub objected: Option<u64>,
     /// Counsel's reasons against objecting.
@@ -120,6 +133,8 @@ pub struct GagEntry {
     pub shortened_to: Option<Date>,
     /// Its end was recorded.
     pub ended: bool,
+    /// The day (UTC) on which it was struck down or its end was recorded.
+    pub lifted_on: Option<Date>,
 }
 
 /// A notice given, or one that is barred.
@@ -271,20 +286,19 @@ impl CaseFile {
             .is_some_and(|judged| judged.assessment.findings.iter().any(|f| f.duty == Some(duty)))
     }
 
-    /// Whether the customer is to be told: before the release, after it, or once it is no longer forbidden. Not where
-    /// the law leaves telling to the authority for good: a prohibition without any gag that could end.
-    pub fn owes_notice(&self) -> bool {
-        self.has_duty(DutyKind::NotifyTenant)
-            || self.has_duty(DutyKind::NotifyTenantAfterwards)
-            || (self.has_duty(DutyKind::DoNotTellTenant) && !self.gags.is_empty())
-    }
     /// What a signed reason of counsel is about, as it stands now: every gag of the ledger for `gag`, the demand as parsed
-    /// for a ground or the redirect. None before there is a demand.
+    /// for the redirect or a ground, and both for a ground against a gag. None before there is a demand.
     pub fn matter(&self, answers: &str) -> Option<Digest> {
         let demand = self.demand.as_ref()?;
+        let gags: Vec<&Gag> = self.gags.iter().map(|entry| &entry.gag).collect();
+        let against_a_gag = self
+            .grounds
+            .iter()
+            .any(|(rule, course)| rule.as_str() == answers && course.promise == Promise::P10);
         let digest = if answers == "gag" {
-            let gags: Vec<&Gag> = self.gags.iter().map(|entry| &entry.gag).collect();
             canonical::digest("amparo/matter/gags/v1", &gags)
+        } else if against_a_gag && !gags.is_empty() {
+            canonical::digest("amparo/matter/demand-and-gags/v1", &(demand, gags))
         } else {
             canonical::digest("amparo/matter/demand/v1", demand)
         };
@@ -326,7 +340,16 @@ impl CaseFile {
             Some(_) => scope::narrowed(demand, facts, &self.scope()),
             None => (demand.clone(), facts.clone()),
         };
-        demand.gag = self.gag_standing();
+        let mut gags = self.gags_judged().into_iter().map(|(_, gag)| gag);
+        demand.gag = gags.next();
+        demand.sequel = Sequel {
+            gags: gags.collect(),
+            pauses: self.pauses.clone(),
+            extensions: self.extensions.clone(),
+            silence_reviewed_on: self.silence_reviewed_on,
+            silence_objected_on: self.silence_objected_on,
+            production_follows: self.production_follows,
+        };
         facts.requester = self.requester;
         Some((demand, facts))
     }
@@ -339,13 +362,42 @@ impl CaseFile {
         Some(scope::narrowed(&demand, &facts, &scope))
     }
 
-    /// The gag that the rulebook judges: the last one not lifted, with its end as a court left it.
-    fn gag_standing(&self) -> Option<Gag> {
-        let entry = self.gags.iter().rev().find(|entry| !entry.is_lifted())?;
-        Some(Gag {
+    /// The gags that the rulebook judges, each by itself, in the order in which they came, with the events that brought
+    /// them. Where none is left, those that were: over, so that what began with them is seen to have ended.
+    fn gags_judged(&self) -> Vec<(u64, Gag)> {
+        let as_it_stands = |entry: &GagEntry| Gag {
             until: entry.until(),
             ..entry.gag.clone()
-        })
+        };
+        let over = |entry: &GagEntry| {
+            let lifted = entry.lifted_on.and_then(|on| on.yesterday().ok());
+            let until = match (entry.until(), lifted) {
+                (Some(own), Some(lifted)) => Some(own.min(lifted)),
+                (own, lifted) => own.or(lifted),
+            };
+            Gag {
+                from: until.map_or(entry.gag.from, |until| entry.gag.from.min(until)),
+                until,
+                ..entry.gag.clone()
+            }
+        };
+        let standing = self.gags.iter().filter(|entry| !entry.is_lifted());
+        let standing: Vec<_> = standing.map(|entry| (entry.seq, as_it_stands(entry))).collect();
+        if standing.is_empty() {
+            self.gags.iter().map(|entry| (entry.seq, over(entry))).collect()
+        } else {
+            standing
+        }
+    }
+
+    /// Renewals and extensions recorded.
+    pub fn extensions(&self) -> &[Extension] {
+        &self.extensions
+    }
+
+    /// Dates that were recorded as passed.
+    pub fn fallen(&self) -> &BTreeSet<(RuleId, Timestamp)> {
+        &self.fallen
     }
 }
 
@@ -362,5 +414,15 @@ impl GroundCourse {
             narrowed: None,
             answers: Vec::new(),
         }
+    }
+
+    /// The last event that filed, decided, settled or answered it.
+    fn last_dealt_with(&self) -> Option<u64> {
+        let decided = self.decided.map(|(seq, _)| seq);
+        let answered = self.answers.iter().map(|answer| answer.seq).max();
+        [self.filed, decided, self.settled, answered]
+            .into_iter()
+            .flatten()
+            .max()
     }
 }

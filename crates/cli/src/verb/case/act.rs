@@ -51,6 +51,9 @@ super::verbs! {
         /// Object to the gag.
         #[arg(long, conflicts_with = "ground")]
         gag: bool,
+        /// Which gag, as `amparo gag list` numbers it; all that were not objected to yet unless given.
+        #[arg(long, requires = "gag")]
+        number: Option<u64>,
         /// The court or authority.
         #[arg(long)]
         forum: String,
@@ -65,6 +68,9 @@ super::verbs! {
         /// The objection to the gag.
         #[arg(long, conflicts_with = "ground")]
         gag: bool,
+        /// Which gag, as `amparo gag list` numbers it; needed where several were objected to.
+        #[arg(long, requires = "gag")]
+        number: Option<u64>,
         /// `won`, `lost` or `partly`.
         #[arg(long, value_parser = word::<Decision>)]
         outcome: Decision,
@@ -186,6 +192,7 @@ impl Object {
             let body = Body::GagObjected {
                 forum: self.forum,
                 filing,
+                gag: self.number,
             };
             return record(desk, format, self.case, &self.acting, body).await;
         }
@@ -205,12 +212,17 @@ impl Decide {
             acting,
             ground,
             gag,
+            number,
             outcome,
             reference,
             until,
         } = self;
         let body = if gag {
-            Body::GagDecided { outcome, until }
+            Body::GagDecided {
+                outcome,
+                until,
+                gag: number,
+            }
         } else {
             Body::ObjectionDecided {
                 grounds: ground,

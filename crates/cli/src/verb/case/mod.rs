@@ -78,6 +78,8 @@ enum Verb {
     Log(read::One),
     /// Show what must happen next.
     Owed(read::One),
+    /// Print the desk's dates as an iCalendar file.
+    Calendar(read::Calendar),
     /// Print a letter; without its digest, list them.
     Letter(read::Letter),
     /// List what a release record names, object by object: what a reviewer signs.
@@ -138,6 +140,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Show(verb) => verb.show(&desk, format).await,
         Verb::Log(verb) => verb.log(&desk, format).await,
         Verb::Owed(verb) => verb.owed(&desk, format).await,
+        Verb::Calendar(verb) => verb.run(&desk).await,
         Verb::Letter(verb) => verb.run(&desk, format).await,
         Verb::Objects(verb) => verb.run(&desk, format).await,
         Verb::Outbox => read::outbox(&desk, format).await,
@@ -212,7 +215,11 @@ pub async fn enrolled(desk: &Desk, who: &str) -> anyhow::Result<PersonRow> {
     Ok(person)
 }
 
-fn case_id(text: &str) -> Result<CaseId, String> {
+/// Reads a case's id.
+///
+/// # Errors
+/// When it is none.
+pub fn case_id(text: &str) -> Result<CaseId, String> {
     text.parse()
         .map_err(|_| format!("`{text}` is no case id; `amparo case list` shows them"))
 }

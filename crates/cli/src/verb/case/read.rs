@@ -35,6 +35,13 @@ pub(super) struct One {
 }
 
 #[derive(Debug, clap::Args)]
+pub(super) struct Calendar {
+    /// Whose: what a person sees follows from their role.
+    #[arg(long = "as", value_name = "STAFF")]
+    who: String,
+}
+
+#[derive(Debug, clap::Args)]
 pub(super) struct Letter {
     /// The case.
     #[arg(value_parser = case_id)]
@@ -195,6 +202,15 @@ impl One {
         } else {
             owed(&list);
         }
+        Ok(())
+    }
+}
+
+impl Calendar {
+    pub(super) async fn run(self, desk: &Desk) -> anyhow::Result<()> {
+        let person = super::enrolled(desk, &self.who).await?;
+        let role = person.role.parse()?;
+        data!("{}", desk.calendar(role).await?.trim_end());
         Ok(())
     }
 }

@@ -229,13 +229,21 @@ impl<'a> Work<'a> {
             Body::GagObjected {
                 forum: forum.to_owned(),
                 filing,
+                gag: None,
             },
         )
         .await?;
         story::step(&format!("P10 objection to the gag filed with the {forum}"));
         if let Some((outcome, until)) = decision {
-            self.record(self.team.counsel.counsel(), Body::GagDecided { outcome, until })
-                .await?;
+            self.record(
+                self.team.counsel.counsel(),
+                Body::GagDecided {
+                    outcome,
+                    until,
+                    gag: None,
+                },
+            )
+            .await?;
             match until {
                 Some(day) => story::step(&format!("decided: {}; the gag now ends on {day}", said(outcome))),
                 None => story::step(&format!("decided: {}", said(outcome))),

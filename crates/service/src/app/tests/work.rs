@@ -295,6 +295,7 @@ async fn when_a_gag_runs_out_the_notice_goes_out_by_itself_and_once() {
         explanation: "A court forbids telling the customer.".into(),
         duty: Some(DutyKind::DoNotTellTenant),
         clock: None,
+        gags: vec![0],
     };
     scene.judge_with(case, vec![silence.clone()]).await;
     let tenant = casework::ids::TenantId::new("contoso").unwrap();
@@ -321,9 +322,13 @@ async fn when_a_gag_runs_out_the_notice_goes_out_by_itself_and_once() {
     assert!(scene.gate.shown.lock().unwrap().is_empty(), "a gag stands");
     assert!(!scene.desk.cases().was_told(case, &tenant).await.unwrap());
 
-    scene
-        .clock
-        .set(date(2026, 12, 1).at(0, 0, 0, 0).in_tz("UTC").unwrap().timestamp());
+    scene.clock.set(
+        date(2026, 12, 1)
+            .at(12, 0, 0, 0)
+            .in_tz("UTC")
+            .unwrap()
+            .timestamp(),
+    );
     let done = scene.desk.tick(scene.desk.now()).await.unwrap();
     assert_eq!((done.gags_ended, done.failed), (vec![case], vec![]));
     assert!(
