@@ -20,7 +20,7 @@ use std::{
 
 use jiff::{Timestamp, ToSpan as _};
 use process::{ACCOUNT, Folder, Process, append, program, recipient, root, text, warrant};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// One request to the API; its status and body.
 fn get(server: &Process, path: &str, token: Option<&str>) -> (u16, Value) {
@@ -360,4 +360,47 @@ fn a_changed_trust_policy_is_said_and_put_into_the_docket() {
     );
     let (_, again) = provider.doctor("data");
     assert!(!again.contains("not the one in force"), "known by now: {again}");
+}
+
+#[test]
+fn silences_and_dates_are_read_by_hand() {
+    let provider = provider();
+    let mut gagged = warrant();
+    gagged["gag"] = json!({ "basis": "us.gag.2705b", "court_ordered": true, "individual_findings": true,
+                            "from": gagged["issued_on"], "until": gagged["return_on"], "forbids": ["tenant"] });
+    std::fs::write(provider.path("warrant.json"), gagged.to_string()).unwrap();
+    let case = provider.run(&["demand", "submit", "warrant.json", "--as", "tom"]);
+    provider.run(&["case", "resolve", &case, "--as", "amara"]);
+    provider.run(&["case", "assess", &case, "--as", "amara"]);
+    let listed: Value = serde_json::from_str(&provider.run(&["gag", "list", "--format", "json"])).unwrap();
+    let gag = &listed["gags"][0];
+    assert_eq!((&gag["state"], &gag["binds"]), (&json!("standing"), &json!(true)));
+    let number = gag["number"].to_string();
+    assert!(
+        provider
+            .run(&["gag", "list", "--case", &case])
+            .contains("UNANSWERED")
+    );
+    assert!(
+        provider
+            .run(&["gag", "show", &case, &number])
+            .contains("U.S. District Court")
+    );
+    provider.fails(2, &["gag", "show", &case, "99"]);
+    let calendar = provider.run(&["case", "calendar", "--as", "amara"]);
+    assert!(
+        calendar.starts_with("BEGIN:VCALENDAR") && calendar.contains("SUMMARY:Silence ends"),
+        "{calendar}"
+    );
+    assert!(
+        !calendar.contains("larkspur") && !calendar.contains("Attorney"),
+        "{calendar}"
+    );
+
+    let server = provider.serve();
+    provider.run(&["staff", "calendar", "amara", "--out", "feed"]);
+    let path = std::fs::read_to_string(provider.path("feed")).unwrap();
+    assert_eq!(get(&server, path.trim(), None).0, 200);
+    provider.run(&["staff", "calendar", "amara", "--withdraw"]);
+    assert_eq!(get(&server, path.trim(), None).0, 404);
 }

@@ -5,8 +5,8 @@
 
 mod iso3166;
 mod parse;
-mod served;
 mod sequel;
+mod served;
 
 use jiff::{Timestamp, civil::Date};
 use schemars::JsonSchema;
@@ -16,8 +16,8 @@ use crate::ids::InstrumentId;
 
 pub(crate) use parse::strict;
 pub use parse::{BYTES_MAX, DemandError, ITEMS_MAX, SUBJECTS_MAX, TEXT_MAX, json_schema, parse};
-pub use served::CLOCKS_APART_MAX;
 pub use sequel::{EXTENSIONS_MAX, Extension, GAGS_MAX, PAUSES_MAX, Pause, Sequel};
+pub use served::CLOCKS_APART_MAX;
 
 /// One demand. Fields that the requester did not give are absent, never guessed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

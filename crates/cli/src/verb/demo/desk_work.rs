@@ -138,6 +138,7 @@ impl<'a> Work<'a> {
                         ClockKind::NotBefore => "not before",
                         ClockKind::ObjectBy => "object by",
                         ClockKind::Expires => "ends on",
+                        ClockKind::ReviewBy => "review by",
                     };
                     story::step(&format!("{kind} {}: {}", clock.on, clock.counted));
                 }
