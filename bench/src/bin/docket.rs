@@ -82,6 +82,7 @@ fn config() -> anyhow::Result<Config> {
         },
         gate: None,
         link: None,
+        mail: None,
         peers: Vec::new(),
         regions: vec![Region {
             id: RegionId::new("eu-de")?,

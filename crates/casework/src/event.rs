@@ -14,6 +14,7 @@ use crate::{
     finding::{Assessment, ClockKind},
     ids::{CaseId, Digest, RecordId, RuleId, StaffId, TenantId},
     record::ReleaseRecord,
+    sender::SenderCheck,
 };
 
 mod words;
@@ -102,6 +103,11 @@ pub enum Body {
     Unreadable {
         /// Why.
         reason: String,
+    },
+    /// Who it says it is from was checked when it came, where it came by e-mail. A hint: it confirms nobody.
+    SenderChecked {
+        /// What was found.
+        check: Box<SenderCheck>,
     },
     /// Who really asks was checked, on a number or address found independently of the demand.
     RequesterChecked {
@@ -396,6 +402,7 @@ impl Body {
             | Self::Withdrawn { .. }
             | Self::Rejected { .. } => true,
             Self::Unreadable { .. }
+            | Self::SenderChecked { .. }
             | Self::RequesterChecked { .. }
             | Self::Resolved { .. }
             | Self::Assessed { .. }

@@ -13,8 +13,10 @@ pub mod gate;
 pub mod ids;
 pub mod ledger;
 pub mod promise;
+pub mod reading;
 pub mod record;
 pub mod rulebook;
+pub mod sender;
 pub mod transfer;
 
 #[cfg(feature = "testkit")]

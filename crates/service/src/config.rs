@@ -46,6 +46,9 @@ pub struct Config {
     /// This node's end of links to nodes of other regions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<LinkEnd>,
+    /// Demands by e-mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<MailIntake>,
     /// Regions that other nodes serve.
     #[serde(default, rename = "peer", skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<PeerRegion>,
@@ -129,6 +132,35 @@ pub struct LinkEnd {
     pub listen: Option<SocketAddr>,
     /// Our certificate, good for both sides of a connection.
     pub tls: TlsFiles,
+}
+
+/// How demands come in by e-mail: from the provider's own mail server, which has them from the network.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MailIntake {
+    /// Where that server hands them over by LMTP: `unix:PATH`, relative to the folder, or an address of loopback and a port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lmtp: Option<Address>,
+    /// A maildir from which they are taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maildir: Option<std::path::PathBuf>,
+    /// Addresses for which LMTP takes mail; none named: whatever that server sends.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recipients: Vec<String>,
+    /// The name under which that server writes `Authentication-Results`, where it does, and takes out what strangers wrote
+    /// under it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub results_of: Option<String>,
+}
+
+impl MailIntake {
+    /// Whether mail is taken in from this machine alone.
+    fn is_local(&self) -> bool {
+        match &self.lmtp {
+            Some(Address::Tcp(at)) => at.parse().is_ok_and(|at: SocketAddr| at.ip().is_loopback()),
+            Some(Address::Unix(_)) | None => true,
+        }
+    }
 }
 
 /// A region that another node serves.
@@ -372,6 +404,12 @@ impl Config {
             return fail("key_provider", "there are at most 1000 key providers");
         }
         self.check_peers()?;
+        if self.mail.as_ref().is_some_and(|mail| !mail.is_local()) {
+            return fail(
+                "mail.lmtp",
+                "LMTP is plain and asks nobody who they are: use `unix:PATH` or an address of loopback, such as `127.0.0.1:2424`",
+            );
+        }
         if self.docket.batch == 0 || self.docket.batch > BATCH_MAX {
             return fail("docket.batch", "use 1 to 4096 entries");
         }

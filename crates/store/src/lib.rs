@@ -9,6 +9,7 @@ pub mod gate_memory;
 pub mod lease;
 pub mod ledger;
 pub mod peer_releases;
+pub mod requesters;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
 pub mod transfers;

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::{Case, CaseFile};
 use crate::{
-    event::{Actor, Body, Decision, Outcome, RedirectOutcome},
+    event::{Actor, Body, Channel, Decision, Outcome, RedirectOutcome},
     facts::Resolution,
     finding::Promise,
     ids::{RecordId, RuleId, TenantId},
@@ -58,6 +58,12 @@ pub(super) fn may(case: &Case, at: Timestamp, actor: &Actor, body: &Body) -> Res
             "each demand is its own case",
         ),
         Body::Note { .. } | Body::RequesterChecked { .. } => Ok(()),
+        Body::SenderChecked { .. } => need(
+            *actor == Actor::System && file.channel() == Some(Channel::Email) && file.sender().is_none(),
+            Promise::P7,
+            "an e-mail's sender is checked once, when it comes, by the program itself",
+            "record a check of the requester instead",
+        ),
         Body::Withdrawn { .. } => open(case),
         Body::Rejected { .. } => {
             open(case)?;

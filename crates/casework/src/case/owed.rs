@@ -11,6 +11,7 @@ use crate::{
     facts::RequesterCheck,
     finding::{ClockKind, DutyKind, Finding, Promise},
     ids::{RuleId, TenantId},
+    sender::SenderCheck,
 };
 
 /// One thing that is owed.
@@ -83,6 +84,7 @@ pub(super) fn owed(case: &Case, now: Timestamp) -> Vec<Owed> {
                 Step::Parse,
                 "read the bytes as a demand, or reject them",
             ));
+            call_back(case.file(), &mut list);
         }
         Case::AwaitingResolution(_) => {
             gags(case, now, &mut list);
@@ -175,6 +177,7 @@ fn before_release(case: &Case, now: Timestamp, list: &mut Vec<Owed>) {
             "every category is barred: reject the demand, naming the rules",
         ));
     }
+    call_back(file, list);
     for finding in findings {
         duty(file, finding, list);
         if let Some(clock) = finding
@@ -200,10 +203,23 @@ fn before_release(case: &Case, now: Timestamp, list: &mut Vec<Owed>) {
     }
 }
 
+/// What came by e-mail is called back, whatever the law says of it.
+fn call_back(file: &CaseFile, list: &mut Vec<Owed>) {
+    if !file.needs_call_back() {
+        return;
+    }
+    let text = if file.sender().is_some_and(SenderCheck::is_suspect) {
+        "call the authority back on a number found independently: the e-mail's sender is doubtful"
+    } else {
+        "call the authority back on a number found independently: it came by e-mail"
+    };
+    list.push(owe(Promise::P7, Step::CallBack, text));
+}
+
 fn duty(file: &CaseFile, finding: &Finding, list: &mut Vec<Owed>) {
     let Some(duty) = finding.duty else { return };
     let step = match duty {
-        DutyKind::CallBack if file.requester() != RequesterCheck::Confirmed => (
+        DutyKind::CallBack if file.requester() != RequesterCheck::Confirmed && !file.needs_call_back() => (
             Step::CallBack,
             "call the authority back on a number found independently",
         ),

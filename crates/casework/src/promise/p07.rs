@@ -2,6 +2,8 @@
 //!
 //! Whoever drew the record up may be one of the two: the promise asks for two pairs of eyes that did not enter the
 //! demand, and a small team has no third. Two names with one key are one person.
+//!
+//! What came by e-mail was also called back: a sender's address is never proof of who asks.
 
 use std::fmt;
 
@@ -58,6 +60,13 @@ pub fn two_reviewed(hearing: &Hearing<'_>, in_play: &InPlay) -> Result<TwoReview
         } else {
             signed.push(reviewer);
         }
+    }
+    if hearing.file.needs_call_back() {
+        return Err(BrokenPromise::new(
+            P7,
+            "the demand came by e-mail, and who asks was not confirmed",
+            "call the authority on a number found independently, and record what it said",
+        ));
     }
     let [first, second, ..] = signed.as_slice() else {
         let reason = format!(

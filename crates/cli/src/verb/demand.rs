@@ -29,7 +29,7 @@ enum Verb {
         after_help = "Exit codes: 0 a case was opened or known, 2 it could not be done.\n\nExamples:\n  amparo demand submit warrant.json --channel paper --as ines\n  amparo demand submit scan.pdf --channel email --as ines --format json"
     )]
     Submit {
-        /// The document; anything at all up to 8 MiB. One that is no demand is kept for a person to enter.
+        /// The document; anything at all up to 32 MiB. One that is no demand is kept for a person to enter.
         file: PathBuf,
         /// How it arrived.
         #[arg(long, value_enum, default_value_t = Road::CommandLine)]

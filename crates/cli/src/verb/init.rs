@@ -113,6 +113,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         },
         gate: None,
         link: None,
+        mail: None,
         peers: Vec::new(),
         regions,
         key_providers: Vec::new(),

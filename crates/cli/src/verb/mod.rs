@@ -27,7 +27,9 @@ mod init;
 mod key;
 mod keyholder;
 mod ledger;
+mod mail;
 mod place;
+mod requester;
 mod restore;
 mod rulebook;
 mod scrub;
@@ -90,6 +92,8 @@ enum Verb {
     Demand(demand::Args),
     Case(case::Args),
     Gag(gag::Args),
+    Mail(mail::Args),
+    Requester(requester::Args),
     Transfer(transfer::Args),
     Completions(completions::Args),
 }
@@ -137,6 +141,8 @@ impl Program {
             Verb::Demand(args) => demand::run(args).await,
             Verb::Case(args) => case::run(args).await,
             Verb::Gag(args) => gag::run(args).await,
+            Verb::Mail(args) => mail::run(args).await,
+            Verb::Requester(args) => requester::run(args).await,
             Verb::Transfer(args) => transfer::run(args).await,
             Verb::Completions(args) => completions::run(&args),
         }

@@ -14,7 +14,7 @@ use store::cases::{CaseStoreError, Connection, NewLetter, PackageRow, Progress, 
 use super::{APPEND_ATTEMPTS_MAX, Desk, DeskError, Result, letters::Letter, ports::PortError};
 
 /// One step as planned: a value, executed with nothing left to decide.
-pub(super) struct Plan {
+pub(crate) struct Plan {
     pub(super) actor: Actor,
     pub(super) body: Body,
     /// Letters that go out with it.
@@ -23,7 +23,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(actor: Actor, body: Body) -> Self {
+    pub(crate) fn new(actor: Actor, body: Body) -> Self {
         Self {
             actor,
             body,
@@ -44,7 +44,7 @@ impl Plan {
 }
 
 /// What else commits together with an event.
-pub(super) enum Also {
+pub(crate) enum Also {
     Nothing,
     /// The record's commitment is put into the docket's queue.
     LogRecord {
@@ -60,7 +60,7 @@ pub(super) enum Also {
 
 impl Desk {
     /// The verified chain of a case.
-    pub(super) async fn chain(&self, case: CaseId) -> Result<Chain> {
+    pub(crate) async fn chain(&self, case: CaseId) -> Result<Chain> {
         let stored = self.parts.cases.events(case).await?;
         let events: std::result::Result<Vec<Event>, _> =
             stored.into_iter().map(StoredEvent::into_event).collect();
@@ -69,7 +69,7 @@ impl Desk {
 
     /// Plans one event on the chain as it is and commits it. When somebody else's event came first, plans again on the
     /// chain as it then is. `None` from the plan: nothing is to be recorded.
-    pub(super) async fn step(
+    pub(crate) async fn step(
         &self,
         case: CaseId,
         mut plan: impl FnMut(&Chain) -> Result<Option<Plan>>,

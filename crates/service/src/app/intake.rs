@@ -126,10 +126,14 @@ impl Desk {
         };
         let came = received.header.at;
         let bytes = self.parts.cases.demand(case).await?;
+        let by_mail = chain.case().file().channel() == Some(Channel::Email);
         let parsed = demand::parse(&bytes).and_then(|demand| demand.served_by(came).map(|()| demand));
         let body = match parsed {
             Ok(demand) => Body::Parsed {
                 demand: Box::new(demand),
+            },
+            Err(_) if by_mail && !bytes.trim_ascii_start().starts_with(b"{") => Body::Unreadable {
+                reason: "it is an e-mail: a person enters what it asks".to_owned(),
             },
             Err(why) => Body::Unreadable {
                 reason: why.to_string(),

@@ -47,12 +47,14 @@ pub use tick::Ticked;
 pub use view::{CaseView, EventView, RecordView};
 pub use working::Filing;
 
+pub(crate) use course::Plan;
+
 use clock::{Clock, Entropy, NoEntropy};
 use faults::Faults;
 use ports::{DocketPort, GatePort, VaultPort};
 
 /// Largest document taken in, in bytes. One larger is refused before it is read to its end.
-pub const DEMAND_BYTES_MAX: usize = 8 * 1024 * 1024;
+pub const DEMAND_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// How often an event is tried again when others write to the same case.
 pub const APPEND_ATTEMPTS_MAX: u32 = 8;

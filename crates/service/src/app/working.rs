@@ -207,6 +207,7 @@ fn reserved(body: &Body) -> Option<&'static str> {
     Some(match body {
         Body::Received { .. } => "received",
         Body::Unreadable { .. } => "unreadable",
+        Body::SenderChecked { .. } => "sender_checked",
         Body::Resolved { .. } => "resolved",
         Body::Assessed { .. } => "assessed",
         Body::Redirected { .. } => "redirected",

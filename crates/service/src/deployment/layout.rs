@@ -43,6 +43,10 @@ impl Layout {
     pub fn witness_state(&self) -> PathBuf {
         self.dir.join("witness")
     }
+    /// The operator's lists of domains and courts.
+    pub fn hints(&self) -> PathBuf {
+        self.dir.join("hints")
+    }
     /// Secret files.
     pub fn keys(&self) -> PathBuf {
         self.dir.join("keys")

@@ -8,6 +8,7 @@ mod docket_port;
 mod gate_port;
 mod gate_process;
 mod layout;
+mod mail;
 mod regions;
 mod roots;
 mod running;

@@ -60,6 +60,18 @@ pub enum StartError {
         #[source]
         source: crate::tls::TlsError,
     },
+    /// The address for mail, or the maildir.
+    #[error("`{place}` cannot be used for mail")]
+    Mail {
+        /// Which.
+        place: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A list of hints.
+    #[error(transparent)]
+    Hints(#[from] crate::requesters::HintsError),
     /// The address for links cannot be bound.
     #[error(transparent)]
     Link(#[from] BindError),
@@ -84,6 +96,7 @@ pub struct Running {
     s3: SocketAddr,
     api: SocketAddr,
     link: Option<Address>,
+    mail: Option<Address>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -100,6 +113,10 @@ impl Running {
     /// Where nodes of other regions ask, where they may.
     pub fn link(&self) -> Option<&Address> {
         self.link.as_ref()
+    }
+    /// Where the mail server hands over demands by LMTP, where it does.
+    pub fn mail(&self) -> Option<&Address> {
+        self.mail.as_ref()
     }
     /// Stops taking requests, lets those under way end, and finishes the docket's batch.
     pub async fn stop(self) {
@@ -207,12 +224,15 @@ impl Deployment {
         let (vault, ledger, told) = (self.vault.clone(), self.ledger.clone(), stopped(&stop));
         tasks.push(tokio::spawn(keep_slots(vault, ledger, told)));
 
+        let mail = self.start_mail(&stop, &mut tasks).await?;
+
         let (desk, clock, told) = (self.desk.clone(), self.clock.clone(), stopped(&stop));
         tasks.push(tokio::spawn(keep_ticking(desk, clock, TICK, told)));
         Ok(Running {
             s3,
             api,
             link,
+            mail,
             stop,
             tasks,
         })

@@ -16,7 +16,7 @@ use crate::{
 
 impl CaseFile {
     pub(in crate::case) fn open(event: &Event, hash: Digest) -> Result<Self, NotNow> {
-        let Body::Received { .. } = &event.body else {
+        let Body::Received { channel, .. } = &event.body else {
             return Err(NotNow {
                 promise: Promise::P14,
                 reason: "a case begins with the demand's receipt".to_owned(),
@@ -27,6 +27,8 @@ impl CaseFile {
             case: event.header.case,
             head: hash,
             length: 1,
+            channel: Some(*channel),
+            sender: None,
             entered_by: event.body.entered_by(&event.header.actor).cloned().collect(),
             demand: None,
             facts: None,
@@ -89,6 +91,10 @@ impl CaseFile {
                 }
                 self.facts = Some(facts.clone());
                 self.changed()
+            }
+            Body::SenderChecked { check } => {
+                self.sender = Some(check.as_ref().clone());
+                false
             }
             Body::RequesterChecked { outcome, .. } => {
                 self.requester = *outcome;

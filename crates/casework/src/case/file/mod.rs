@@ -11,11 +11,12 @@ use super::scope;
 use crate::{
     canonical,
     demand::{Category, Demand, Extension, Gag, NoticeTo, Pause, Sequel},
-    event::{Actor, Decision, RedirectOutcome, Scope},
+    event::{Actor, Channel, Decision, RedirectOutcome, Scope},
     facts::{Facts, RequesterCheck},
     finding::{Assessment, DutyKind, Finding, Promise},
     ids::{CaseId, Digest, RecordId, RuleId, StaffId, TenantId},
     record::ReleaseRecord,
+    sender::SenderCheck,
 };
 
 /// Everything recorded in a case, in the shape in which the promises ask for it. `seq` is always the event's own.
@@ -24,6 +25,8 @@ pub struct CaseFile {
     case: CaseId,
     head: Digest,
     length: u64,
+    channel: Option<Channel>,
+    sender: Option<SenderCheck>,
     entered_by: BTreeSet<StaffId>,
     demand: Option<Demand>,
     facts: Option<Facts>,
@@ -216,6 +219,19 @@ impl CaseFile {
     /// The last check of who asks. What a `Resolved` event claims about it does not count.
     pub fn requester(&self) -> RequesterCheck {
         self.requester
+    }
+    /// By which road the demand came.
+    pub fn channel(&self) -> Option<Channel> {
+        self.channel
+    }
+    /// What was checked of an e-mail's sender when it came.
+    pub fn sender(&self) -> Option<&SenderCheck> {
+        self.sender.as_ref()
+    }
+    /// Whether nothing may be released before the authority was called back and confirmed: of every demand that came by
+    /// e-mail, however good its signatures, for a mailbox that was honest yesterday may be stolen today (P7).
+    pub fn needs_call_back(&self) -> bool {
+        self.channel == Some(Channel::Email) && self.requester != RequesterCheck::Confirmed
     }
     /// The last assessment, current or not.
     pub fn judged(&self) -> Option<&Judged> {

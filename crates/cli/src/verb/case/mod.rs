@@ -13,7 +13,7 @@ use casework::{
     ids::{CaseId, StaffId},
 };
 use clap::Subcommand;
-use service::{app::Desk, auth::Role};
+use service::{app::Desk, auth::Role, deployment::Deployment};
 use store::cases::PersonRow;
 
 use super::place::Place;
@@ -49,6 +49,14 @@ impl Where {
     pub async fn desk(&self) -> anyhow::Result<Desk> {
         Ok(self.place.open().await?.desk().clone())
     }
+
+    /// The deployment.
+    ///
+    /// # Errors
+    /// When the folder is no deployment.
+    pub async fn deployment(&self) -> anyhow::Result<Deployment> {
+        self.place.open().await
+    }
 }
 
 /// Arguments of verbs that somebody runs on a case.
@@ -80,6 +88,8 @@ enum Verb {
     Owed(read::One),
     /// Print the desk's dates as an iCalendar file.
     Calendar(read::Calendar),
+    /// Print what the document as received seems to say, with the place of each: proposals for whoever enters the demand.
+    Reading(read::One),
     /// Print a letter; without its digest, list them.
     Letter(read::Letter),
     /// List what a release record names, object by object: what a reviewer signs.
@@ -141,6 +151,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Log(verb) => verb.log(&desk, format).await,
         Verb::Owed(verb) => verb.owed(&desk, format).await,
         Verb::Calendar(verb) => verb.run(&desk).await,
+        Verb::Reading(verb) => verb.reading(&desk, format).await,
         Verb::Letter(verb) => verb.run(&desk, format).await,
         Verb::Objects(verb) => verb.run(&desk, format).await,
         Verb::Outbox => read::outbox(&desk, format).await,

@@ -192,6 +192,19 @@ impl One {
         Ok(())
     }
 
+    pub(super) async fn reading(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+        let reading = service::mail::reading::read(desk.document(self.case).await?).await;
+        if format == Format::Json {
+            data!(
+                "{}",
+                json!({"schema": "amparo.cli.case_reading/1", "case": self.case, "reading": reading})
+            );
+        } else {
+            crate::verb::mail::print(&reading);
+        }
+        Ok(())
+    }
+
     pub(super) async fn owed(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
         let list = desk.owed(self.case).await?;
         if format == Format::Json {

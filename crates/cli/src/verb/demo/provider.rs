@@ -425,6 +425,7 @@ fn config(store: Option<&Location>) -> anyhow::Result<Config> {
         },
         gate: None,
         link: None,
+        mail: None,
         peers: Vec::new(),
         regions: vec![region("eu-de", "DE")?, region("us-east", "US")?],
         key_providers: Vec::new(),

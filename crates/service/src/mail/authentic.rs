@@ -1,0 +1,157 @@
+//! Who a message is from, as far as the provider's own mail server found out: SPF, DKIM, DMARC and ARC.
+//!
+//! The mail server that takes a message from the network checks it, and writes what it found into
+//! `Authentication-Results` (RFC 8601). That field is believed only of the server that the configuration names, and only
+//! where nobody else could have put it. Where there is none, nothing passed: the outcome is "not known".
+
+use casework::sender::{CheckedBy, Domain, REMARKS_MAX, SenderCheck, Verdict};
+use mail_parser::{HeaderName, HeaderValue, Message, MessageParser};
+
+use super::message::addresses;
+
+/// Largest head of a message that is looked at, in bytes.
+const HEAD_BYTES_MAX: usize = 256 * 1024;
+
+/// What our own mail servers write, and may be believed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OurServers {
+    /// The name under which they write `Authentication-Results` (RFC 8601), having taken out what others wrote under it.
+    pub results: Option<String>,
+}
+
+/// Checks senders. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Checker {
+    ours: OurServers,
+}
+
+impl Checker {
+    /// A checker that believes these servers of ours, and nobody else.
+    pub fn new(ours: OurServers) -> Self {
+        Self { ours }
+    }
+
+    /// Checks a message's sender. Never fails: what could not be checked is "not known", and says why.
+    pub fn check(&self, raw: &[u8]) -> SenderCheck {
+        let head = head(raw);
+        let parsed = MessageParser::default().parse_headers(head);
+        let mut check = SenderCheck::default();
+        let Some(parsed) = parsed else {
+            check.remarks.push("it has no head that can be read".to_owned());
+            return check;
+        };
+        let from_fields = parsed
+            .headers()
+            .iter()
+            .filter(|header| header.name == HeaderName::From)
+            .count();
+        check.from = addresses(parsed.from());
+        check.domain = one_domain(&check.from).filter(|_| from_fields == 1);
+        if check.domain.is_none() {
+            check
+                .remarks
+                .push("it is not from exactly one address".to_owned());
+        }
+        self.believe_our_server(&parsed, &mut check);
+        if let Some(reply) = addresses(parsed.reply_to()).first()
+            && Domain::of_address(reply).ok().map(|domain| domain.to_string()) != check.domain
+        {
+            check
+                .remarks
+                .push("it asks for answers to another domain than it is from".to_owned());
+        }
+        check.remarks.truncate(REMARKS_MAX);
+        check
+    }
+
+    /// Takes over what our own server wrote, where it is configured to write and its field stands where only it could
+    /// have put it: above the second `Received`.
+    fn believe_our_server(&self, parsed: &Message<'_>, check: &mut SenderCheck) {
+        let Some(ours) = &self.ours.results else {
+            return;
+        };
+        let mut received = 0_usize;
+        for header in parsed.headers() {
+            match &header.name {
+                HeaderName::Received => received += 1,
+                HeaderName::AuthenticationResults if received < 2 => {
+                    let HeaderValue::Text(value) = &header.value else {
+                        return;
+                    };
+                    let mut results = value.split(';').map(str::trim);
+                    let id = results.next().unwrap_or_default();
+                    if !id
+                        .split_whitespace()
+                        .next()
+                        .unwrap_or_default()
+                        .eq_ignore_ascii_case(ours)
+                    {
+                        continue;
+                    }
+                    check.by = CheckedBy::OurMailServer;
+                    for result in results {
+                        take_result(result, check);
+                    }
+                    return;
+                }
+                _ => {}
+            }
+            if received >= 2 {
+                return;
+            }
+        }
+    }
+}
+
+/// One `method=result` of the field.
+fn take_result(text: &str, check: &mut SenderCheck) {
+    let Some((method, rest)) = text.split_once('=') else {
+        return;
+    };
+    let word = rest
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let verdict = match word.as_str() {
+        "pass" => Verdict::Pass,
+        "fail" | "softfail" | "policy" | "permerror" => Verdict::Fail,
+        "none" | "neutral" => Verdict::None,
+        _ => Verdict::NotKnown,
+    };
+    match method.trim().to_ascii_lowercase().as_str() {
+        "spf" => check.spf = verdict,
+        // One good signature is enough, wherever it stands.
+        "dkim" if check.dkim != Verdict::Pass => check.dkim = verdict,
+        "arc" => check.arc = verdict,
+        "dmarc" => {
+            let named = rest
+                .split_whitespace()
+                .find_map(|word| word.strip_prefix("header.from="));
+            let same = named.is_none_or(|named| {
+                check.domain.as_deref().is_some_and(|domain| {
+                    named.trim_end_matches('.').eq_ignore_ascii_case(domain)
+                        || domain.ends_with(&format!(".{}", named.to_ascii_lowercase()))
+                })
+            });
+            check.dmarc = if same { verdict } else { Verdict::Fail };
+        }
+        _ => {}
+    }
+}
+
+fn head(raw: &[u8]) -> &[u8] {
+    let end = [b"\r\n\r\n".as_slice(), b"\n\n"]
+        .iter()
+        .filter_map(|blank| memchr::memmem::find(raw, blank).map(|at| at + blank.len()))
+        .min()
+        .unwrap_or(raw.len());
+    raw.get(..end.min(HEAD_BYTES_MAX)).unwrap_or(raw)
+}
+
+fn one_domain(from: &[String]) -> Option<String> {
+    match from {
+        [address] => Domain::of_address(address).ok().map(|domain| domain.to_string()),
+        _ => None,
+    }
+}

@@ -1,0 +1,473 @@
+use std::{path::PathBuf, sync::Arc, time::Instant};
+
+use casework::{
+    case::Step,
+    sender::{CheckedBy, Likeness, Verdict},
+};
+use serde_json::Value;
+use store::requesters::{AuthorityRow, FactKind, FactRow, RequesterStore};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::{
+    authentic::{Checker, OurServers},
+    lmtp::{Desk as Greeter, Inbox, session},
+    maildir::{Look, Maildir},
+    message::{BOUNDARIES_MAX, MessageError, PARTS_MAX, take_apart},
+    reading::read,
+    *,
+};
+use crate::{
+    app::tests::scene::{Scene, staff},
+    requesters::{Hints, Registry},
+};
+
+fn court_mail(test: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("AMPARO_TESTDATA").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")),
+        PathBuf::from,
+    );
+    let path = root.join("court-mail");
+    if !path.exists() {
+        println!("skipped: {test} (no test data)");
+        return None;
+    }
+    Some(path)
+}
+
+/// The one notice whose JSON names the court of another: the file was named for it. The message is from the District of
+/// Columbia, by its sender, its text and its links.
+const NAMED_FOR_ANOTHER: &str = "almd_4_plain";
+
+#[tokio::test]
+async fn court_notices_yield_court_docket_numbers_and_documents() {
+    let Some(folder) = court_mail("court_notices_yield_court_docket_numbers_and_documents") else {
+        return;
+    };
+    let mut seen = 0;
+    let mut wrong = Vec::new();
+    for folder in [folder.clone(), folder.join("s3")] {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let json = entry.unwrap().path();
+            if json.extension().is_none_or(|end| end != "json") {
+                continue;
+            }
+            let name = json.file_stem().unwrap().to_string_lossy().into_owned();
+            let message = ["txt", "html"]
+                .map(|end| json.with_extension(end))
+                .into_iter()
+                .find(|path| path.exists());
+            let reading = read(std::fs::read(message.unwrap()).unwrap()).await;
+            let expected: Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+            seen += 1;
+            let Some(dockets) = expected["dockets"].as_array() else {
+                // No notice of filing, and none is made up.
+                if reading.notice.is_some() {
+                    wrong.push(format!("{name}: {:?}", reading.notice));
+                }
+                continue;
+            };
+            let Some(notice) = reading.notice else {
+                wrong.push(format!("{name}: nothing found"));
+                continue;
+            };
+            let court = if name == NAMED_FOR_ANOTHER {
+                "dcd"
+            } else {
+                expected["court_id"].as_str().unwrap()
+            };
+            if notice.court_id.as_deref() != Some(court) {
+                wrong.push(format!("{name}: court {:?}, not {court}", notice.court_id));
+            }
+            let found: Vec<Value> = notice
+                .dockets
+                .iter()
+                .flat_map(|docket| {
+                    docket.filings.iter().map(|filing| {
+                        serde_json::json!([
+                            docket.docket_number,
+                            docket.case_id,
+                            filing.document_number,
+                            filing.document_url,
+                            filing.document_id,
+                            filing.sequence,
+                            filing.magic
+                        ])
+                    })
+                })
+                .collect();
+            let asked: Vec<Value> = dockets
+                .iter()
+                .flat_map(|docket| {
+                    docket["docket_entries"].as_array().unwrap().iter().map(|entry| {
+                        serde_json::json!([
+                            docket["docket_number"],
+                            entry["pacer_case_id"],
+                            entry["document_number"],
+                            entry["document_url"],
+                            entry["pacer_doc_id"],
+                            entry["pacer_seq_no"],
+                            entry["pacer_magic_num"]
+                        ])
+                    })
+                })
+                .collect();
+            if found != asked {
+                wrong.push(format!("{name}:\n  found {found:?}\n  asked {asked:?}"));
+            }
+        }
+    }
+    assert!(seen >= 71, "only {seen} messages");
+    assert!(
+        wrong.is_empty(),
+        "{} of {seen}:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+fn checker(results: Option<&str>) -> Checker {
+    Checker::new(OurServers {
+        results: results.map(str::to_owned),
+    })
+}
+
+#[test]
+fn only_our_own_servers_results_are_believed_and_without_them_nothing_passed() {
+    let field = "Authentication-Results: mx.provider.example; spf=pass smtp.mailfrom=fbi.gov;\r\n dkim=pass header.d=fbi.gov; dmarc=pass header.from=fbi.gov\r\n";
+    let received = "Received: from mail.fbi.gov by mx.provider.example; Mon, 1 Jan 2026 00:00:00 +0000\r\n";
+    let rest = "From: Agent <agent@fbi.gov>\r\nSubject: x\r\n\r\nbody\r\n";
+    let check = |message: &str, ours| checker(ours).check(message.as_bytes());
+    let honest = format!("{received}{field}{rest}");
+    let found = check(&honest, Some("mx.provider.example"));
+    assert_eq!(
+        (found.spf, found.dkim, found.dmarc),
+        (Verdict::Pass, Verdict::Pass, Verdict::Pass)
+    );
+    assert_eq!(found.by, CheckedBy::OurMailServer);
+    // Not configured, written under another name, or further down than our own server writes.
+    for (message, ours) in [
+        (honest.clone(), None),
+        (honest.clone(), Some("mx.other.example")),
+        (
+            format!("{received}{received}{field}{rest}"),
+            Some("mx.provider.example"),
+        ),
+    ] {
+        let found = check(&message, ours);
+        assert_eq!((found.dmarc, found.by), (Verdict::NotKnown, CheckedBy::Nobody));
+    }
+    // What passes for one domain says nothing of another, and two senders are none.
+    let other = honest.replace("agent@fbi.gov", "agent@fbi-gov.example");
+    assert_eq!(check(&other, Some("mx.provider.example")).dmarc, Verdict::Fail);
+    let two = honest.replace("agent@fbi.gov>", "agent@fbi.gov>, judge@court.example");
+    assert_eq!(check(&two, Some("mx.provider.example")).domain, None);
+}
+
+async fn registry(scene: &Scene) -> Registry {
+    let database = store::testkit::database(&scene.dir.path().join("requesters.db")).await;
+    Registry::new(RequesterStore::new(database), Arc::new(Hints::default()))
+}
+
+fn message(from: &str, results: &str) -> Vec<u8> {
+    format!(
+        "Received: from a by mx.provider.example\r\nAuthentication-Results: mx.provider.example; {results}\r\n\
+         From: {from}\r\nSubject: urgent\r\n\r\nCall us back on +49 30 555 0100. {from}\r\n"
+    )
+    .into_bytes()
+}
+
+#[tokio::test]
+async fn p07_what_fails_dmarc_goes_to_call_back_and_a_stolen_honest_account_meets_it_too() {
+    let scene = Scene::new().await;
+    let registry = registry(&scene).await;
+    let row = AuthorityRow {
+        id: "de-bka".to_owned(),
+        name: "Bundeskriminalamt".to_owned(),
+        country: "DE".to_owned(),
+        kind: "police".to_owned(),
+        added_at: scene.desk.now(),
+        added_by: "ruth".to_owned(),
+    };
+    registry
+        .add(row, "visited", "the federal directory")
+        .await
+        .unwrap();
+    let fact = |kind, value: &str| FactRow {
+        authority: "de-bka".to_owned(),
+        kind,
+        value: value.to_owned(),
+        source: "the federal directory".to_owned(),
+        added_at: scene.desk.now(),
+        added_by: "ruth".to_owned(),
+    };
+    registry.add_fact(fact(FactKind::Domain, "bka.de")).await.unwrap();
+    let registry = Arc::new(registry);
+    let desk = MailDesk::new(
+        scene.desk.clone(),
+        checker(Some("mx.provider.example")),
+        Arc::clone(&registry),
+    );
+
+    let honest = message("brandt@bka.de", "dmarc=pass header.from=bka.de");
+    let stolen = desk.take_in(&honest).await.unwrap();
+    let forged = desk
+        .take_in(&message("brandt@bka.de", "dmarc=fail header.from=bka.de"))
+        .await
+        .unwrap();
+    let alike = desk
+        .take_in(&message(
+            "brandt@bka-auskunft.de",
+            "dmarc=pass header.from=bka-auskunft.de",
+        ))
+        .await
+        .unwrap();
+    for (case, verdict, suspect, authority) in [
+        (stolen.case, Verdict::Pass, false, Some("de-bka")),
+        (forged.case, Verdict::Fail, true, Some("de-bka")),
+        (alike.case, Verdict::Pass, true, None),
+    ] {
+        let check = scene.desk.sender(case).await.unwrap().unwrap();
+        assert_eq!((check.dmarc, check.is_suspect()), (verdict, suspect));
+        assert_eq!(check.authority.as_deref(), authority);
+        let owed = scene.desk.case(case).await.unwrap().owed;
+        assert!(owed.iter().any(|owed| owed.step == Step::CallBack), "{owed:?}");
+    }
+    let likeness = scene
+        .desk
+        .sender(alike.case)
+        .await
+        .unwrap()
+        .unwrap()
+        .resembles
+        .unwrap();
+    assert_eq!(
+        (likeness.likeness, likeness.to.as_str()),
+        (Likeness::AddedWords, "bka.de")
+    );
+
+    // The same bytes are the same case, with nothing recorded twice.
+    let again = desk.take_in(&honest).await.unwrap();
+    assert!(again.duplicate && again.case == stolen.case);
+    assert_eq!(scene.desk.case(stolen.case).await.unwrap().events, 3);
+
+    // The number in the message does not count, not even once it is entered in the register.
+    let call = |number| crate::requesters::Call {
+        case: stolen.case,
+        authority: "de-bka",
+        number,
+        outcome: casework::facts::RequesterCheck::Confirmed,
+        said: "it is theirs",
+    };
+    let by = casework::event::Actor::Staff(staff("ruth"));
+    let unknown = registry
+        .call_back(&scene.desk, call("+49 30 555 0100"), by.clone())
+        .await;
+    assert!(
+        matches!(unknown, Err(crate::requesters::RegistryError::UnknownNumber(_))),
+        "{unknown:?}"
+    );
+    registry
+        .add_fact(fact(FactKind::Number, "+49 30 555 0100"))
+        .await
+        .unwrap();
+    let same = registry
+        .call_back(&scene.desk, call("+49 30 555 0100"), by.clone())
+        .await;
+    assert!(
+        matches!(same, Err(crate::requesters::RegistryError::NumberFromMessage(_))),
+        "{same:?}"
+    );
+    registry
+        .add_fact(fact(FactKind::Number, "+49 611 55 0000"))
+        .await
+        .unwrap();
+    registry
+        .call_back(&scene.desk, call("+49 (611) 55-0000"), by)
+        .await
+        .unwrap();
+    let owed = scene.desk.case(stolen.case).await.unwrap().owed;
+    assert!(!owed.iter().any(|owed| owed.step == Step::CallBack), "{owed:?}");
+
+    // Suspended: what was confirmed counts no more, and what comes later says so.
+    let reviewed = registry
+        .suspend(&scene.desk, "Brandt@bka.de", "stolen", &staff("ruth"))
+        .await
+        .unwrap();
+    assert_eq!(reviewed.reopened.len(), 2);
+    let owed = scene.desk.case(stolen.case).await.unwrap().owed;
+    assert!(owed.iter().any(|owed| owed.step == Step::CallBack), "{owed:?}");
+    let later = desk
+        .take_in(&message("brandt@bka.de", "dmarc=pass header.from=bka.de; x=1"))
+        .await
+        .unwrap();
+    let check = scene.desk.sender(later.case).await.unwrap().unwrap();
+    assert!(check.suspended.is_some() && check.is_suspect());
+}
+
+/// Keeps what it is handed, but for what says that it must fail.
+#[derive(Clone, Default)]
+struct Kept(Arc<std::sync::Mutex<Vec<Vec<u8>>>>);
+
+impl Inbox for Kept {
+    async fn keep(&self, raw: &[u8]) -> Result<String, MailError> {
+        if raw.windows(9).any(|window| window == b"fail here") {
+            return Err(MailError::Desk(crate::app::DeskError::NoData));
+        }
+        self.0.lock().unwrap().push(raw.to_vec());
+        Ok("a-case".to_owned())
+    }
+}
+
+async fn talk(said: &[u8], inbox: &Kept) -> String {
+    let (mut ours, theirs) = tokio::io::duplex(1 << 20);
+    let greeter = Greeter {
+        name: "amparo".to_owned(),
+        recipients: vec!["legal@provider.example".to_owned()],
+    };
+    let inbox = inbox.clone();
+    let server = tokio::spawn(async move { session(theirs, &greeter, &inbox).await });
+    ours.write_all(said).await.unwrap();
+    ours.shutdown().await.unwrap();
+    let mut heard = String::new();
+    ours.read_to_string(&mut heard).await.unwrap();
+    let _ = server.await.unwrap();
+    heard
+}
+
+#[tokio::test]
+async fn lmtp_answers_for_each_recipient_after_keeping_and_never_for_what_it_did_not_keep() {
+    let inbox = Kept::default();
+    let head = "LHLO mx\r\nMAIL FROM:<a@b.example> SIZE=10\r\nRCPT TO:<legal@provider.example>\r\nRCPT TO:<nobody@provider.example>\r\nRCPT TO:<LEGAL@provider.example>\r\nDATA\r\n";
+    let heard = talk(
+        format!("{head}From: a\r\n\r\n..dot\r\n.not the end\nstill\n.\nbare\r\n.\r\nQUIT\r\n").as_bytes(),
+        &inbox,
+    )
+    .await;
+    let codes: Vec<&str> = heard
+        .lines()
+        .filter(|line| line.as_bytes().get(3) == Some(&b' '))
+        .map(|line| &line[..3])
+        .collect();
+    assert_eq!(
+        codes,
+        [
+            "220", "250", "250", "250", "550", "250", "354", "250", "250", "221"
+        ],
+        "{heard}"
+    );
+    let kept = inbox.0.lock().unwrap().clone();
+    assert_eq!(
+        kept,
+        [b"From: a\r\n\r\n.dot\r\nnot the end\nstill\n.\nbare\r\n".to_vec()]
+    );
+
+    let heard = talk(format!("{head}fail here\r\n.\r\nQUIT\r\n").as_bytes(), &inbox).await;
+    assert_eq!(heard.matches("451 4.3.0").count(), 2, "{heard}");
+    let heard = talk(
+        b"EHLO x\r\nMAIL FROM:<a@b>\r\nLHLO x\r\nMAIL FROM:<a@b> SIZE=99999999999\r\nDATA\r\nQUIT\r\n",
+        &inbox,
+    )
+    .await;
+    for part in ["500 5.5.1", "503 5.5.1", "552 5.3.4", "221"] {
+        assert!(heard.contains(part), "{part}: {heard}");
+    }
+    let long = format!("LHLO {}\r\nQUIT\r\n", "x".repeat(lmtp::COMMAND_BYTES_MAX * 2));
+    assert!(talk(long.as_bytes(), &inbox).await.contains("500 5.5.2"));
+    assert_eq!(inbox.0.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_message_too_large_is_refused_and_costs_no_more_than_the_limit() {
+    let (mut ours, theirs) = tokio::io::duplex(1 << 16);
+    let greeter = Greeter {
+        name: "amparo".to_owned(),
+        recipients: Vec::new(),
+    };
+    let inbox = Kept::default();
+    let server = tokio::spawn(async move { session(theirs, &greeter, &inbox).await });
+    let write = async move {
+        let (mut read, mut write) = tokio::io::split(&mut ours);
+        let feed = async {
+            write
+                .write_all(b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<a@b>\r\nDATA\r\n")
+                .await
+                .unwrap();
+            let line = [b"x".repeat(998), b"\r\n".to_vec()].concat();
+            for _ in 0..(MAIL_BYTES_MAX / 1000 + 10) {
+                write.write_all(&line).await.unwrap();
+            }
+            write.write_all(b".\r\nQUIT\r\n").await.unwrap();
+        };
+        let mut heard = String::new();
+        tokio::join!(feed, read.read_to_string(&mut heard)).1.unwrap();
+        heard
+    };
+    let heard = write.await;
+    assert!(heard.contains("552 5.3.4") && heard.contains("221"), "{heard}");
+    let _ = server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_maildir_is_emptied_only_of_what_was_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let maildir = Maildir::open(dir.path()).unwrap();
+    let put = |name: &str, text: &[u8]| std::fs::write(dir.path().join("new").join(name), text).unwrap();
+    put("1.good", b"From: a\r\n\r\nx");
+    put("2.bad", b"From: a\r\n\r\nfail here");
+    put("3.empty", b"");
+    std::os::unix::fs::symlink("/etc/passwd", dir.path().join("new/4.link")).unwrap();
+    let inbox = Kept::default();
+    assert_eq!(
+        maildir.look(&inbox).await.unwrap(),
+        Look {
+            kept: 1,
+            held: 2,
+            left: 1
+        }
+    );
+    assert!(dir.path().join("cur/1.good:2,S").exists());
+    assert!(dir.path().join("new/2.bad").exists() && dir.path().join("held/3.empty").exists());
+    assert_eq!(
+        maildir.look(&inbox).await.unwrap(),
+        Look {
+            kept: 0,
+            held: 0,
+            left: 1
+        }
+    );
+    assert_eq!(inbox.0.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn mail_bombs_cost_bounded_time() {
+    let start = Instant::now();
+    let many = format!(
+        "From: a@b\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n{}",
+        "--x\r\nContent-Type: text/plain\r\n\r\n18 U.S.C. 2703(d)\r\n".repeat(BOUNDARIES_MAX + 2)
+    );
+    assert_eq!(take_apart(many.as_bytes()), Err(MessageError::TooManyParts));
+    let enough = format!(
+        "From: a@b\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n{}--x--\r\n",
+        "--x\r\n\r\ntext\r\n".repeat(PARTS_MAX * 2)
+    );
+    let parted = take_apart(enough.as_bytes()).unwrap();
+    assert!(parted.more && parted.parts.len() == PARTS_MAX);
+    let mut nested = "From: a@b\r\n".to_owned();
+    for depth in 0..1_500 {
+        nested.push_str(&format!(
+            "Content-Type: multipart/mixed; boundary=b{depth}\r\n\r\n--b{depth}\r\n"
+        ));
+    }
+    let inside = "From: a@b\r\nContent-Type: message/rfc822\r\n\r\n".repeat(3_000);
+    for bomb in [
+        nested,
+        inside,
+        "From: ".to_owned() + &"a@b,".repeat(300_000),
+        "=?utf-8?q?".repeat(300_000),
+    ] {
+        let reading = read(bomb.into_bytes()).await;
+        assert!(reading.sha256.is_some());
+    }
+    // Far from what an honest message takes, and far from forever, on a loaded machine without optimisation.
+    assert!(start.elapsed().as_secs() < 120, "{:?}", start.elapsed());
+}
