@@ -27,7 +27,7 @@ Examples:
   amparo keyholder new holder/ --gate 'GATE-PUBLIC-KEY'
   amparo keyholder serve --config holder/keyholder.toml
   amparo keyholder pending --config holder/keyholder.toml
-  amparo keyholder allow 1a2b3c4d5e6f7a8b --config holder/keyholder.toml
+  amparo keyholder allow 1a2b3c4d5e6f7a8b9c0d1e2f3a4b5c6d --config holder/keyholder.toml
 
 Exit codes: 0 done, 1 the log does not hold, 2 it could not be done.")]
 pub struct Args {

@@ -74,12 +74,22 @@ async fn a_person_is_asked_about_each_release_where_the_rule_says_so() {
     decisions.decide(&id, true, (customer.hands.clock())()).unwrap();
     assert!(gate.unwrap(&place(), &release(), &blob).await.is_ok());
     assert_eq!(decisions.waiting().unwrap(), []);
-    // It holds for this release, for a day.
+    // Its id was for that one decision: said once more, it decides nothing.
+    assert_eq!(id.len(), 32);
+    assert!(decisions.decide(&id, true, (customer.hands.clock())()).is_err());
+    // The decision holds for this release, for a day; then a person is asked anew, under another id.
     customer.hands.advance(25 * 3600);
+    let Why::Waiting(again) = why(gate.unwrap(&place(), &release(), &blob).await) else {
+        panic!("nobody was asked");
+    };
+    assert_ne!(again, id);
     assert!(
-        matches!(why(gate.unwrap(&place(), &release(), &blob).await), Why::Waiting(again) if again == id)
+        matches!(why(gate.unwrap(&place(), &release(), &blob).await), Why::Waiting(same) if same == again)
     );
-    decisions.decide(&id, false, (customer.hands.clock())()).unwrap();
+    assert!(decisions.decide(&id, true, (customer.hands.clock())()).is_err());
+    decisions
+        .decide(&again, false, (customer.hands.clock())())
+        .unwrap();
     assert!(
         matches!(why(gate.unwrap(&place(), &release(), &blob).await), Why::Denied(said) if said.contains("person"))
     );
@@ -203,6 +213,34 @@ async fn a_request_from_before_its_start_or_of_another_time_is_not_answered() {
     );
     late.advance(-1);
     assert!(gate.unwrap(&place(), &owner("alice"), &blob).await.is_ok());
+}
+
+/// The gate's clock is ahead of the keyholder's, which is started anew: what it answered before, it does not answer again.
+#[tokio::test]
+async fn a_request_answered_before_a_restart_is_not_answered_after_it() {
+    let customer = Customer::new(OWNER);
+    let (url, public, task) = customer.serve().await;
+    let (between, between_url) = Between::before(&url).await;
+    let ahead = Hands(Arc::new(Mutex::new((customer.hands.clock())())));
+    ahead.advance(50);
+    let asks = gate(&between_url, &public, GATE, ahead.clock());
+    let blob = asks.wrap(&place(), &owner("alice"), &[7; 60]).await.unwrap();
+    asks.unwrap(&place(), &owner("alice"), &blob).await.unwrap();
+    let (headers, body, _, _) = between.seen.lock().unwrap()[1].clone();
+    task.abort();
+    let _ = task.await;
+    customer.hands.advance(5);
+    let (url, _, _task) = customer.serve().await;
+    let again = Between {
+        url: format!("{url}{}", wire::PATH),
+        ..between
+    };
+    let (status, _, answer) = again.send(&headers, &body).await;
+    let answer: wire::Answer = serde_json::from_slice(&answer).unwrap();
+    assert_eq!((status, answer.outcome), (200, wire::Outcome::Replayed));
+    // And what it is asked anew, it answers at once.
+    let asks = gate(&url, &public, GATE, ahead.clock());
+    assert!(asks.unwrap(&place(), &owner("alice"), &blob).await.is_ok());
 }
 
 #[tokio::test]

@@ -16,13 +16,14 @@ pub const DECISION_AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
 /// Most requests that wait.
 pub const WAITING_MAX: usize = 1000;
 const FILE_BYTES_MAX: u64 = 64 * 1024;
-/// Characters of an id.
-const ID_CHARS: usize = 16;
+/// Random bytes of an id.
+const ID_BYTES: usize = 16;
 
 /// A request about which a person decides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiting {
-    /// What `allow` and `deny` take.
+    /// What `allow` and `deny` take: random, and of no use once it was decided, so that no decision is made twice by the same
+    /// words.
     pub id: String,
     /// Where the key belongs.
     pub place: KeyPlace,
@@ -39,6 +40,15 @@ pub struct Decision {
     pub yes: bool,
     /// When.
     pub at: Timestamp,
+}
+
+/// What is known of a request about which a person decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// A person said yes or no.
+    Decided(bool),
+    /// Nobody did yet; it waits under this id.
+    Waits(String),
 }
 
 /// Why a decision could not be recorded.
@@ -60,13 +70,19 @@ pub enum DecisionError {
 pub struct Decisions(PathBuf);
 
 /// Names a request by what is asked for and why, so that asking again is the same question.
-fn id_of(place: &KeyPlace, reason: &Reason) -> String {
+fn question(place: &KeyPlace, reason: &Reason) -> String {
     let reason = serde_json::to_vec(reason).unwrap_or_default();
     let digest = Sha256::new_with_prefix(b"amparo/keyholder-question/v1\n")
         .chain_update(place.to_bytes())
         .chain_update(reason)
         .finalize();
-    hex::encode(digest).chars().take(ID_CHARS).collect()
+    hex::encode(digest)
+}
+
+fn new_id() -> std::io::Result<String> {
+    let mut bytes = [0; ID_BYTES];
+    getrandom::fill(&mut bytes).map_err(|_| std::io::Error::other("no randomness"))?;
+    Ok(hex::encode(bytes))
 }
 
 impl Decisions {
@@ -75,43 +91,39 @@ impl Decisions {
         Self(folder.to_owned())
     }
 
-    fn waiting_file(&self, id: &str) -> PathBuf {
-        self.0.join(format!("{id}.waiting"))
+    fn waiting_file(&self, question: &str) -> PathBuf {
+        self.0.join(format!("{question}.waiting"))
     }
-    fn decision_file(&self, id: &str) -> PathBuf {
-        self.0.join(format!("{id}.decided"))
+    fn decision_file(&self, question: &str) -> PathBuf {
+        self.0.join(format!("{question}.decided"))
     }
 
-    /// What was decided about a request; where nothing was, it is noted as waiting.
+    /// What was decided about a request; where nothing was, or too long ago, it is noted as waiting, and the id says under what.
     ///
     /// # Errors
     /// When the folder cannot be read or written, or too many wait.
-    pub fn ask(
-        &self,
-        place: &KeyPlace,
-        reason: &Reason,
-        now: Timestamp,
-    ) -> Result<(String, Option<bool>), DecisionError> {
-        let id = id_of(place, reason);
-        if let Some(decision) = read::<Decision>(&self.decision_file(&id))? {
+    pub fn ask(&self, place: &KeyPlace, reason: &Reason, now: Timestamp) -> Result<Asked, DecisionError> {
+        let question = question(place, reason);
+        if let Some(decision) = read::<Decision>(&self.decision_file(&question))? {
             if decision.at.duration_until(now) <= DECISION_AGE_MAX {
-                return Ok((id, Some(decision.yes)));
+                return Ok(Asked::Decided(decision.yes));
             }
-            std::fs::remove_file(self.decision_file(&id))?;
+            std::fs::remove_file(self.decision_file(&question))?;
         }
-        if read::<Waiting>(&self.waiting_file(&id))?.is_none() {
-            if self.waiting()?.len() >= WAITING_MAX {
-                return Err(DecisionError::Full);
-            }
-            let waiting = Waiting {
-                id: id.clone(),
-                place: place.clone(),
-                reason: reason.clone(),
-                since: now,
-            };
-            write(&self.waiting_file(&id), &waiting)?;
+        if let Some(waiting) = read::<Waiting>(&self.waiting_file(&question))? {
+            return Ok(Asked::Waits(waiting.id));
         }
-        Ok((id, None))
+        if self.waiting()?.len() >= WAITING_MAX {
+            return Err(DecisionError::Full);
+        }
+        let waiting = Waiting {
+            id: new_id()?,
+            place: place.clone(),
+            reason: reason.clone(),
+            since: now,
+        };
+        write(&self.waiting_file(&question), &waiting)?;
+        Ok(Asked::Waits(waiting.id))
     }
 
     /// What waits, oldest first.
@@ -139,14 +151,12 @@ impl Decisions {
     /// # Errors
     /// When nothing of this id waits, or a file cannot be written.
     pub fn decide(&self, id: &str, yes: bool, now: Timestamp) -> Result<Waiting, DecisionError> {
-        let unknown = || DecisionError::Unknown(id.chars().take(ID_CHARS).collect());
-        // An id is hex, so that it names no other file.
-        if id.len() != ID_CHARS || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(unknown());
-        }
-        let waiting = read::<Waiting>(&self.waiting_file(id))?.ok_or_else(unknown)?;
-        write(&self.decision_file(id), &Decision { yes, at: now })?;
-        std::fs::remove_file(self.waiting_file(id))?;
+        let waiting = self.waiting()?.into_iter().find(|one| one.id == id);
+        let unknown = || DecisionError::Unknown(id.chars().take(2 * ID_BYTES).collect());
+        let waiting = waiting.ok_or_else(unknown)?;
+        let question = question(&waiting.place, &waiting.reason);
+        write(&self.decision_file(&question), &Decision { yes, at: now })?;
+        std::fs::remove_file(self.waiting_file(&question))?;
         Ok(waiting)
     }
 }

@@ -127,13 +127,13 @@ pub fn check(path: &Path, mut see: impl FnMut(&Entry)) -> Result<Head, LedgerErr
 }
 
 impl Ledger {
-    /// Opens the log and checks all of it. A last line that a crash cut is cut off.
+    /// Opens the log, checks all of it and shows each line. A last line that a crash cut is cut off.
     ///
     /// # Errors
     /// When it cannot be read, or does not hold.
-    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+    pub fn open(path: &Path, see: impl FnMut(&Entry)) -> Result<Self, LedgerError> {
         use std::os::unix::fs::OpenOptionsExt as _;
-        let head = check(path, |_| {})?;
+        let head = check(path, see)?;
         let file = std::fs::OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -146,6 +146,11 @@ impl Ledger {
             head: head.hash,
             end: head.bytes,
         })
+    }
+
+    /// Whether it has no line yet.
+    pub fn is_empty(&self) -> bool {
+        self.next == 0
     }
 
     /// Appends a line; it is on the disk when this returns. `seq` and `before` are filled in.
@@ -196,7 +201,10 @@ mod tests {
         let path = dir.path().join("log");
         for outcome in ["given", "denied: no", "given"] {
             // Opened anew each time, as after a restart.
-            Ledger::open(&path).unwrap().append(entry(outcome)).unwrap();
+            Ledger::open(&path, |_| {})
+                .unwrap()
+                .append(entry(outcome))
+                .unwrap();
         }
         let whole = std::fs::read_to_string(&path).unwrap();
         let mut seen = Vec::new();
@@ -210,7 +218,7 @@ mod tests {
 
         std::fs::write(&path, whole.replace("denied: no", "given")).unwrap();
         assert!(matches!(
-            Ledger::open(&path),
+            Ledger::open(&path, |_| {}),
             Err(LedgerError::Broken { line: 3 })
         ));
         let without: Vec<_> = whole
@@ -221,13 +229,13 @@ mod tests {
             .collect();
         std::fs::write(&path, format!("{}\n", without.join("\n"))).unwrap();
         assert!(matches!(
-            Ledger::open(&path),
+            Ledger::open(&path, |_| {}),
             Err(LedgerError::Broken { line: 2 })
         ));
 
         // A crash in the middle of a line.
         std::fs::write(&path, format!("{whole}{{\"seq\":3,\"bef")).unwrap();
-        let mut ledger = Ledger::open(&path).unwrap();
+        let mut ledger = Ledger::open(&path, |_| {}).unwrap();
         ledger.append(entry("stale")).unwrap();
         // What its own check could not read is never written.
         let long = "x".repeat(usize::try_from(LINE_BYTES_MAX).unwrap());

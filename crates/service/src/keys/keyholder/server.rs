@@ -2,7 +2,7 @@
 //! down what it does, and only then answers.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     future::Future,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 use super::{
     allow::{Counts, Verdict},
     config::{KeyholderConfig, KeyholderError},
-    decisions::Decisions,
+    decisions::{Asked, Decisions},
     ledger::{Entry, Ledger, LedgerError},
     wire::{self, Answer, AnswerSchema, Ask, CLOCK_WINDOW, MESSAGE_BYTES_MAX, Outcome, Request, SIGNATURE},
 };
@@ -47,7 +47,6 @@ pub struct Server {
     signing: SigningKey,
     decisions: Decisions,
     clock: Clock,
-    started: Timestamp,
     state: Mutex<Memory>,
     show: Box<dyn Fn(&Entry) + Send + Sync>,
 }
@@ -55,6 +54,11 @@ pub struct Server {
 struct Memory {
     ledger: Ledger,
     nonces: BTreeMap<String, Timestamp>,
+    /// Requests that the log had, shortly before this start: their bytes' hashes. Whatever the clocks said, none of them is
+    /// answered again.
+    before: BTreeSet<String>,
+    /// When it was started with an empty log: what an earlier one could have answered, nothing here tells.
+    without_log: Option<Timestamp>,
     counts: Counts,
 }
 
@@ -80,16 +84,26 @@ impl Server {
             .iter()
             .map(|path| Ok(SealingKey::from_random(&*read_key(path)?)?))
             .collect::<Result<_, KeyholderError>>()?;
+        let started = clock();
+        let mut before = BTreeSet::new();
+        // A request is answered while the two clocks are a window apart, either way.
+        let ledger = Ledger::open(&read.log, |entry| {
+            if entry.at.duration_until(started) <= CLOCK_WINDOW.saturating_mul(2) {
+                before.insert(entry.request.clone());
+            }
+        })?;
+        let without_log = ledger.is_empty().then_some(started);
         Ok(Self {
             config: config.to_owned(),
             keys,
             signing: SigningKey::from_bytes(&*read_key(&read.signing_key)?),
             decisions: Decisions::at(&read.decisions),
-            started: clock(),
             clock,
             state: Mutex::new(Memory {
-                ledger: Ledger::open(&read.log)?,
+                ledger,
                 nonces: BTreeMap::new(),
+                before,
+                without_log,
                 counts: Counts::default(),
             }),
             show: Box::new(show),
@@ -154,7 +168,7 @@ impl Server {
     ) -> Result<(Outcome, String), Unanswered> {
         let now = (self.clock)();
         let mut memory = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let (outcome, said) = match memory.first_time(request, now, self.started)? {
+        let (outcome, said) = match memory.first_time(request, digest, now)? {
             Some(refused) => refused,
             None => self.decide(config, &mut memory, request, now)?,
         };
@@ -216,9 +230,9 @@ impl Server {
                     )
                 })?;
                 match asked {
-                    (_, Some(true)) => {}
-                    (_, Some(false)) => return deny("a person decided so".to_owned()),
-                    (id, None) => {
+                    Asked::Decided(true) => {}
+                    Asked::Decided(false) => return deny("a person decided so".to_owned()),
+                    Asked::Waits(id) => {
                         let said = format!("waiting: {id}");
                         return Ok((Outcome::Waiting { id }, said));
                     }
@@ -255,19 +269,18 @@ impl Server {
 }
 
 impl Memory {
-    /// Notes the nonce. Gives a refusal for what is too old, too new, from before this start, or seen already.
+    /// Notes the nonce. Gives a refusal for what is too old, too new, or seen already, by this process or the one before.
     fn first_time(
         &mut self,
         request: &Request,
+        digest: &[u8; 32],
         now: Timestamp,
-        started: Timestamp,
     ) -> Result<Option<(Outcome, String)>, Unanswered> {
-        // What this process could have answered before it was started anew, it no longer remembers.
-        let early = request.at < started;
+        let early = self.without_log.is_some_and(|started| request.at < started);
         if early || request.at.duration_until(now).abs() > CLOCK_WINDOW {
             return Ok(Some((Outcome::Stale, "stale".to_owned())));
         }
-        if self.nonces.contains_key(&request.nonce) {
+        if self.nonces.contains_key(&request.nonce) || self.before.contains(&hex::encode(digest)) {
             return Ok(Some((Outcome::Replayed, "replayed".to_owned())));
         }
         if self.nonces.len() >= NONCES_MAX {

@@ -107,7 +107,7 @@ pub enum Outcome {
     },
     /// What was to be unwrapped does not open with this keyholder's keys, or for this place.
     NotHere,
-    /// The request's time is too far from the keyholder's clock, or from before it started.
+    /// The request's time is too far from the keyholder's clock, or from before it was started without a log.
     Stale,
     /// The request was answered before.
     Replayed,
