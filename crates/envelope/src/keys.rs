@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::held::WrappedTenant;
+use crate::held::{Custody, WrappedTenant};
 
 /// Bytes of a key.
 pub const KEY_BYTES: usize = 32;
@@ -184,7 +184,7 @@ impl std::hash::Hash for Wrapped {
 }
 
 impl TenantKey {
-    /// Wraps this key under the region's root; its holder wraps what comes of it again. Never use a nonce twice.
+    /// Wraps this key under the region's root, for nobody else to hold. Never use a nonce twice.
     ///
     /// # Errors
     /// When the cipher refuses.
@@ -194,14 +194,40 @@ impl TenantKey {
         place: Place<'_>,
         nonce: [u8; NONCE_BYTES],
     ) -> Result<Wrapped, KeyError> {
-        wrap(root.bytes(), self.bytes(), &associated_data(1, place, ""), nonce)
+        self.wrap_for(root, place, &Custody::default(), nonce)
     }
-    /// Unwraps a tenant key.
+    /// Wraps this key under the region's root; its holder, where it has one, wraps what comes of it again. Never use a nonce
+    /// twice.
+    ///
+    /// # Errors
+    /// When the cipher refuses.
+    pub fn wrap_for(
+        &self,
+        root: &RegionRoot,
+        place: Place<'_>,
+        custody: &Custody,
+        nonce: [u8; NONCE_BYTES],
+    ) -> Result<Wrapped, KeyError> {
+        wrap(root.bytes(), self.bytes(), &tenant_data(place, custody), nonce)
+    }
+    /// Unwraps a tenant key that [`TenantKey::wrap`] wrapped.
     ///
     /// # Errors
     /// When root or place are others, or the bytes were altered.
     pub fn unwrap(root: &RegionRoot, place: Place<'_>, wrapped: &Wrapped) -> Result<Self, KeyError> {
-        unwrap(root.bytes(), wrapped, &associated_data(1, place, "")).map(|key| Self(*key))
+        Self::unwrap_for(root, place, &Custody::default(), wrapped)
+    }
+    /// Unwraps a tenant key, out of what its holder gave back where it has one.
+    ///
+    /// # Errors
+    /// When root, place or custody are others, or the bytes were altered.
+    pub fn unwrap_for(
+        root: &RegionRoot,
+        place: Place<'_>,
+        custody: &Custody,
+        wrapped: &Wrapped,
+    ) -> Result<Self, KeyError> {
+        unwrap(root.bytes(), wrapped, &tenant_data(place, custody)).map(|key| Self(*key))
     }
 }
 
@@ -303,6 +329,16 @@ fn associated_data(level: u8, place: Place<'_>, account: &str) -> Vec<u8> {
     data.push(level);
     for name in [place.region, place.tenant, account] {
         put_name(&mut data, name);
+    }
+    data
+}
+
+/// A tenant key's place goes on with the change of holder and the holder, where changes were counted.
+fn tenant_data(place: Place<'_>, custody: &Custody) -> Vec<u8> {
+    let mut data = associated_data(1, place, "");
+    if custody.change > 0 {
+        data.extend_from_slice(&custody.change.to_be_bytes());
+        put_name(&mut data, custody.holder.as_deref().unwrap_or_default());
     }
     data
 }

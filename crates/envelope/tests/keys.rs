@@ -2,13 +2,14 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::print_stderr,
     reason = "a test may panic"
 )]
 
 use envelope::{
     content::{ContentDigest, Opening, verify_commitment},
-    held::{Held, WrappedTenant},
+    held::{Custody, Held, WrappedTenant},
     keys::{
         AccountKey, KeyError, Label, ObjectKey, Place, RegionRoot, TenantKey, Wrapped, WrappedAccount,
         WrappedChain,
@@ -34,7 +35,7 @@ fn label() -> Label {
 }
 
 fn tenant_key(root: &RegionRoot, account: &WrappedAccount) -> Result<TenantKey, KeyError> {
-    let WrappedTenant::Root(wrapped) = &account.tenant_key else {
+    let WrappedTenant::Root { wrapped, .. } = &account.tenant_key else {
         return Err(KeyError::Unwrap);
     };
     TenantKey::unwrap(root, account.place(), wrapped)
@@ -171,7 +172,7 @@ fn a_wrapped_chain_survives_json() {
     let json = serde_json::to_string(&chain()).unwrap();
     assert_eq!(serde_json::from_str::<WrappedChain>(&json).unwrap(), chain());
     let mut held = chain();
-    held.account.tenant_key = WrappedTenant::Held(Held::new("contoso-keys", vec![7; 90]).unwrap());
+    held.account.tenant_key = WrappedTenant::Held(Held::new("contoso-keys", 1, vec![7; 90]).unwrap());
     let json = serde_json::to_string(&held).unwrap();
     assert_eq!(serde_json::from_str::<WrappedChain>(&json).unwrap(), held);
 }
@@ -179,8 +180,13 @@ fn a_wrapped_chain_survives_json() {
 #[test]
 fn a_tenants_key_reads_back_in_both_forms_and_in_no_other() {
     let own = chain().account.tenant_key;
-    let held = WrappedTenant::Held(Held::new("contoso-keys", vec![7; 90]).unwrap());
-    for key in [&own, &held] {
+    let WrappedTenant::Root { wrapped, change: 0 } = own.clone() else {
+        panic!("nobody ever held it")
+    };
+    let freed = WrappedTenant::Root { wrapped, change: 7 };
+    let [uncounted, held] =
+        [0, 7].map(|change| WrappedTenant::Held(Held::new("contoso-keys", change, vec![7; 90]).unwrap()));
+    for key in [&own, &freed, &uncounted, &held] {
         assert_eq!(&WrappedTenant::from_bytes(&key.to_bytes()).unwrap(), key);
     }
     assert_ne!(own.digest(), held.digest());
@@ -195,11 +201,59 @@ fn a_tenants_key_reads_back_in_both_forms_and_in_no_other() {
         &[2, 0, 9],
         &[2, 1, 0xff, 9],
         &[3; 61],
+        &[3; 70],
+        &[3, 0, 0, 0, 0, 0, 0, 0, 0],
+        &[4, 0, 0, 0, 0, 0, 0, 0, 0, 1, b'a', 9],
+        &[4, 0, 0, 0, 0, 0, 0, 0, 1, 2, b'a', b'b'],
+        &[5; 69],
     ] {
         assert_eq!(WrappedTenant::from_bytes(bad), Err(KeyError::Length), "{bad:?}");
     }
-    assert!(Held::new("a".repeat(65), vec![1]).is_err());
-    assert!(Held::new("a", vec![1; 4097]).is_err());
+    assert!(Held::new("a".repeat(65), 0, vec![1]).is_err());
+    assert!(Held::new("a", 0, vec![1; 4097]).is_err());
+}
+
+/// The same key under the same root: each wrap opens for its own change of holder and its own holder alone.
+#[test]
+fn a_tenants_wrap_is_bound_to_who_holds_it_and_since_when() {
+    let (root, key) = (root(), TenantKey::from_random([2; 32]));
+    let place = Place {
+        region: "eu-de",
+        tenant: "contoso",
+    };
+    let custody = |change, holder: Option<&str>| Custody {
+        change,
+        holder: holder.map(str::to_owned),
+    };
+    let all = [
+        custody(0, None),
+        custody(1, Some("one")),
+        custody(1, Some("two")),
+        custody(2, Some("one")),
+        custody(2, None),
+    ];
+    for (made, nonce) in all.iter().zip(1..) {
+        let wrapped = key.wrap_for(&root, place, made, [nonce; 12]).unwrap();
+        for shown in &all {
+            let opened = TenantKey::unwrap_for(&root, place, shown, &wrapped);
+            assert_eq!(opened.is_ok(), shown == made, "{made:?} shown as {shown:?}");
+        }
+    }
+    // What may be met after what: later ones, and the same; of what was not counted, held after not held.
+    for (known, row, may) in [
+        (custody(0, None), custody(0, None), true),
+        (custody(0, None), custody(0, Some("one")), true),
+        (custody(0, Some("one")), custody(0, None), false),
+        (custody(0, Some("one")), custody(0, Some("two")), true),
+        (custody(1, Some("one")), custody(0, Some("one")), false),
+        (custody(1, Some("one")), custody(0, None), false),
+        (custody(1, Some("one")), custody(1, Some("two")), false),
+        (custody(1, Some("one")), custody(1, None), false),
+        (custody(1, Some("one")), custody(2, None), true),
+        (custody(2, None), custody(1, Some("one")), false),
+    ] {
+        assert_eq!(row.may_follow(&known), may, "{row:?} after {known:?}");
+    }
 }
 
 /// Rotation: the same object key under another account key, under another tenant key.

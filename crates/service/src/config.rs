@@ -121,6 +121,10 @@ pub struct Gate {
     /// On a unix socket: ids of the users whose processes may ask. None named: the gate's own user alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<u32>,
+    /// On a unix socket: id of the user that the gate runs as, whom alone the server asks there. Not said: the owner of the
+    /// folder that the socket lies in, or the server's own user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs_as: Option<u32>,
 }
 
 /// This node's end of links to nodes of other regions.

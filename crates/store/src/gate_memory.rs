@@ -1,9 +1,12 @@
 //! What the gate remembers from one release to the next: used records, the last checkpoint of each log, how far each case
-//! had come, and which trust policies were in force.
+//! had come, which trust policies were in force, and who holds tenants' keys since when.
 //!
 //! Trust: whoever controls this database alone opens nothing. Rolling it back lets a record, which two reviewers signed
-//! and witnesses saw, be used a second time until it expires, and hides a fork of the log from the gate though not from
-//! the witnesses. Keep it on the gate's own disk.
+//! and witnesses saw, be used a second time until it expires, hides a fork of the log from the gate though not from
+//! the witnesses, and lets a tenant's key from before its holder took over open again. Keep it on the gate's own disk.
+
+mod holders;
+mod policies;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +17,7 @@ use casework::{
     gate::{Memory, Remember},
     ids::{CaseId, Digest, RecordId},
 };
+use envelope::held::Custody;
 use jiff::Timestamp;
 use sqlx::{AnyConnection, Row as _};
 use translog::{Checkpoint, Hash};
@@ -22,6 +26,8 @@ use crate::{
     database::Database,
     ledger::{self, LedgerStoreError},
 };
+
+pub use self::policies::{OWED_MAX, OwedPolicy, PolicySeen};
 
 /// Most logs whose checkpoints are remembered: as many as a trust policy may name.
 pub const LOGS_MAX: usize = translog::policy::LOGS_MAX;
@@ -48,6 +54,9 @@ pub enum MemoryError {
     /// The access ledger, which is written with it, failed.
     #[error(transparent)]
     Ledger(#[from] LedgerStoreError),
+    /// A tenant's key is from before a change of holder that is remembered, or not of that holder.
+    #[error("a later change of holder is remembered")]
+    Older(Custody),
     /// Over [`LOGS_MAX`].
     #[error("the gate's memory has checkpoints of more than 64 logs")]
     TooManyLogs,
@@ -99,51 +108,6 @@ impl GateMemory {
             .await?;
         Ok(())
     }
-
-    /// Notes the trust policy that the gate is opened with; says what was known.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub async fn policy(&self, digest: Digest, now: Timestamp) -> Result<PolicySeen, MemoryError> {
-        let mut tx = self.database.begin().await?;
-        let last: Option<(i64, Vec<u8>)> =
-            sqlx::query_as("SELECT number, digest FROM gate_policies ORDER BY number DESC LIMIT 1")
-                .fetch_optional(&mut *tx)
-                .await?;
-        let before = match last {
-            Some((_, known)) if known == digest.0 => return Ok(PolicySeen::InForce),
-            Some((number, _)) => number,
-            None => 0,
-        };
-        sqlx::query("INSERT INTO gate_policies (number, digest, seen_at) VALUES ($1, $2, $3)")
-            .bind(before.saturating_add(1))
-            .bind(digest.0.as_slice())
-            .bind(now.as_microsecond())
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await?;
-        let before = u64::try_from(before).map_err(|_| MemoryError::Corrupt("number"))?;
-        Ok(if before == 0 {
-            PolicySeen::First
-        } else {
-            PolicySeen::New { before }
-        })
-    }
-}
-
-/// What the gate knew of a trust policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PolicySeen {
-    /// It is the first.
-    First,
-    /// It is the one that was in force.
-    InForce,
-    /// It is another than the one that was in force.
-    New {
-        /// How many changes there were before, the first policy among them.
-        before: u64,
-    },
 }
 
 #[async_trait]
@@ -295,173 +259,4 @@ fn integer(number: u64) -> Result<i64, MemoryError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    async fn memory(path: &std::path::Path) -> GateMemory {
-        GateMemory::new(crate::testkit::database(path).await)
-    }
-
-    fn checkpoint(size: u64) -> Checkpoint {
-        Checkpoint {
-            origin: "docket.test".to_owned(),
-            size,
-            root: Hash([size.to_be_bytes()[7]; 32]),
-        }
-    }
-
-    fn decision(record: u128, case: u128, length: u64) -> Remember {
-        Remember {
-            record: RecordId(uuid::Uuid::from_u128(record)),
-            digest: Digest::of(&[&record.to_be_bytes()]),
-            case: CaseId(uuid::Uuid::from_u128(case)),
-            seen: (length, Digest::of(&[&length.to_be_bytes()])),
-            checkpoint: None,
-            at: jiff::Timestamp::UNIX_EPOCH,
-            ledger: Vec::new(),
-        }
-    }
-
-    #[tokio::test]
-    async fn invariant_02_a_used_record_is_used_after_a_restart_too() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("gate.sqlite");
-        let first = decision(1, 7, 12);
-        {
-            let memory = memory(&path).await;
-            assert_eq!(
-                memory.recall(first.record, first.case).await.unwrap(),
-                Memory::default()
-            );
-            memory.remember(&first).await.unwrap();
-            memory.database.close().await;
-        }
-        let memory = memory(&path).await;
-        let recalled = memory.recall(first.record, first.case).await.unwrap();
-        assert!(recalled.used);
-        assert_eq!(recalled.seen, Some(first.seen));
-        assert!(matches!(memory.remember(&first).await, Err(MemoryError::Used(_))));
-        // The same record under another id is the same record.
-        let renamed = Remember {
-            record: RecordId(uuid::Uuid::from_u128(2)),
-            ..first
-        };
-        assert!(matches!(
-            memory.remember(&renamed).await,
-            Err(MemoryError::Used(_))
-        ));
-        for change in [
-            "UPDATE gate_used_records SET used_at = 1",
-            "DELETE FROM gate_used_records",
-        ] {
-            assert!(sqlx::query(change).execute(&memory.database.pool).await.is_err());
-        }
-    }
-
-    #[tokio::test]
-    async fn invariant_03_a_remembered_checkpoint_is_swapped_or_nothing_is_remembered() {
-        let dir = tempfile::tempdir().unwrap();
-        let memory = memory(&dir.path().join("gate.sqlite")).await;
-        let with = |record, new: u64, old: Option<u64>| Remember {
-            checkpoint: Some((checkpoint(new), old.map(checkpoint))),
-            ..decision(record, record, 5)
-        };
-        memory.remember(&with(1, 10, None)).await.unwrap();
-        memory.remember(&with(2, 20, Some(10))).await.unwrap();
-        // Decided against a checkpoint that is no longer the one remembered.
-        for stale in [with(3, 15, Some(10)), with(3, 30, None)] {
-            assert!(matches!(memory.remember(&stale).await, Err(MemoryError::Moved)));
-            assert!(
-                !memory.recall(stale.record, stale.case).await.unwrap().used,
-                "all or nothing"
-            );
-        }
-        let recalled = memory
-            .recall(RecordId(uuid::Uuid::nil()), CaseId(uuid::Uuid::nil()))
-            .await
-            .unwrap();
-        assert_eq!(recalled.checkpoints.get("docket.test"), Some(&checkpoint(20)));
-        assert!(
-            sqlx::query("UPDATE gate_checkpoints SET size = 1")
-                .execute(&memory.database.pool)
-                .await
-                .is_err()
-        );
-    }
-
-    #[tokio::test]
-    async fn a_case_once_seen_is_never_shorter() {
-        let dir = tempfile::tempdir().unwrap();
-        let memory = memory(&dir.path().join("gate.db")).await;
-        let case = CaseId(uuid::Uuid::from_u128(7));
-        let nobody = RecordId(uuid::Uuid::nil());
-        assert_eq!(memory.recall(nobody, case).await.unwrap().seen, None);
-        let known = async || memory.recall(nobody, case).await.unwrap().seen;
-        let five = headers(case, &[0, 1, 2, 3, 4]);
-        memory.observe(case, &five).await.unwrap();
-        let head = five[4].hash().unwrap();
-        assert_eq!(known().await, Some((5, head)));
-        memory.observe(case, &five[..3]).await.unwrap();
-        memory
-            .observe(case, &headers(case, &[9, 9, 9, 9, 9]))
-            .await
-            .unwrap();
-        assert_eq!(known().await, Some((5, head)));
-
-        // Longer, and not from there: another beginning, a gap, another case.
-        let other = headers(case, &[0, 1, 2, 3, 9, 5]);
-        let whole = headers(case, &[0, 1, 2, 3, 4, 5, 6]);
-        let elsewhere = headers(CaseId(uuid::Uuid::from_u128(8)), &[0, 1, 2, 3, 4, 5]);
-        for wrong in [&other[..], &other[5..], &whole[6..], &elsewhere[..]] {
-            let refused = memory.observe(case, wrong).await;
-            assert!(matches!(refused, Err(MemoryError::Elsewhere(_))), "{refused:?}");
-        }
-        assert_eq!(known().await, Some((5, head)));
-        memory.observe(case, &whole[5..6]).await.unwrap();
-        assert_eq!(known().await, Some((6, whole[5].hash().unwrap())));
-        memory.observe(case, &whole).await.unwrap();
-        assert_eq!(known().await, Some((7, whole[6].hash().unwrap())));
-    }
-
-    /// Headers that link, over bodies of these numbers.
-    fn headers(case: CaseId, bodies: &[u8]) -> Vec<Header> {
-        let mut prev = chain::GENESIS;
-        let mut headers = Vec::new();
-        for (seq, body) in (0..).zip(bodies) {
-            let header = Header {
-                seq,
-                prev,
-                body: Digest([*body; 32]),
-                case,
-                at: Timestamp::UNIX_EPOCH,
-                actor: casework::event::Actor::System,
-                disclosed: false,
-            };
-            prev = header.hash().unwrap();
-            headers.push(header);
-        }
-        headers
-    }
-
-    #[tokio::test]
-    async fn policies_in_force_are_remembered() {
-        let dir = tempfile::tempdir().unwrap();
-        let memory = memory(&dir.path().join("gate.db")).await;
-        let now = Timestamp::UNIX_EPOCH;
-        let mut seen = Vec::new();
-        for digest in [1, 1, 2, 1, 2] {
-            seen.push(memory.policy(Digest([digest; 32]), now).await.unwrap());
-        }
-        use PolicySeen::{First, InForce, New};
-        assert_eq!(
-            seen,
-            [
-                First,
-                InForce,
-                New { before: 1 },
-                New { before: 2 },
-                New { before: 3 }
-            ]
-        );
-    }
-}
+mod tests;

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use store::{
     database::Database,
-    gate_memory::{GateMemory, PolicySeen},
+    gate_memory::{GateMemory, OwedPolicy, PolicySeen},
 };
 
 use super::{Layout, OpenError, open_roots, read_trust};
@@ -70,19 +70,20 @@ impl GateProcess {
         let roots = open_roots(&layout, &config, &clock)
             .await
             .map_err(OpenError::from)?;
-        let roots = Arc::new(roots);
         let memory = Database::open(&layout.gate_memory())
             .await
             .map_err(OpenError::from)?;
         let remembers = GateMemory::new(memory.clone());
+        let roots = Arc::new(roots.remembering(remembers.clone()));
         let policy = remembers
             .policy(digest, Timestamp::now())
             .await
             .map_err(OpenError::from)?;
         let ledger = Arc::new(Ledger::open(memory.clone(), Arc::clone(&clock)));
+        let owed = (digest, remembers.clone());
         let release = EmbeddedGate::new(Arc::clone(&roots), Arc::new(remembers), trust, Vec::new(), clock);
         let owner = Arc::new(OwnerKeys::new(roots, Arc::clone(&ledger)));
-        let service = GateService::new(owner, Arc::new(release), ledger.clone(), (digest, policy));
+        let service = GateService::new(owner, Arc::new(release), ledger.clone(), owed);
         let (guard, tls) = guard(gate, dir)?;
         Ok(Self {
             reception: Reception::bind(&gate.at.within(dir), guard).await?,
@@ -99,7 +100,7 @@ impl GateProcess {
         self.reception.address()
     }
 
-    /// Whether its trust policy was in force before. A new one is committed to in the docket by who asks first.
+    /// Whether its trust policy was in force before. A new one is owed to the docket until the server confirms that it is there.
     pub fn policy_seen(&self) -> PolicySeen {
         self.policy
     }
@@ -153,17 +154,21 @@ pub(super) fn remote(gate: &Gate, dir: &Path) -> Result<RemoteGate, TlsError> {
         .tls
         .as_ref()
         .map(|mutual| TlsClient::open(mutual.within(dir)));
-    Ok(RemoteGate::new(gate.at.within(dir), tls.transpose()?))
+    Ok(RemoteGate::new(
+        gate.at.within(dir),
+        tls.transpose()?,
+        gate.runs_as,
+    ))
 }
 
-/// Says in the log where the two processes go by different trust policies, and gives whether the gate's is a new one.
-pub(super) async fn new_policy(gate: &RemoteGate, ours: Digest) -> Option<(Digest, u64)> {
-    let (digest, seen) = gate.policy().await.ok()?;
+/// Says in the log where the two processes go by different trust policies, and gives the changes of the gate's that it has
+/// nobody's word for that they are in the docket.
+pub(super) async fn owed_policies(gate: &RemoteGate, ours: Digest) -> Vec<OwedPolicy> {
+    let Ok((digest, owed)) = gate.policy().await else {
+        return Vec::new();
+    };
     if digest != ours {
         tracing::warn!("the gate's trust.toml is not this process's; the gate goes by its own");
     }
-    match seen {
-        PolicySeen::New { before } => Some((digest, before)),
-        _ => None,
-    }
+    owed
 }

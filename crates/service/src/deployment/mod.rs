@@ -32,7 +32,7 @@ use store::{
     cases::CaseStore,
     database::{Database, DatabaseError, Location, LocationError},
     docket::{DocketStore, DocketStoreError},
-    gate_memory::{GateMemory, MemoryError, PolicySeen},
+    gate_memory::{GateMemory, MemoryError, OwedPolicy, PolicySeen},
     transfers::TransferStore,
     vault::{StoreError, VaultStore},
 };
@@ -234,7 +234,13 @@ impl Deployment {
         let docket = open_docket(&layout, &config, &trust, &database).await?;
         if let PolicySeen::New { before } = gate.policy {
             tracing::warn!(before, "trust.toml is not the one that was in force before");
-            docket.enqueue(POLICY_KIND, trust_digest.0).await?;
+        }
+        if let Some(remembers) = &gate.remembers {
+            // Until it is in the docket's queue for good, it is owed, also to who opens the deployment next.
+            for OwedPolicy { number, digest } in remembers.owed_policies().await? {
+                docket.enqueue(POLICY_KIND, digest.0).await?;
+                remembers.policy_logged(number).await?;
+            }
         }
         let door = Arc::new(gate_port::GateDoor::new(
             Arc::clone(&gate.release),
@@ -321,12 +327,11 @@ impl Deployment {
     pub fn policy_seen(&self) -> PolicySeen {
         self.policy
     }
-    /// For a gate in a process of its own: whether it answers, and goes by the same trust policy. Nobody is told of a new
-    /// policy by this.
+    /// For a gate in a process of its own: whether it answers, and goes by the same trust policy.
     pub async fn remote_gate_answers(&self) -> Option<Result<bool, crate::gate::NoAnswer>> {
         let gate = self.remote.as_ref()?;
-        let digest = gate.policy_digest().await;
-        Some(digest.map(|digest| digest == self.trust_digest))
+        let policy = gate.policy().await;
+        Some(policy.map(|(digest, _)| digest == self.trust_digest))
     }
     /// The vault.
     pub fn vault(&self) -> &Vault {
@@ -375,6 +380,8 @@ struct OpenGate {
     own_ledger: Option<Arc<Ledger>>,
     policy: PolicySeen,
     memory: Option<Database>,
+    /// The gate's memory, where the gate is in this process.
+    remembers: Option<GateMemory>,
     remote: Option<RemoteGate>,
 }
 
@@ -396,18 +403,20 @@ async fn open_gate(
             own_ledger: None,
             policy: PolicySeen::InForce,
             memory: None,
+            remembers: None,
             remote: Some(remote),
         });
     }
     let reads = Arc::clone(clock);
     let time: crate::gate::Clock = Arc::new(move || reads.now());
-    let roots = Arc::new(open_roots(layout, config, &time).await?);
+    let roots = open_roots(layout, config, &time).await?;
     let memory = Database::open(&layout.gate_memory()).await?;
     let remembers = GateMemory::new(memory.clone());
+    let roots = Arc::new(roots.remembering(remembers.clone()));
     let policy = remembers.policy(trust_digest, clock.now()).await?;
     let release = EmbeddedGate::new(
         Arc::clone(&roots),
-        Arc::new(remembers),
+        Arc::new(remembers.clone()),
         trust.clone(),
         Vec::new(),
         Arc::clone(&time),
@@ -420,6 +429,7 @@ async fn open_gate(
         own_ledger: Some(ledger),
         policy,
         memory: Some(memory),
+        remembers: Some(remembers),
         remote: None,
     })
 }

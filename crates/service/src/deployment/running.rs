@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{Deployment, gate_port::LedgerDoor, gate_process, regions, storage::serve_objects};
-use store::peer_releases::PeerReleases;
+use store::{gate_memory::OwedPolicy, peer_releases::PeerReleases};
 
 use crate::{
     app::timer::keep_ticking,
@@ -254,24 +254,37 @@ impl Deployment {
     }
 }
 
-/// Puts each change of the gate's trust policy into the docket, for a gate of its own cannot. Never returns.
+/// Puts each change of the gate's trust policy into the docket, for a gate of its own cannot, and confirms it to the gate. A
+/// crash in between, and it is there twice. Never returns.
 async fn log_policies(gate: RemoteGate, docket: crate::docket::Docket, ours: casework::ids::Digest) {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut owed = None;
+    // Those that are in the docket, and whose confirmation may not have reached the gate.
+    let mut entered = std::collections::BTreeSet::new();
     loop {
         ticks.tick().await;
-        if owed.is_none() {
-            owed = gate_process::new_policy(&gate, ours).await;
-        }
-        let Some((digest, before)) = owed else { continue };
-        tracing::warn!(
-            before,
-            "the gate's trust.toml is not the one that was in force before"
-        );
-        match docket.enqueue(super::POLICY_KIND, digest.0).await {
-            Ok(_) => owed = None,
-            Err(error) => tracing::error!(%error, "the change of the trust policy is not in the docket yet"),
+        let owed = gate_process::owed_policies(&gate, ours).await;
+        for OwedPolicy { number, digest } in owed {
+            if !entered.contains(&number) {
+                tracing::warn!(
+                    number,
+                    "the gate's trust.toml is not the one that was in force before"
+                );
+                if let Err(error) = docket.enqueue(super::POLICY_KIND, digest.0).await {
+                    tracing::error!(%error, "the change of the trust policy is not in the docket yet");
+                    break;
+                }
+                entered.insert(number);
+            }
+            match gate.policy_logged(number).await {
+                Ok(()) => {
+                    entered.remove(&number);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the gate was not told that the docket holds the change of its policy");
+                    break;
+                }
+            }
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Splitting a deployment: what only the gate needs moves to a folder of the gate's own.
 
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, DirBuilder, Metadata, OpenOptions, Permissions},
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -49,7 +49,7 @@ struct GatePart {
 
 /// Makes `to` the gate's folder: root keys and the gate's memory move, configuration and trust policy are copied, and both
 /// configurations then say where the gate answers. The deployment must not be running. Each file is whole in its new
-/// place before the old one goes.
+/// place before the old one goes, and belongs to whom it belonged; in the gate's folder nobody else may read it.
 ///
 /// # Errors
 /// See [`SplitError`].
@@ -68,7 +68,12 @@ pub fn split(data: &Path, to: &Path, at: Address, users: Vec<u32>) -> Result<(),
     if to.exists() {
         return Err(SplitError::Taken(to.to_owned()));
     }
-    let part = Gate { at, tls: None, users };
+    let part = Gate {
+        at,
+        tls: None,
+        users,
+        runs_as: None,
+    };
     config.gate = Some(part.clone());
     config.check()?;
     let text = fs::read_to_string(from.config()).map_err(failed(&from.config()))?;
@@ -78,15 +83,21 @@ pub fn split(data: &Path, to: &Path, at: Address, users: Vec<u32>) -> Result<(),
         toml::to_string(&GatePart { gate: part })?
     );
 
-    for folder in [to.to_owned(), gate.keys()] {
+    let of = |path: &Path| fs::metadata(path).map_err(failed(path));
+    for (folder, like) in [(to.to_owned(), data.to_owned()), (gate.keys(), from.keys())] {
         DirBuilder::new()
             .mode(0o700)
             .create(&folder)
             .map_err(failed(&folder))?;
+        if of(&folder)?.uid() == 0 {
+            let like = of(&like)?;
+            std::os::unix::fs::chown(&folder, Some(like.uid()), Some(like.gid())).map_err(failed(&folder))?;
+        }
     }
-    write_new(&gate.config(), text.as_bytes())?;
+    let was = of(&from.config())?;
+    write_new(&gate.config(), text.as_bytes(), &was, OWN)?;
     let trust = fs::read(from.trust()).map_err(failed(&from.trust()))?;
-    write_new(&gate.trust(), &trust)?;
+    write_new(&gate.trust(), &trust, &of(&from.trust())?, OWN)?;
     for region in &config.regions {
         for root in root_files(&from, &region.id) {
             relocate(&root.path, &moved(&gate, &root.path))?;
@@ -105,7 +116,7 @@ pub fn split(data: &Path, to: &Path, at: Address, users: Vec<u32>) -> Result<(),
     }
     // Last: until now the deployment would start as before, and say which key is missing.
     let new = data.join("amparo.toml.new");
-    write_new(&new, text.as_bytes())?;
+    write_new(&new, text.as_bytes(), &was, ANY)?;
     fs::rename(&new, from.config()).map_err(failed(&from.config()))?;
     sync(data)
 }
@@ -123,17 +134,29 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> SplitError {
 /// Copies durably, then removes. Across file systems too; the old name goes, what its disk keeps of it does not.
 fn relocate(from: &Path, to: &Path) -> Result<(), SplitError> {
     let bytes = zeroize::Zeroizing::new(fs::read(from).map_err(failed(from))?);
-    write_new(to, &bytes)?;
+    let was = fs::metadata(from).map_err(failed(from))?;
+    write_new(to, &bytes, &was, OWN)?;
     fs::remove_file(from).map_err(failed(from))
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> Result<(), SplitError> {
+/// What a file's mode may be: its owner's alone, or as it was.
+const OWN: u32 = 0o700;
+const ANY: u32 = 0o777;
+
+/// A new file of the owner and the mode that `was` had, as far as `may` lets it: it may be root who splits, and another who
+/// serves.
+fn write_new(path: &Path, bytes: &[u8], was: &Metadata, may: u32) -> Result<(), SplitError> {
     let write = || {
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(path)?;
+        // Only root gives files away.
+        if file.metadata()?.uid() == 0 {
+            std::os::unix::fs::fchown(&file, Some(was.uid()), Some(was.gid()))?;
+        }
+        file.set_permissions(Permissions::from_mode(was.mode() & may))?;
         file.write_all(bytes)?;
         file.sync_all()
     };

@@ -12,14 +12,14 @@ use casework::{
     ledger::{self, Keys},
 };
 use envelope::{
-    held::WrappedTenant,
+    held::{Custody, WrappedTenant},
     keys::{AccountKey, Label, ObjectKey, Place, TenantKey, Wrapped, WrappedAccount, WrappedChain},
     opening::{NotOpened, OwnerAccount},
     opening_reason::OwnerRequest,
 };
 use zeroize::Zeroizing;
 
-use super::{Ledger, RegionRoots, RewrapAccounts, RewrapObjects, ledger::Matter};
+use super::{Ledger, RegionRoots, RewrapAccounts, RewrapObjects, ledger::Matter, roots::former};
 use crate::keys::{HolderError, Reason};
 
 /// How long an account key stays open in memory after it was used first. What another process destroys, this one
@@ -67,6 +67,24 @@ pub enum GateError {
     /// The opening could not be entered in the tenant's access ledger, so no key opened.
     #[error("the opening could not be entered in the access ledger; nothing was opened")]
     NotEntered,
+    /// The tenant's key is from before the holder of its keys changed, so it would open without who holds them now.
+    #[error(
+        "the key of tenant `{tenant}` in region `{region}` is from before a change of holder: {} holds its keys now; nothing was opened\n\
+         hint: put back the row that the change left; where the whole database was put back from a backup, put back the gate's memory \
+         from the same one",
+        .holder.as_ref().map_or("nobody but the gate".to_owned(), |holder| format!("`{holder}`"))
+    )]
+    FormerHolder {
+        /// The region.
+        region: String,
+        /// The tenant.
+        tenant: String,
+        /// Who holds its keys now, as far as the gate has seen; `None`: nobody beside the root.
+        holder: Option<String>,
+    },
+    /// The gate's memory could not be read or written, so no key opened.
+    #[error("the gate's memory cannot be read or written; nothing was opened")]
+    NoMemory,
     /// A remote gate did not answer.
     #[error("the gate does not answer")]
     Unreachable,
@@ -78,15 +96,27 @@ pub enum GateError {
 /// The owner's door, as the vault sees it: embedded, or in a process of its own.
 #[async_trait]
 pub trait OwnerGate: Send + Sync + 'static {
-    /// Makes a tenant's key in a region, wrapped under its root, and then by its holder where it is to have one.
+    /// Makes a tenant's first key in a region, wrapped under its root, and then by its holder where it is to have one.
     ///
     /// # Errors
-    /// When the gate has no root for the region, or the holder refuses.
+    /// When the gate has no root for the region, the holder refuses, or the gate knows keys of the tenant there that another
+    /// holds.
     async fn new_tenant_key(
         &self,
         region: &RegionId,
         tenant: &TenantId,
         holder: Option<&ProviderId>,
+    ) -> Result<WrappedTenant, GateError>;
+
+    /// Makes a tenant's next key in a region, held by whoever holds `key`, which is opened for that.
+    ///
+    /// # Errors
+    /// When `key` does not open, or its holder refuses.
+    async fn next_tenant_key(
+        &self,
+        region: &RegionId,
+        tenant: &TenantId,
+        key: &WrappedTenant,
     ) -> Result<WrappedTenant, GateError>;
 
     /// Makes an account's key, wrapped under its tenant's.
@@ -125,7 +155,9 @@ pub trait OwnerGate: Send + Sync + 'static {
     ) -> Result<ObjectKey, GateError>;
 
     /// Wraps a tenant's key anew: under the region's root of today, and by `holder`, which may be another than before, or
-    /// none. It stays the same key.
+    /// none. It stays the same key. Where the holder is another, the wrap says that it is from a later change, and once the
+    /// gate has opened a key by it, it opens none of the tenant's from before in this region: have all of them wrapped anew,
+    /// and recorded together.
     ///
     /// # Errors
     /// When it does not open, or one of the two holders refuses.
@@ -292,13 +324,33 @@ impl OwnerGate for OwnerKeys {
         tenant: &TenantId,
         holder: Option<&ProviderId>,
     ) -> Result<WrappedTenant, GateError> {
-        let matter = Matter::provider(place(region, tenant), None, ledger::Reason::Provisioning)?;
+        let place = place(region, tenant);
+        let matter = Matter::provider(place, None, ledger::Reason::Provisioning)?;
         self.ledger.enter(matter, Keys::Tenant).await?;
+        let holder = holder.map(|id| id.as_str().to_owned());
+        // What was met of this tenant before counts: a key that another holds, or nobody, would be a change of holder.
+        let custody = match self.roots.known(place).await? {
+            Some(known) if known.holder == holder => known,
+            Some(known) => return Err(former(place, &known)),
+            None => Custody {
+                change: u64::from(holder.is_some()),
+                holder,
+            },
+        };
         let key = TenantKey::from_random(*random()?);
         let reason = Reason::Provisioning { account: None };
         self.roots
-            .wrap_tenant(place(region, tenant), &key, holder, &reason, *random()?)
+            .wrap_tenant(place, &key, &custody, &reason, *random()?)
             .await
+    }
+
+    async fn next_tenant_key(
+        &self,
+        region: &RegionId,
+        tenant: &TenantId,
+        key: &WrappedTenant,
+    ) -> Result<WrappedTenant, GateError> {
+        self.make_next_tenant_key(place(region, tenant), key).await
     }
 
     async fn new_account_key(

@@ -5,7 +5,7 @@ use casework::{
     ledger::{self, Keys},
 };
 use envelope::{
-    held::WrappedTenant,
+    held::{Custody, WrappedTenant},
     keys::{Label, NONCE_BYTES, Place, TenantKey, Wrapped, WrappedAccount},
     rewrap,
 };
@@ -49,7 +49,17 @@ impl OwnerKeys {
         key: &WrappedTenant,
         holder: Option<&ProviderId>,
     ) -> Result<WrappedTenant, GateError> {
-        let to = holder.map(ProviderId::as_str);
+        let (to, from) = (holder.map(ProviderId::as_str), key.custody());
+        // Of a key that is held from before changes were counted, it is counted from now on.
+        let stays = from.holder.as_deref() == to;
+        let change = match stays {
+            true => from.change.max(u64::from(to.is_some())),
+            false => from.change.saturating_add(1),
+        };
+        let custody = Custody {
+            change,
+            holder: to.map(str::to_owned),
+        };
         let reason = match (key.holder(), to) {
             (None, None) => Reason::Rotation { level: Level::Root },
             (from, to) if from == to => Reason::Rotation {
@@ -63,7 +73,22 @@ impl OwnerKeys {
         self.enter_rotation(place, None).await?;
         let open = self.roots.tenant_key(place, key, &reason).await?;
         self.roots
-            .wrap_tenant(place, &open, holder, &reason, *random()?)
+            .wrap_tenant(place, &open, &custody, &reason, *random()?)
+            .await
+    }
+
+    pub(super) async fn make_next_tenant_key(
+        &self,
+        place: Place<'_>,
+        key: &WrappedTenant,
+    ) -> Result<WrappedTenant, GateError> {
+        let reason = Reason::Rotation { level: Level::Tenant };
+        self.enter_rotation(place, None).await?;
+        // That it opens shows whose it is.
+        self.roots.tenant_key(place, key, &reason).await?;
+        let next = TenantKey::from_random(*random()?);
+        self.roots
+            .wrap_tenant(place, &next, &key.custody(), &reason, *random()?)
             .await
     }
 

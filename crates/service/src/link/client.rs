@@ -3,6 +3,8 @@
 use std::{
     collections::HashMap,
     io,
+    os::unix::fs::MetadataExt as _,
+    path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -42,6 +44,8 @@ pub enum LinkError {
 pub struct Link {
     address: Address,
     tls: Option<TlsClient>,
+    /// The user that the listening process must be of, on a unix socket.
+    user: Option<u32>,
     protocol: &'static str,
     current: Mutex<Option<Arc<Connection>>>,
     /// One makes a connection, the others wait for it. Holds when and why the last try failed.
@@ -74,10 +78,19 @@ impl Link {
         Self {
             address,
             tls,
+            user: None,
             protocol,
             current: Mutex::default(),
             making: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// The same, on a unix socket to a process of this user alone. Without it: of the user who owns the socket's folder, or of
+    /// our own.
+    #[must_use]
+    pub fn to_user(mut self, user: Option<u32>) -> Self {
+        self.user = user;
+        self
     }
 
     /// Where it leads.
@@ -149,7 +162,9 @@ impl Link {
                 let made = timeout(CONNECT_TIMEOUT, UnixStream::connect(path))
                     .await
                     .map_err(slow)?;
-                self.greet(made.map_err(|error| error.to_string())?).await
+                let stream = made.map_err(|error| error.to_string())?;
+                self.check_user(path, &stream)?;
+                self.greet(stream).await
             }
             Address::Tcp(host) => {
                 let tls = self.tls.as_ref().ok_or("it is not told what TLS to speak")?;
@@ -161,6 +176,27 @@ impl Link {
                 let stream = tls.connect(stream).await.map_err(|refused| refused.to_string())?;
                 self.greet(stream).await
             }
+        }
+    }
+
+    /// Nobody else may answer there: what is asked tells whom it is about.
+    fn check_user(&self, path: &Path, stream: &UnixStream) -> Result<(), String> {
+        // The kernel's word (SO_PEERCRED): who listens.
+        let there = stream.peer_cred().map_err(|error| error.to_string())?.uid();
+        let owner = |path: &Path| std::fs::metadata(path).map(|meta| meta.uid()).ok();
+        let expected = match self.user {
+            Some(user) => vec![user],
+            None => [path.parent().and_then(owner), owner(Path::new("/proc/self"))]
+                .into_iter()
+                .flatten()
+                .collect(),
+        };
+        match expected.contains(&there) {
+            true => Ok(()),
+            false => Err(format!(
+                "a process of user {there} answers there, which is not whom we look for; say `runs_as = {there}` in `[gate]` \
+                 if it is the gate's"
+            )),
         }
     }
 

@@ -5,10 +5,14 @@ use std::fmt;
 use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
-use super::MESSAGE_BYTES_MAX;
+use super::{MESSAGE_BYTES_MAX, work::Share};
 
 /// One request or answer. Zeroized when dropped; cannot be printed.
-pub struct Message(Zeroizing<Vec<u8>>);
+pub struct Message {
+    bytes: Zeroizing<Vec<u8>>,
+    /// What it takes of the listener's bytes in work, given back when it is dropped.
+    share: Option<Share>,
+}
 
 /// A message that cannot be made or read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,12 +44,12 @@ impl Message {
         bytes.extend_from_slice(&length.to_be_bytes());
         bytes.extend_from_slice(&head);
         bytes.extend_from_slice(secret);
-        Ok(Self(bytes))
+        Ok(Self::from_bytes(bytes))
     }
 
     /// Says nothing, which no protocol takes for an answer.
     pub(crate) fn empty() -> Self {
-        Self(Zeroizing::default())
+        Self::from_bytes(Zeroizing::default())
     }
 
     /// What it says.
@@ -67,20 +71,25 @@ impl Message {
     }
 
     fn parts(&self) -> Option<(&[u8], &[u8])> {
-        let (length, rest) = self.0.split_first_chunk::<LENGTH_BYTES>()?;
+        let (length, rest) = self.bytes.split_first_chunk::<LENGTH_BYTES>()?;
         rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
     pub(super) fn from_bytes(bytes: Zeroizing<Vec<u8>>) -> Self {
-        Self(bytes)
+        Self { bytes, share: None }
+    }
+    /// The same, taking this share until it is dropped.
+    pub(super) fn taking(mut self, share: Option<Share>) -> Self {
+        self.share = share;
+        self
     }
 }
 
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Message({} bytes)", self.0.len())
+        write!(f, "Message({} bytes)", self.bytes.len())
     }
 }

@@ -15,6 +15,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 mod wire;
+mod work;
 
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ pub use self::{
     address::Address,
     client::{Link, LinkError},
     message::{Message, MessageError},
-    server::{Answers, BindError, Guard, Reception},
+    server::{Answers, Asker, BindError, Guard, Limits, Reception},
 };
 
 /// Most bytes of one message: a release of 100,000 objects, with its case, fits.
@@ -36,8 +37,17 @@ pub const PARTIAL_MAX: usize = 64;
 pub const ANSWERING_MAX: usize = 1024;
 /// Requests under way at once from one caller; further ones are told that it is busy.
 pub const ASKING_MAX: usize = 4096;
-/// Connections that one listener has at once.
+/// Connections that one listener has at once, of those who may ask.
 pub const CONNECTIONS_MAX: usize = 256;
+/// Handshakes that one listener has at once: who is still a stranger takes no place of those who may ask.
+pub const HANDSHAKES_MAX: usize = 128;
+/// Longest a handshake may take.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Most bytes that one listener has in work: of requests that come in or are being answered, and of answers that go out. A
+/// connection that needs more waits for others' to be done, for [`STALL_TIMEOUT`] at most.
+pub const IN_WORK_BYTES_MAX: usize = 1024 * 1024 * 1024;
+/// A request that was begun must be there whole within this time.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 /// Longest wait for a connection.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// After a connection could not be made, how long callers are told so without another try.

@@ -21,8 +21,10 @@ use tokio::{
 };
 
 use super::{
-    ANSWERING_MAX, Address, CONNECTIONS_MAX, DRAIN_TIMEOUT, HELLO_TIMEOUT, LIFETIME_MAX, Message,
+    ANSWERING_MAX, Address, CONNECTIONS_MAX, DRAIN_TIMEOUT, HANDSHAKE_TIMEOUT, HANDSHAKES_MAX, HELLO_TIMEOUT,
+    IN_WORK_BYTES_MAX, LIFETIME_MAX, Message, REQUEST_TIMEOUT, STALL_TIMEOUT,
     wire::{Incoming, write_queued},
+    work::Work,
 };
 use crate::tls::TlsServer;
 
@@ -47,13 +49,62 @@ impl Hello {
     }
 }
 
+/// Who is at the other end of a connection, as the listener knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asker {
+    /// On a unix socket: a process of this user, by the kernel's word.
+    User(u32),
+    /// Over TLS: whoever has a certificate of these names, of those that were to be expected.
+    Named(Vec<String>),
+}
+
+impl Asker {
+    /// The names of its certificate; none on a unix socket.
+    pub fn names(&self) -> &[String] {
+        match self {
+            Self::User(_) => &[],
+            Self::Named(names) => names,
+        }
+    }
+}
+
 /// What answers requests.
 #[async_trait]
 pub trait Answers: Send + Sync + 'static {
     /// What it speaks, with its version, such as `amparo.gate/1`.
     fn protocol(&self) -> &'static str;
     /// Answers one request. What cannot be read is answered too.
-    async fn answer(&self, call: Message) -> Message;
+    async fn answer(&self, asker: &Asker, call: Message) -> Message;
+}
+
+/// How much a listener takes at once, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections of those who may ask.
+    pub connections: usize,
+    /// Handshakes under way.
+    pub handshakes: usize,
+    /// Longest a handshake may take.
+    pub handshake_timeout: Duration,
+    /// Bytes of requests and answers in work.
+    pub in_work_bytes: usize,
+    /// Longest wait for such bytes.
+    pub in_work_timeout: Duration,
+    /// Longest that a request may take to come in.
+    pub request_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: CONNECTIONS_MAX,
+            handshakes: HANDSHAKES_MAX,
+            handshake_timeout: HANDSHAKE_TIMEOUT,
+            in_work_bytes: IN_WORK_BYTES_MAX,
+            in_work_timeout: STALL_TIMEOUT,
+            request_timeout: REQUEST_TIMEOUT,
+        }
+    }
 }
 
 /// Who may ask.
@@ -88,6 +139,7 @@ pub enum BindError {
 pub struct Reception {
     listener: Listener,
     address: Address,
+    limits: Limits,
 }
 
 enum Listener {
@@ -129,7 +181,18 @@ impl Reception {
             }
             _ => return Err(BindError::Guard(address.clone())),
         };
-        Ok(Self { listener, address })
+        Ok(Self {
+            listener,
+            address,
+            limits: Limits::default(),
+        })
+    }
+
+    /// The same, with other limits.
+    #[must_use]
+    pub fn limited(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// Where it listens; port 0 has become a free one.
@@ -139,16 +202,24 @@ impl Reception {
 
     /// Answers until `shutdown` completes; then lets answers under way go out, for [`DRAIN_TIMEOUT`] at most.
     pub async fn serve(self, answers: Arc<dyn Answers>, shutdown: impl Future<Output = ()> + Send) {
-        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let limits = self.limits;
+        let places = Arc::new(Semaphore::new(limits.connections));
+        let handshakes = Arc::new(Semaphore::new(limits.handshakes));
+        let work = Work::new(limits.in_work_bytes, limits.in_work_timeout);
         let stop = watch::Sender::new(());
         let mut connections = JoinSet::new();
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
-            let next = async {
-                let place = Arc::clone(&places).acquire_owned().await;
-                (self.listener.accept().await, place)
+            // Who comes over TLS is a stranger until the handshake is over, and takes a place only then.
+            let waits_for = match &self.listener {
+                Listener::Unix(..) => &places,
+                Listener::Tcp(..) => &handshakes,
             };
-            let (accepted, place) = tokio::select! {
+            let next = async {
+                let turn = Arc::clone(waits_for).acquire_owned().await;
+                (self.listener.accept().await, turn)
+            };
+            let (accepted, turn) = tokio::select! {
                 () = &mut shutdown => break,
                 next = next => next,
             };
@@ -162,19 +233,44 @@ impl Reception {
                     continue;
                 }
             };
-            let (answers, told) = (Arc::clone(&answers), stop.subscribe());
+            let mut served = Served {
+                answers: Arc::clone(&answers),
+                asker: Asker::Named(Vec::new()),
+                work: work.clone(),
+                limits,
+            };
+            let (told, places) = (stop.subscribe(), Arc::clone(&places));
             connections.spawn(async move {
-                let served = match accepted {
-                    Accepted::Unix(stream) => converse(stream, answers, told).await,
-                    Accepted::Tcp(stream, tls) => match tls.accept(stream).await {
-                        Ok(stream) => converse(stream, answers, told).await,
-                        Err(_) => Ok(()), // It is in the log.
-                    },
+                let ended = match accepted {
+                    Accepted::Unix(stream, user) => {
+                        served.asker = Asker::User(user);
+                        let ended = served.converse(stream, told).await;
+                        drop(turn);
+                        ended
+                    }
+                    Accepted::Tcp(stream, tls) => {
+                        let shaken = timeout(limits.handshake_timeout, tls.accept(stream)).await;
+                        drop(turn);
+                        let stream = match shaken {
+                            Ok(Ok(stream)) => stream,
+                            // It is in the log.
+                            Ok(Err(_)) => return,
+                            Err(_) => {
+                                tracing::warn!("a TLS handshake took too long");
+                                return;
+                            }
+                        };
+                        served.asker = Asker::Named(tls.names_of(&stream));
+                        let Ok(Ok(_place)) = timeout(HELLO_TIMEOUT, places.acquire_owned()).await else {
+                            tracing::warn!("as many are connected as may be; one more was turned away");
+                            return;
+                        };
+                        served.converse(stream, told).await
+                    }
                 };
-                if let Err(error) = served {
+                if let Err(error) = ended {
                     tracing::debug!(%error, "a link broke");
                 }
-                drop(place);
             });
         }
         if let Listener::Unix(_, _, path) = &self.listener {
@@ -204,7 +300,7 @@ async fn is_answered(path: &Path) -> bool {
 }
 
 enum Accepted {
-    Unix(UnixStream),
+    Unix(UnixStream, u32),
     Tcp(tokio::net::TcpStream, Arc<TlsServer>),
 }
 
@@ -217,7 +313,7 @@ impl Listener {
                 // The kernel's word (SO_PEERCRED), not the peer's.
                 let user = stream.peer_cred()?.uid();
                 if users.contains(&user) {
-                    return Ok(Some(Accepted::Unix(stream)));
+                    return Ok(Some(Accepted::Unix(stream, user)));
                 }
                 tracing::warn!(user, "a process of a user who may not ask was turned away");
                 Ok(None)
@@ -240,69 +336,92 @@ impl Drop for Writing {
     }
 }
 
-/// One connection, from hello to its end.
-async fn converse<I>(io: I, answers: Arc<dyn Answers>, stop: watch::Receiver<()>) -> io::Result<()>
-where
-    I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let (read, write) = tokio::io::split(io);
-    let (outgoing, queue) = mpsc::channel(ANSWERING_MAX);
-    let mut writing = Writing(tokio::spawn(write_queued(write, queue)));
-    let mut incoming = Incoming::new(read);
-    let greeted = timeout(HELLO_TIMEOUT, incoming.next()).await;
-    let Some((_, hello)) = greeted.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?? else {
-        return Ok(());
-    };
-    let mut ours = Hello::of(answers.protocol());
-    let theirs = hello.head::<Hello>().ok().map(|hello| hello.protocol);
-    let welcome = theirs.as_deref() == Some(answers.protocol());
-    if !welcome {
-        let reason = format!(
-            "`{}` is spoken here; are both of one version?",
-            answers.protocol()
-        );
-        ours.refused = Some(reason);
-    }
-    if let Ok(hello) = Message::new(&ours, &[]) {
-        let _ = outgoing.send((0, hello)).await;
-    }
-    let ended = if welcome {
-        answer_all(&mut incoming, outgoing, answers, stop).await
-    } else {
-        drop(outgoing);
-        Ok(())
-    };
-    let written = timeout(DRAIN_TIMEOUT, &mut writing.0).await;
-    ended?;
-    match written {
-        Ok(Ok(written)) => written,
-        _ => Ok(()),
-    }
+/// What serves one connection.
+struct Served {
+    answers: Arc<dyn Answers>,
+    asker: Asker,
+    work: Work,
+    limits: Limits,
 }
 
-/// Answers until the asker ends, the listener stops, or the connection is as old as one may be.
-async fn answer_all<R: AsyncRead + Unpin>(
-    incoming: &mut Incoming<R>,
-    outgoing: mpsc::Sender<(u64, Message)>,
-    answers: Arc<dyn Answers>,
-    mut stop: watch::Receiver<()>,
-) -> io::Result<()> {
-    let answering = Arc::new(Semaphore::new(ANSWERING_MAX));
-    let until = tokio::time::Instant::now() + LIFETIME_MAX;
-    while let Ok(turn) = Arc::clone(&answering).acquire_owned().await {
-        let next = tokio::select! {
-            _ = stop.changed() => break,
-            () = tokio::time::sleep_until(until) => break,
-            next = incoming.next() => next?,
+impl Served {
+    /// One connection, from hello to its end.
+    async fn converse<I>(self, io: I, stop: watch::Receiver<()>) -> io::Result<()>
+    where
+        I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let answers = Arc::clone(&self.answers);
+        let (read, write) = tokio::io::split(io);
+        let (outgoing, queue) = mpsc::channel(ANSWERING_MAX);
+        let mut writing = Writing(tokio::spawn(write_queued(write, queue)));
+        let mut incoming = Incoming::new(read).limited(self.work.clone(), self.limits);
+        let greeted = timeout(HELLO_TIMEOUT, incoming.next()).await;
+        let Some((_, hello)) = greeted.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?? else {
+            return Ok(());
         };
-        let Some((id, call)) = next else { break };
-        let (answers, outgoing) = (Arc::clone(&answers), outgoing.clone());
-        // To its end even where the asker is gone: what was begun is finished.
-        tokio::spawn(async move {
-            let answer = answers.answer(call).await;
-            let _ = outgoing.send((id, answer)).await;
-            drop(turn);
-        });
+        let mut ours = Hello::of(answers.protocol());
+        let theirs = hello.head::<Hello>().ok().map(|hello| hello.protocol);
+        drop(hello);
+        let welcome = theirs.as_deref() == Some(answers.protocol());
+        if !welcome {
+            let reason = format!(
+                "`{}` is spoken here; are both of one version?",
+                answers.protocol()
+            );
+            ours.refused = Some(reason);
+        }
+        if let Ok(hello) = Message::new(&ours, &[]) {
+            let _ = outgoing.send((0, hello)).await;
+        }
+        let ended = if welcome {
+            self.answer_all(&mut incoming, outgoing, stop).await
+        } else {
+            drop(outgoing);
+            Ok(())
+        };
+        let written = timeout(DRAIN_TIMEOUT, &mut writing.0).await;
+        ended?;
+        match written {
+            Ok(Ok(written)) => written,
+            _ => Ok(()),
+        }
     }
-    Ok(())
+
+    /// Answers until the asker ends, the listener stops, or the connection is as old as one may be.
+    async fn answer_all<R: AsyncRead + Unpin>(
+        self,
+        incoming: &mut Incoming<R>,
+        outgoing: mpsc::Sender<(u64, Message)>,
+        mut stop: watch::Receiver<()>,
+    ) -> io::Result<()> {
+        let Self {
+            answers, asker, work, ..
+        } = self;
+        let asker = Arc::new(asker);
+        let answering = Arc::new(Semaphore::new(ANSWERING_MAX));
+        let until = tokio::time::Instant::now() + LIFETIME_MAX;
+        while let Ok(turn) = Arc::clone(&answering).acquire_owned().await {
+            let next = tokio::select! {
+                _ = stop.changed() => break,
+                () = tokio::time::sleep_until(until) => break,
+                next = incoming.next() => next?,
+            };
+            let Some((id, call)) = next else { break };
+            let (answers, outgoing) = (Arc::clone(&answers), outgoing.clone());
+            let (asker, work) = (Arc::clone(&asker), work.clone());
+            // To its end even where the asker is gone: what was begun is finished.
+            tokio::spawn(async move {
+                let answer = answers.answer(&asker, call).await;
+                // An answer for which there is no room is as one that never came.
+                match work.take(answer.bytes().len()).await {
+                    Ok(share) => {
+                        let _ = outgoing.send((id, answer.taking(Some(share)))).await;
+                    }
+                    Err(error) => tracing::warn!(%error, "an answer was given up"),
+                }
+                drop(turn);
+            });
+        }
+        Ok(())
+    }
 }

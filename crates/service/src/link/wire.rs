@@ -8,11 +8,15 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     sync::mpsc,
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::{FRAME_BYTES_MAX, MESSAGE_BYTES_MAX, Message, PARTIAL_MAX, STALL_TIMEOUT};
+use super::{
+    FRAME_BYTES_MAX, MESSAGE_BYTES_MAX, Message, PARTIAL_MAX, STALL_TIMEOUT,
+    server::Limits,
+    work::{Share, Work},
+};
 
 const HEADER_BYTES: usize = 16;
 const BUFFER_BYTES: usize = 2 * (HEADER_BYTES + FRAME_BYTES_MAX);
@@ -26,11 +30,15 @@ pub(super) struct Incoming<R> {
     partial: HashMap<u64, Partial>,
     /// Bytes that the partial messages were announced to have.
     announced: usize,
+    /// Where a listener limits what it is asked.
+    limited: Option<(Work, Limits)>,
 }
 
 struct Partial {
     bytes: Zeroizing<Vec<u8>>,
     total: usize,
+    share: Option<Share>,
+    until: Option<Instant>,
 }
 
 fn wrong(reason: &'static str) -> io::Error {
@@ -46,13 +54,58 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
             end: 0,
             partial: HashMap::new(),
             announced: 0,
+            limited: None,
         }
+    }
+
+    /// The same, taking what messages need of `work` before it is there.
+    pub(super) fn limited(mut self, work: Work, limits: Limits) -> Self {
+        self.limited = Some((work, limits));
+        self
+    }
+
+    /// When the first of the messages that were begun must be whole.
+    fn until(&self) -> Option<Instant> {
+        self.partial.values().filter_map(|partial| partial.until).min()
+    }
+
+    /// Reads on, for no longer than messages that were begun may take.
+    async fn fill_in_time(&mut self, wanted: usize) -> io::Result<bool> {
+        match self.until() {
+            None => self.fill(wanted).await,
+            Some(until) => timeout_at(until, self.fill(wanted)).await.map_err(|_| {
+                io::Error::new(io::ErrorKind::TimedOut, "a message that was begun does not end")
+            })?,
+        }
+    }
+
+    /// Makes room for a message of so many bytes, of which the first frame is there.
+    async fn begin(&mut self, id: u64, total: usize) -> io::Result<()> {
+        if self.announced + total > MESSAGE_BYTES_MAX || self.partial.len() >= PARTIAL_MAX {
+            return Err(wrong("more is announced than a connection may hold"));
+        }
+        let (share, until) = match &self.limited {
+            Some((work, limits)) => (
+                Some(work.take(total).await?),
+                Some(Instant::now() + limits.request_timeout),
+            ),
+            None => (None, None),
+        };
+        self.announced += total;
+        let partial = Partial {
+            bytes: Zeroizing::new(Vec::with_capacity(total)),
+            total,
+            share,
+            until,
+        };
+        self.partial.insert(id, partial);
+        Ok(())
     }
 
     /// The next whole message; `None` at an orderly end.
     pub(super) async fn next(&mut self) -> io::Result<Option<(u64, Message)>> {
         loop {
-            if !self.fill(HEADER_BYTES).await? {
+            if !self.fill_in_time(HEADER_BYTES).await? {
                 return if self.start == self.end && self.partial.is_empty() {
                     Ok(None)
                 } else {
@@ -63,8 +116,11 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
             if length > FRAME_BYTES_MAX || length > rest || (length == 0 && rest != 0) {
                 return Err(wrong("a frame has an impossible length"));
             }
-            if !self.fill(HEADER_BYTES + length).await? {
+            if !self.fill_in_time(HEADER_BYTES + length).await? {
                 return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if !self.partial.contains_key(&id) {
+                self.begin(id, rest).await?;
             }
             if let Some(message) = self.take(id, rest, length)? {
                 return Ok(Some((id, message)));
@@ -109,17 +165,7 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
         let payload = self.buffer.get_mut(from..from + length).unwrap_or_default();
         let mut partial = match self.partial.remove(&id) {
             Some(partial) if partial.bytes.len() + rest == partial.total => partial,
-            Some(_) => return Err(wrong("the frames of a message do not fit together")),
-            None => {
-                if self.announced + rest > MESSAGE_BYTES_MAX || self.partial.len() >= PARTIAL_MAX {
-                    return Err(wrong("more is announced than a connection may hold"));
-                }
-                self.announced += rest;
-                Partial {
-                    bytes: Zeroizing::new(Vec::with_capacity(rest)),
-                    total: rest,
-                }
-            }
+            _ => return Err(wrong("the frames of a message do not fit together")),
         };
         partial.bytes.extend_from_slice(payload);
         payload.zeroize();
@@ -132,7 +178,7 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
             return Ok(None);
         }
         self.announced -= partial.total;
-        Ok(Some(Message::from_bytes(partial.bytes)))
+        Ok(Some(Message::from_bytes(partial.bytes).taking(partial.share)))
     }
 }
 

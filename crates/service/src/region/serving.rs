@@ -16,7 +16,7 @@ use super::{
 use crate::{
     app::ports::{PortError, VaultPort as _},
     gate::{LedgerGate, ReleaseGate, remote::GateService},
-    link::{Answers, Message},
+    link::{Answers, Asker, Message},
     vault::Vault,
 };
 
@@ -127,9 +127,9 @@ impl Answers for PeerService {
         PROTOCOL
     }
 
-    async fn answer(&self, call: Message) -> Message {
+    async fn answer(&self, asker: &Asker, call: Message) -> Message {
         let Ok(ask) = call.head::<Ask>() else {
-            return self.gate.answer(call).await;
+            return self.gate.answer(asker, call).await;
         };
         let told = self.tell(ask, call.secret()).await;
         let (told, secret) = told.unwrap_or_else(|error| {

@@ -15,7 +15,7 @@ mod provider;
 mod refusal;
 mod server;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod verifier;
 
 use std::{path::PathBuf, time::Duration};

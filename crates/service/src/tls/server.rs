@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rustls::{
     ServerConfig,
     crypto::CryptoProvider,
-    pki_types::{CertificateDer, PrivateKeyDer},
+    pki_types::{CertificateDer, PrivateKeyDer, UnixTime},
     server::NoServerSessionStorage,
     version::TLS13,
 };
@@ -92,6 +92,8 @@ pub struct TlsServer {
 #[derive(Debug, Clone)]
 struct Current {
     config: Arc<ServerConfig>,
+    /// Where both sides show a certificate.
+    clients: Option<Arc<verifier::OwnClients>>,
     stamps: Stamps,
 }
 
@@ -113,10 +115,15 @@ impl TlsServer {
     /// [`TlsError`]: what cannot be read, may not be used, or does not belong together.
     pub fn open(audience: Audience) -> Result<Arc<Self>, TlsError> {
         let stamps = stamps(&audience.paths());
-        let config = config(&audience)?;
+        let (config, clients) = config(&audience)?;
+        let current = Current {
+            config,
+            clients,
+            stamps,
+        };
         Ok(Arc::new(Self {
             audience,
-            current: RwLock::new(Current { config, stamps }),
+            current: RwLock::new(current),
             handshakes: Semaphore::new(HANDSHAKES_MAX),
         }))
     }
@@ -146,6 +153,16 @@ impl TlsServer {
         Err(refused)
     }
 
+    /// Who is at the other end: the names of its certificate, of those that were to be expected. Empty for the public.
+    pub fn names_of<I>(&self, stream: &TlsStream<I>) -> Vec<String> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let shown = stream.get_ref().1.peer_certificates();
+        match (&current.clients, shown.and_then(|chain| chain.split_first())) {
+            (Some(clients), Some((own, above))) => clients.names_of(own, above, UnixTime::now()),
+            _ => Vec::new(),
+        }
+    }
+
     fn config(&self) -> Arc<ServerConfig> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&current.config)
@@ -165,11 +182,9 @@ impl TlsServer {
             // Also where it cannot be used: it is complained of once, not every time.
             current.stamps = found;
         }
-        let config = config(&self.audience)?;
-        self.current
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .config = config;
+        let (config, clients) = config(&self.audience)?;
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        (current.config, current.clients) = (config, clients);
         Ok(true)
     }
 
@@ -219,17 +234,21 @@ impl TlsServer {
     }
 }
 
-fn config(audience: &Audience) -> Result<Arc<ServerConfig>, TlsError> {
+type Configured = (Arc<ServerConfig>, Option<Arc<verifier::OwnClients>>);
+
+fn config(audience: &Audience) -> Result<Configured, TlsError> {
     let files = audience.files();
     let (chain, key) = identity(&files)?;
+    let mut own = None;
     let mut config = match audience {
         Audience::Public(_) => builder(provider::public())?
             .with_no_client_auth()
             .with_single_cert(chain, key),
         Audience::Own { callers, .. } => {
-            let clients = verifier::OwnClients::new(callers)?;
+            let clients = Arc::new(verifier::OwnClients::new(callers)?);
+            own = Some(Arc::clone(&clients));
             builder(provider::own())?
-                .with_client_cert_verifier(Arc::new(clients))
+                .with_client_cert_verifier(clients)
                 .with_single_cert(chain, key)
         }
     }
@@ -242,7 +261,7 @@ fn config(audience: &Audience) -> Result<Arc<ServerConfig>, TlsError> {
             config.send_tls13_tickets = 0;
         }
     }
-    Ok(Arc::new(config))
+    Ok((Arc::new(config), own))
 }
 
 fn builder(

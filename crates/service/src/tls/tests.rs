@@ -25,19 +25,19 @@ mod ending;
 const WEAK: &str = include_str!("weak.pem");
 
 /// Makes certificates, good ones and bad ones.
-struct Authority {
+pub(crate) struct Authority {
     dir: tempfile::TempDir,
     issuer: Issuer<'static, KeyPair>,
 }
 
 /// From when to when, in years.
-type Years = (i32, i32);
-const GOOD: Years = (2020, 2120);
+pub(crate) type Years = (i32, i32);
+pub(crate) const GOOD: Years = (2020, 2120);
 const OVER: Years = (2020, 2021);
 const NOT_YET: Years = (2120, 2121);
 
 impl Authority {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -53,12 +53,12 @@ impl Authority {
         }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// Files of a certificate for `name`, under that name.
-    fn files(&self, name: &str, years: Years) -> TlsFiles {
+    pub(crate) fn files(&self, name: &str, years: Years) -> TlsFiles {
         let (certificate, key) = self.issue(name, years);
         let files = TlsFiles {
             certificate: self.path(&format!("{name}.pem")),
@@ -82,7 +82,7 @@ impl Authority {
         (certificate.pem(), key.serialize_pem())
     }
 
-    fn mutual(&self, files: TlsFiles, expects: &str) -> MutualTls {
+    pub(crate) fn mutual(&self, files: TlsFiles, expects: &str) -> MutualTls {
         MutualTls {
             certificate: files.certificate,
             key: files.key,

@@ -103,6 +103,30 @@ impl OwnClients {
             .collect();
         Ok(Self { first, others, hints })
     }
+
+    /// The names that a certificate may have, of those that were to be expected: each vouched for by the authority that was
+    /// listed with it.
+    pub(super) fn names_of(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Vec<String> {
+        let all = std::iter::once(&self.first).chain(&self.others);
+        let vouched = all.filter(|one| {
+            one.inner
+                .verify_client_cert(end_entity, intermediates, now)
+                .is_ok()
+        });
+        let fits = |name: &&ServerName<'static>| named(end_entity, std::slice::from_ref(*name)).is_ok();
+        let mut names: Vec<_> = vouched
+            .flat_map(|one| one.names.iter().filter(fits))
+            .map(|name| name.to_str().into_owned())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
 }
 
 impl ClientCertVerifier for OwnClients {

@@ -4,7 +4,10 @@
 //! Each call goes on with what an earlier one did not finish, and begins anew only where there is nothing left to finish. An
 //! old key stays until nothing is under it; until then everything opens, before, during and after.
 
+use std::collections::BTreeSet;
+
 use casework::ids::{AccountId, ProviderId, RegionId, TenantId};
+use envelope::held::WrappedTenant;
 use store::vault::{MovedAccount, MovedObject, ObjectKeyRow, Table, TenantKeyRow};
 
 use super::{Result, Vault, VaultError};
@@ -60,36 +63,73 @@ impl Vault {
                 return Ok(done);
             };
             for row in page {
-                let of = row.tenant.clone();
-                match self.rewrap_one(row, holder).await {
-                    Ok(()) => done.moved += 1,
-                    Err(VaultError::Gate(GateError::Holder(why))) => done.left.push((of, why.to_string())),
-                    Err(other) => return Err(other),
+                // A tenant has few keys in a region, and they were all wrapped anew with the first.
+                let same = after.as_ref();
+                let same =
+                    same.is_some_and(|last| (&last.tenant, &last.region) == (&row.tenant, &row.region));
+                if !same {
+                    match self.rewrap_all(&row.tenant, &row.region, holder).await {
+                        Ok(moved) => done.moved += moved,
+                        Err(VaultError::Gate(GateError::Holder(why))) => {
+                            done.left.push((row.tenant.clone(), why.to_string()));
+                        }
+                        Err(other) => return Err(other),
+                    }
                 }
+                after = Some(row);
             }
             after = Some(last);
         }
     }
 
-    async fn rewrap_one(&self, row: TenantKeyRow, holder: &Holder) -> Result<()> {
-        let of_row = row.key.holder().map(ProviderId::new).transpose()?;
-        let holder = match holder {
-            Holder::Same => of_row.as_ref(),
-            Holder::Becomes(holder) => holder.as_ref(),
-        };
-        let key = self
-            .inner
-            .gate
-            .rewrap_tenant_key(&row.region, &row.tenant, &row.key, holder)
+    /// All of a tenant's keys in a region, recorded together: what the gate has met of a new holder, it remembers for all.
+    async fn rewrap_all(&self, tenant: &TenantId, region: &RegionId, holder: &Holder) -> Result<u64> {
+        let (store, gate) = (&self.inner.store, &self.inner.gate);
+        let rows = store
+            .tenant_keys(Some(tenant), Some(region), None, KEYS_AT_ONCE)
             .await?;
-        Ok(self.inner.store.replace_tenant_key(row, key).await?)
+        let mut keys = Vec::with_capacity(rows.len());
+        for row in rows {
+            let of_row = row.key.holder().map(ProviderId::new).transpose()?;
+            let holder = match holder {
+                Holder::Same => of_row.as_ref(),
+                Holder::Becomes(holder) => holder.as_ref(),
+            };
+            let key = gate.rewrap_tenant_key(region, tenant, &row.key, holder).await?;
+            keys.push((row, key));
+        }
+        let moved = u64::try_from(keys.len()).unwrap_or(u64::MAX);
+        let changed = keys.iter().find(|(row, key)| row.key.custody() != key.custody());
+        let changed = changed.map(|(_, key)| key.clone());
+        store
+            .replace_tenant_keys(tenant.clone(), region.clone(), keys)
+            .await?;
+        if let Some(key) = changed {
+            self.let_gate_meet(tenant, region, key).await;
+        }
+        Ok(moved)
+    }
+
+    /// Has the gate open a key of the new holder at once, so that it remembers the change. It would with the next request,
+    /// so it is no failure where the holder does not let it now.
+    async fn let_gate_meet(&self, tenant: &TenantId, region: &RegionId, key: WrappedTenant) {
+        let request = RewrapAccounts {
+            region: region.to_string(),
+            tenant: tenant.to_string(),
+            from: key.clone(),
+            to: key,
+            keys: Vec::new(),
+        };
+        if let Err(error) = self.inner.gate.rewrap_account_keys(request).await {
+            tracing::warn!(%error, %tenant, "the gate takes note of the new holder only when a key opens with it");
+        }
     }
 
     /// States who is to hold a tenant's keys, and moves those it has. `customer`: the holder is the customer itself, which
     /// the rulebook asks about.
     ///
     /// # Errors
-    /// When a holder, old or new, refuses; what was moved before stays moved, and calling again goes on.
+    /// When a holder, old or new, refuses; what was moved in other regions before stays moved, and calling again goes on.
     pub async fn set_holder(
         &self,
         tenant: &TenantId,
@@ -102,10 +142,11 @@ impl Vault {
             .set_holder(tenant.clone(), holder.cloned(), customer)
             .await?;
         let becomes = Holder::Becomes(holder.cloned());
+        let rows = store.tenant_keys(Some(tenant), None, None, KEYS_AT_ONCE).await?;
+        let regions: BTreeSet<RegionId> = rows.into_iter().map(|row| row.region).collect();
         let mut moved = 0;
-        for row in store.tenant_keys(Some(tenant), None, None, KEYS_AT_ONCE).await? {
-            self.rewrap_one(row, &becomes).await?;
-            moved += 1;
+        for region in &regions {
+            moved += self.rewrap_all(tenant, region, &becomes).await?;
         }
         Ok(moved)
     }
@@ -124,17 +165,13 @@ impl Vault {
         let mut keys = store
             .tenant_keys(Some(tenant), Some(region), None, KEYS_AT_ONCE)
             .await?;
-        if keys.len() == 1 {
-            let holder = store.holder(tenant).await?;
+        if let [newest] = keys.as_slice() {
             let new = self
                 .inner
                 .gate
-                .new_tenant_key(region, tenant, holder.as_ref())
+                .next_tenant_key(region, tenant, &newest.key)
                 .await?;
-            let newest = keys.last().map_or(0, |row| row.version);
-            store
-                .add_tenant_version(tenant.clone(), region.clone(), newest, new)
-                .await?;
+            store.add_tenant_version(newest.clone(), new).await?;
             keys = store
                 .tenant_keys(Some(tenant), Some(region), None, KEYS_AT_ONCE)
                 .await?;
@@ -261,7 +298,9 @@ impl Vault {
                         let wrapped = self.inner.gate.rewrap_object_keys(request).await?;
                         let moved = page.into_iter().zip(wrapped);
                         let moved = moved.map(|(from, to)| MovedObject { from, to }).collect();
-                        done.moved += store.move_object_keys(table, *newest, moved).await?;
+                        done.moved += store
+                            .move_object_keys(table, region.clone(), *newest, moved)
+                            .await?;
                         progress(done.moved);
                     }
                 }

@@ -236,8 +236,10 @@ impl Change for AddAccount {
             }
         };
         if let Some((region, above, key)) = &self.key {
+            // A number that none of its keys there ever had: what was sealed under a forgotten one must not pass for this one's.
             sqlx::query(
-                "INSERT INTO account_key (account, region, version, above, wrapped) SELECT $1, $2, 1, $3, $4 \
+                "INSERT INTO account_key (account, region, version, above, wrapped) SELECT $1, $2, \
+                 1 + coalesce((SELECT version FROM account_key_forgotten WHERE account = $1 AND region = $2), 0), $3, $4 \
                  WHERE NOT EXISTS (SELECT 1 FROM account_key WHERE account = $1 AND region = $2)",
             )
             .bind(seq)

@@ -186,7 +186,7 @@ pub(super) async fn admit(
     conditions: &WriteConditions,
 ) -> Result<Slot, StoreError> {
     let row = sqlx::query(
-        "SELECT EXISTS (SELECT 1 FROM account_key WHERE account = $3 AND region = $4), o.seq, o.id, o.etag, o.parts, \
+        "SELECT EXISTS (SELECT 1 FROM account WHERE seq = $3 AND destroyed_at IS NULL), o.seq, o.id, o.etag, o.parts, \
          o.versioned, o.account, o.lock_mode, o.lock_until, coalesce(o.legal_hold, 0), b.versioning, b.object_lock, \
          b.lock_mode, b.lock_length, b.lock_unit, b.region, \
          EXISTS (SELECT 1 FROM account_key WHERE account = $3 AND region = $4 AND version = $5) \
@@ -207,6 +207,7 @@ pub(super) async fn admit(
     if !flag(&row, 0)? {
         return Err(StoreError::AccountDestroyed);
     }
+    // It was rotated since the body was sealed, or forgotten, and then another may be there in its place.
     if !flag(&row, 16)? {
         return Err(StoreError::Rotated);
     }

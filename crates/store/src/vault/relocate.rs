@@ -239,7 +239,8 @@ impl VaultStore {
         })
     }
 
-    /// Forgets the keys, in the region that a transfer came from, of accounts of which it moved everything.
+    /// Forgets the keys, in the region that a transfer came from, of accounts of which it moved everything. What is still
+    /// being written under one of them is refused when it is recorded, also where a new key was made there in between.
     ///
     /// # Errors
     /// When the database fails.
@@ -440,6 +441,24 @@ impl Change for Relocate {
     }
 }
 
+/// Keys in a region of accounts of which a transfer left nothing there.
+macro_rules! left_keys {
+    () => {
+        "WHERE account_key.region = $1 \
+         AND account_key.account IN (SELECT account FROM transfer_object WHERE transfer = $2) \
+         AND NOT EXISTS (SELECT 1 FROM object o WHERE o.account = account_key.account AND o.region = $1) \
+         AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.account = account_key.account AND u.region = $1)"
+    };
+}
+const REMEMBER_LEFT: &str = concat!(
+    "INSERT INTO account_key_forgotten (account, region, version) \
+     SELECT account_key.account, account_key.region, max(account_key.version) FROM account_key ",
+    left_keys!(),
+    " GROUP BY account_key.account, account_key.region \
+     ON CONFLICT (account, region) DO UPDATE SET version = excluded.version"
+);
+const FORGET_LEFT: &str = concat!("DELETE FROM account_key ", left_keys!());
+
 struct ForgetKeys {
     transfer: CaseId,
     from: RegionId,
@@ -449,16 +468,13 @@ struct ForgetKeys {
 impl Change for ForgetKeys {
     type Output = ();
     async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
-        sqlx::query(
-            "DELETE FROM account_key WHERE region = $1 \
-             AND account IN (SELECT account FROM transfer_object WHERE transfer = $2) \
-             AND NOT EXISTS (SELECT 1 FROM object o WHERE o.account = account_key.account AND o.region = $1) \
-             AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.account = account_key.account AND u.region = $1)",
-        )
-        .bind(self.from.as_str())
-        .bind(self.transfer.0.as_bytes().as_slice())
-        .execute(db)
-        .await?;
+        for sql in [REMEMBER_LEFT, FORGET_LEFT] {
+            sqlx::query(sql)
+                .bind(self.from.as_str())
+                .bind(self.transfer.0.as_bytes().as_slice())
+                .execute(&mut *db)
+                .await?;
+        }
         Ok(())
     }
     fn scrub(&self) -> &'static [&'static str] {

@@ -17,7 +17,7 @@ use super::{
     StoreError, VaultStore,
     rotate_change::{
         AddAccountVersion, AddTenantVersion, EndAccount, EndTenant, MoveAccounts, MoveObjects,
-        ReplaceTenantKey,
+        ReplaceTenantKeys,
     },
     row::{category, get, keys_above, object_id, time, wrapped, wrapped_tenant},
 };
@@ -128,33 +128,32 @@ impl VaultStore {
         rows.iter().map(read).collect()
     }
 
-    /// Puts another wrap of the same tenant's key in the place of the one read before.
+    /// Puts other wraps of the same keys in the place of those read before: all of a tenant's keys in a region, together. A
+    /// gate that met the new ones opens none of the old.
     ///
     /// # Errors
-    /// [`StoreError::Rotated`] when it is not that one any more.
-    pub async fn replace_tenant_key(&self, from: TenantKeyRow, to: WrappedTenant) -> Result<(), StoreError> {
-        self.writer.change(ReplaceTenantKey { from, to }).await
+    /// [`StoreError::Rotated`] when they are not those any more, or not all: nothing is replaced then.
+    pub async fn replace_tenant_keys(
+        &self,
+        tenant: TenantId,
+        region: RegionId,
+        keys: Vec<(TenantKeyRow, WrappedTenant)>,
+    ) -> Result<(), StoreError> {
+        let change = ReplaceTenantKeys { tenant, region, keys };
+        self.writer.change(change).await
     }
 
     /// Records a new key of a tenant beside those it has, and gives its version. New accounts' keys are wrapped under it
     /// from then on.
     ///
     /// # Errors
-    /// [`StoreError::Rotated`] when the newest was not `newest`: another rotation began.
+    /// [`StoreError::Rotated`] when the newest was not `newest`: another rotation began, or its holder changed.
     pub async fn add_tenant_version(
         &self,
-        tenant: TenantId,
-        region: RegionId,
-        newest: i64,
+        newest: TenantKeyRow,
         key: WrappedTenant,
     ) -> Result<i64, StoreError> {
-        let change = AddTenantVersion {
-            tenant,
-            region,
-            newest,
-            key,
-        };
-        self.writer.change(change).await
+        self.writer.change(AddTenantVersion { newest, key }).await
     }
 
     /// Keys of a tenant's accounts in a region that are under an older version of its key than `newest`, from the account
@@ -324,18 +323,25 @@ impl VaultStore {
         rows.iter().map(|row| object_key_row(row, id)).collect()
     }
 
-    /// Records object keys as they are under the account's key of this version. One that was moved, replaced or removed
-    /// meanwhile stays as it is.
+    /// Records object keys in a region as they are under the account's key of this version. One that was moved, replaced or
+    /// removed meanwhile stays as it is.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn move_object_keys(
         &self,
         table: Table,
+        region: RegionId,
         to: i64,
         moved: Vec<MovedObject>,
     ) -> Result<u64, StoreError> {
-        self.writer.change(MoveObjects { table, to, moved }).await
+        let change = MoveObjects {
+            table,
+            region,
+            to,
+            moved,
+        };
+        self.writer.change(change).await
     }
 
     /// Forgets the account's keys before `newest`, unless an object or upload is still under one of them.

@@ -8,35 +8,52 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use super::{
     MovedAccount, MovedObject, StoreError, Table, TenantKeyRow,
     account::must_have,
+    row::{get, wrapped_tenant},
     writer::{Change, Needs},
 };
 
 /// Most rows changed by one statement: two values a row, and SQLite takes 32,766.
 const MOVED_MAX: usize = 5000;
 
-pub(super) struct ReplaceTenantKey {
-    pub from: TenantKeyRow,
-    pub to: WrappedTenant,
+pub(super) struct ReplaceTenantKeys {
+    pub tenant: TenantId,
+    pub region: RegionId,
+    pub keys: Vec<(TenantKeyRow, WrappedTenant)>,
 }
 
 #[async_trait]
-impl Change for ReplaceTenantKey {
+impl Change for ReplaceTenantKeys {
     type Output = ();
     async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
-        let done = sqlx::query(
-            "UPDATE tenant_key SET wrapped = $1 WHERE tenant = $2 AND region = $3 AND version = $4 AND wrapped = $5",
+        let there = sqlx::query(
+            "SELECT version, wrapped FROM tenant_key WHERE tenant = $1 AND region = $2 ORDER BY version",
         )
-        .bind(self.to.to_bytes())
-        .bind(self.from.tenant.as_str())
-        .bind(self.from.region.as_str())
-        .bind(self.from.version)
-        .bind(self.from.key.to_bytes())
-        .execute(db)
+        .bind(self.tenant.as_str())
+        .bind(self.region.as_str())
+        .fetch_all(&mut *db)
         .await?;
-        match done.rows_affected() {
-            0 => Err(StoreError::Rotated),
-            _ => Ok(()),
+        if there.len() != self.keys.len() {
+            return Err(StoreError::Rotated);
         }
+        for (row, (from, _)) in there.iter().zip(&self.keys) {
+            let of_these = from.tenant == self.tenant && from.region == self.region;
+            let unchanged = get::<i64>(row, 0)? == from.version && wrapped_tenant(get(row, 1)?)? == from.key;
+            if !(of_these && unchanged) {
+                return Err(StoreError::Rotated);
+            }
+        }
+        for (from, to) in &self.keys {
+            sqlx::query(
+                "UPDATE tenant_key SET wrapped = $1 WHERE tenant = $2 AND region = $3 AND version = $4",
+            )
+            .bind(to.to_bytes())
+            .bind(self.tenant.as_str())
+            .bind(self.region.as_str())
+            .bind(from.version)
+            .execute(&mut *db)
+            .await?;
+        }
+        Ok(())
     }
     fn scrub(&self) -> &'static [&'static str] {
         &["tenant_key"]
@@ -44,9 +61,7 @@ impl Change for ReplaceTenantKey {
 }
 
 pub(super) struct AddTenantVersion {
-    pub tenant: TenantId,
-    pub region: RegionId,
-    pub newest: i64,
+    pub newest: TenantKeyRow,
     pub key: WrappedTenant,
 }
 
@@ -54,23 +69,31 @@ pub(super) struct AddTenantVersion {
 impl Change for AddTenantVersion {
     type Output = i64;
     async fn apply(&self, db: &mut AnyConnection) -> Result<i64, StoreError> {
-        let newest: Option<i64> =
-            sqlx::query_scalar("SELECT max(version) FROM tenant_key WHERE tenant = $1 AND region = $2")
-                .bind(self.tenant.as_str())
-                .bind(self.region.as_str())
-                .fetch_one(&mut *db)
-                .await?;
-        if newest != Some(self.newest) {
+        let TenantKeyRow {
+            tenant,
+            region,
+            version,
+            key,
+        } = &self.newest;
+        let there = sqlx::query(
+            "SELECT version, wrapped FROM tenant_key WHERE tenant = $1 AND region = $2 ORDER BY version DESC LIMIT 1",
+        )
+        .bind(tenant.as_str())
+        .bind(region.as_str())
+        .fetch_optional(&mut *db)
+        .await?
+        .ok_or(StoreError::Rotated)?;
+        if get::<i64>(&there, 0)? != *version || wrapped_tenant(get(&there, 1)?)? != *key {
             return Err(StoreError::Rotated);
         }
         sqlx::query("INSERT INTO tenant_key (tenant, region, version, wrapped) VALUES ($1, $2, $3, $4)")
-            .bind(self.tenant.as_str())
-            .bind(self.region.as_str())
-            .bind(self.newest + 1)
+            .bind(tenant.as_str())
+            .bind(region.as_str())
+            .bind(version + 1)
             .bind(self.key.to_bytes())
             .execute(db)
             .await?;
-        Ok(self.newest + 1)
+        Ok(version + 1)
     }
 }
 
@@ -180,24 +203,27 @@ impl Change for AddAccountVersion {
 
 pub(super) struct MoveObjects {
     pub table: Table,
+    pub region: RegionId,
     pub to: i64,
     pub moved: Vec<MovedObject>,
 }
 
 impl MoveObjects {
-    /// One statement for all rows, each by its id and the version it was read with.
+    /// One statement for all rows, each by its id and the version it was read with. Numbers are of a region: what was moved
+    /// to another one meanwhile may be under a key of the same number there.
     fn sql(&self, rows: usize) -> String {
         let (table, id) = match self.table {
             Table::Object => ("object", "id"),
             Table::Upload => ("upload", "object"),
         };
         let values: Vec<_> = (0..rows)
-            .map(|row| format!("(${}, ${})", 2 * row + 3, 2 * row + 4))
+            .map(|row| format!("(${}, ${})", 2 * row + 4, 2 * row + 5))
             .collect();
         let values = values.join(", ");
         format!(
             "WITH moved (id, wrapped) AS (VALUES {values}) UPDATE {table} SET wrapped_key = moved.wrapped, \
-             key_version = $1 FROM moved WHERE {table}.{id} = moved.id AND {table}.key_version = $2"
+             key_version = $1 FROM moved WHERE {table}.{id} = moved.id AND {table}.key_version = $2 \
+             AND {table}.region = $3"
         )
     }
 }
@@ -225,7 +251,8 @@ impl Change for MoveObjects {
                 let mut query = sqlx::query(AssertSqlSafe(self.sql(rows.len())))
                     .persistent(false)
                     .bind(self.to)
-                    .bind(version);
+                    .bind(version)
+                    .bind(self.region.as_str());
                 for row in rows {
                     query = query
                         .bind(row.from.object.0.as_bytes().as_slice())

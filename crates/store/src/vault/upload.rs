@@ -201,7 +201,7 @@ impl Change for NewUpload {
     async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
         let row = sqlx::query(
             "SELECT EXISTS (SELECT 1 FROM bucket WHERE seq = $1), \
-             EXISTS (SELECT 1 FROM account_key WHERE account = $2 AND region = $3), \
+             EXISTS (SELECT 1 FROM account WHERE seq = $2 AND destroyed_at IS NULL), \
              EXISTS (SELECT 1 FROM account_key WHERE account = $2 AND region = $3 AND version = $4)",
         )
         .bind(self.bucket)

@@ -13,7 +13,7 @@ use envelope::{
     keys::{KEY_BYTES, Label, ObjectKey, Wrapped, WrappedAccount, WrappedChain},
     opening_reason::OwnerRequest,
 };
-use store::gate_memory::PolicySeen;
+use store::gate_memory::OwedPolicy;
 use translog::Checkpoint;
 
 use super::{
@@ -38,10 +38,10 @@ pub struct RemoteGate {
 }
 
 impl RemoteGate {
-    /// The gate at `address`. Nothing is connected yet.
-    pub fn new(address: Address, tls: Option<TlsClient>) -> Self {
+    /// The gate at `address`; on a unix socket, where it runs as this user ([`Link::to_user`]). Nothing is connected yet.
+    pub fn new(address: Address, tls: Option<TlsClient>, user: Option<u32>) -> Self {
         Self {
-            link: Arc::new(Link::new(address, tls, PROTOCOL)),
+            link: Arc::new(Link::new(address, tls, PROTOCOL).to_user(user)),
         }
     }
 
@@ -50,26 +50,25 @@ impl RemoteGate {
         Self { link }
     }
 
-    /// The trust policy that the gate goes by, and whether it was in force before: the first who asks is told of a change,
-    /// and must put it into the docket.
+    /// The digest of the trust policy that the gate goes by, and the changes that belong into the docket and that nobody has
+    /// confirmed to be there.
     ///
     /// # Errors
     /// When the gate does not answer.
-    pub async fn policy(&self) -> Result<(Digest, PolicySeen), NoAnswer> {
-        self.ask_policy(true).await
+    pub async fn policy(&self) -> Result<(Digest, Vec<OwedPolicy>), NoAnswer> {
+        match self.look_up(&Call::Policy).await? {
+            Answer::Policy { digest, owed } => Ok((digest, owed)),
+            other => Err(unexpected(other)),
+        }
     }
 
-    /// The digest of that policy alone.
+    /// Confirms that the change of this number is durably on its way into the docket. Until then the gate goes on telling it.
     ///
     /// # Errors
-    /// When the gate does not answer.
-    pub async fn policy_digest(&self) -> Result<Digest, NoAnswer> {
-        Ok(self.ask_policy(false).await?.0)
-    }
-
-    async fn ask_policy(&self, log: bool) -> Result<(Digest, PolicySeen), NoAnswer> {
-        match self.look_up(&Call::Policy { log }).await? {
-            Answer::Policy { digest, seen } => Ok((digest, seen)),
+    /// When the gate does not answer, or cannot note it.
+    pub async fn policy_logged(&self, number: u64) -> Result<(), NoAnswer> {
+        match self.look_up(&Call::PolicyLogged { number }).await? {
+            Answer::Done => Ok(()),
             other => Err(unexpected(other)),
         }
     }
@@ -161,6 +160,20 @@ impl OwnerGate for RemoteGate {
             region: region.clone(),
             tenant: tenant.clone(),
             holder: holder.cloned(),
+        };
+        self.tenant(&call).await
+    }
+
+    async fn next_tenant_key(
+        &self,
+        region: &RegionId,
+        tenant: &TenantId,
+        key: &WrappedTenant,
+    ) -> Result<WrappedTenant, GateError> {
+        let call = Call::NextTenantKey {
+            region: region.clone(),
+            tenant: tenant.clone(),
+            key: key.clone(),
         };
         self.tenant(&call).await
     }

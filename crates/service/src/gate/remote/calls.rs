@@ -15,7 +15,7 @@ use envelope::{
     opening_reason::OwnerRequest,
 };
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
-use store::gate_memory::PolicySeen;
+use store::gate_memory::OwedPolicy;
 use translog::{Checkpoint, Hash, entry::Salt, proof::Receipt};
 
 use crate::gate::{ReleaseRequest, RewrapAccounts, RewrapObjects, TransferRequest, owner::GateError};
@@ -31,6 +31,11 @@ pub(super) enum Call {
         region: RegionId,
         tenant: TenantId,
         holder: Option<ProviderId>,
+    },
+    NextTenantKey {
+        region: RegionId,
+        tenant: TenantId,
+        key: WrappedTenant,
     },
     NewAccountKey {
         region: RegionId,
@@ -87,9 +92,10 @@ pub(super) enum Call {
         case: CaseId,
         chain: Vec<Event>,
     },
-    Policy {
-        /// Whether the asker will put a change into the docket.
-        log: bool,
+    Policy,
+    /// The change of this number is durably on its way into the docket.
+    PolicyLogged {
+        number: u64,
     },
 }
 
@@ -143,7 +149,8 @@ pub(super) enum Answer {
     },
     Policy {
         digest: Digest,
-        seen: PolicySeen,
+        /// Changes that nobody has confirmed to be in the docket.
+        owed: Vec<OwedPolicy>,
     },
     /// The gate could not do it, or could not read what was asked.
     Failed {

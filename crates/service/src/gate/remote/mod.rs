@@ -14,7 +14,7 @@ use std::time::Duration;
 pub use self::{asking::RemoteGate, serving::GateService};
 
 /// What both ends speak.
-pub const PROTOCOL: &str = "amparo.gate/1";
+pub const PROTOCOL: &str = "amparo.gate/2";
 /// Longest wait for a key of the owner's door: a holder of a tenant's key may be slow.
 pub const OWNER_PATIENCE: Duration = Duration::from_secs(20);
 /// Longest wait for a batch of keys to be wrapped anew.

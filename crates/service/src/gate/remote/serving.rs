@@ -1,14 +1,15 @@
 //! The gate's end.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use casework::ids::Digest;
 use envelope::keys::{KEY_BYTES, ObjectKey};
-use store::{gate_memory::PolicySeen, ledger::SEALED_PAGE, peer_releases::PeerReleases};
+use store::{
+    gate_memory::{GateMemory, MemoryError},
+    ledger::SEALED_PAGE,
+    peer_releases::PeerReleases,
+};
 use zeroize::Zeroizing;
 
 use super::{
@@ -20,7 +21,7 @@ use crate::{
         LedgerGate, NotReleased, Opened, ReleaseGate, ReleaseRequest, TransferRequest,
         owner::{GateError, OwnerGate},
     },
-    link::{Answers, Message, MessageError},
+    link::{Answers, Asker, Message, MessageError},
 };
 
 /// The two doors of a gate, for whoever the listener lets in.
@@ -31,8 +32,8 @@ pub struct GateService {
     peers: Option<PeerReleases>,
     release: Arc<dyn ReleaseGate>,
     ledger: Arc<dyn LedgerGate>,
-    policy: Option<(Digest, PolicySeen)>,
-    policy_told: AtomicBool,
+    /// The digest of the trust policy, and what remembers which changes of it are owed to the docket.
+    policy: Option<(Digest, GateMemory)>,
 }
 
 type Said = (Answer, Zeroizing<Vec<u8>>);
@@ -51,12 +52,12 @@ fn plain(answer: Answer) -> Said {
 }
 
 impl GateService {
-    /// These doors. `policy` is the digest of the trust policy, and whether it was in force before.
+    /// These doors. `policy` is the digest of the trust policy, and what remembers which changes of it are owed to the docket.
     pub fn new(
         owner: Arc<dyn OwnerGate>,
         release: Arc<dyn ReleaseGate>,
         ledger: Arc<dyn LedgerGate>,
-        policy: (Digest, PolicySeen),
+        policy: (Digest, GateMemory),
     ) -> Self {
         Self {
             owner: Some(owner),
@@ -64,7 +65,6 @@ impl GateService {
             release,
             ledger,
             policy: Some(policy),
-            policy_told: AtomicBool::new(false),
         }
     }
 
@@ -80,13 +80,12 @@ impl GateService {
             release,
             ledger,
             policy: None,
-            policy_told: AtomicBool::new(false),
         }
     }
 
-    async fn owners(&self, call: Call) -> Result<Said, GateError> {
+    async fn owners(&self, asker: &Asker, call: Call) -> Result<Said, GateError> {
         if let Some(peers) = &self.peers {
-            return Ok(self.peers(peers, call).await);
+            return Ok(self.peers(peers, asker.names(), call).await);
         }
         let Some(owners) = &self.owner else {
             return Ok(not_here());
@@ -98,6 +97,10 @@ impl GateService {
                 holder,
             } => {
                 let made = owners.new_tenant_key(&region, &tenant, holder.as_ref());
+                plain(Answer::Tenant { key: made.await? })
+            }
+            Call::NextTenantKey { region, tenant, key } => {
+                let made = owners.next_tenant_key(&region, &tenant, &key);
                 plain(Answer::Tenant { key: made.await? })
             }
             Call::NewAccountKey {
@@ -150,8 +153,9 @@ impl GateService {
     }
 
     /// What another region's node may ask: a release, what a proof for one must go on from, and the unsealing of cases that
-    /// it had something released for. How far a case has come the gate learns from releases alone then.
-    async fn peers(&self, peers: &PeerReleases, call: Call) -> Said {
+    /// it had something released for itself, by the name of its certificate. How far a case has come the gate learns from
+    /// releases alone then.
+    async fn peers(&self, peers: &PeerReleases, node: &[String], call: Call) -> Said {
         let database = |error: &(dyn std::error::Error + Send + Sync)| {
             tracing::error!(error = %error, "the cases of other regions' nodes are not known");
             plain(Answer::Failed {
@@ -163,7 +167,7 @@ impl GateService {
                 let case = presented.case();
                 let said = self.releases(Call::Release(presented)).await;
                 if matches!(said.0, Answer::Released { .. })
-                    && let Err(error) = peers.note(case).await
+                    && let Err(error) = peers.note(case, node).await
                 {
                     tracing::error!(%error, %case, "what this release sealed will not be unsealed by its desk");
                 }
@@ -185,7 +189,7 @@ impl GateService {
                     let Some(last) = page.last() else { break };
                     from = Some(*last);
                     for case in page {
-                        match peers.has(case).await {
+                        match peers.has(case, node).await {
                             Ok(true) => cases.push(case),
                             Ok(false) => {}
                             Err(error) => return database(&error),
@@ -198,7 +202,7 @@ impl GateService {
                 }
                 plain(Answer::Sealed { cases })
             }
-            Call::Unseal { case, .. } => match peers.has(case).await {
+            Call::Unseal { case, .. } => match peers.has(case, node).await {
                 Ok(true) => self.ledgers(call).await,
                 // As where nothing is sealed: a desk shows its case to every gate.
                 Ok(false) => plain(Answer::Done),
@@ -255,13 +259,14 @@ impl GateService {
                 }),
                 Err(error) => failed(&error),
             },
-            Call::Policy { log } => {
-                let Some((digest, seen)) = self.policy else {
+            call @ (Call::Policy | Call::PolicyLogged { .. }) => {
+                let Some((digest, memory)) = &self.policy else {
                     return failed(&"that is not told here");
                 };
-                let news = log && !self.policy_told.swap(true, Ordering::AcqRel);
-                let seen = if news { seen } else { PolicySeen::InForce };
-                plain(Answer::Policy { digest, seen })
+                match policies(*digest, memory, call).await {
+                    Ok(answer) => plain(answer),
+                    Err(error) => failed(&error),
+                }
             }
             other => self.ledgers(other).await,
         }
@@ -291,6 +296,16 @@ impl GateService {
     }
 }
 
+/// Which changes of the trust policy are owed to the docket; or one that is owed no more.
+async fn policies(digest: Digest, memory: &GateMemory, call: Call) -> Result<Answer, MemoryError> {
+    if let Call::PolicyLogged { number } = call {
+        memory.policy_logged(number).await?;
+        return Ok(Answer::Done);
+    }
+    let owed = memory.owed_policies().await?;
+    Ok(Answer::Policy { digest, owed })
+}
+
 /// Keys, one after the other, in a buffer that never grows.
 fn bytes_of<'a>(
     keys: impl IntoIterator<Item = &'a ObjectKey, IntoIter: ExactSizeIterator>,
@@ -309,10 +324,10 @@ impl Answers for GateService {
         PROTOCOL
     }
 
-    async fn answer(&self, call: Message) -> Message {
+    async fn answer(&self, asker: &Asker, call: Message) -> Message {
         let (answer, secret) = match call.head::<Call>() {
             Ok(call) => {
-                let said = self.owners(call).await;
+                let said = self.owners(asker, call).await;
                 said.unwrap_or_else(|error| plain(Answer::NotOpened { error }))
             }
             Err(error) => {

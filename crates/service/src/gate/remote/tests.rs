@@ -12,11 +12,7 @@ use envelope::{
     keys::{AccountKey, Label, Place, RegionRoot, TenantKey, WrappedAccount, WrappedChain},
     opening_reason::OwnerRequest,
 };
-use store::{
-    database::Database,
-    gate_memory::{GateMemory, PolicySeen},
-    peer_releases::PeerReleases,
-};
+use store::{database::Database, gate_memory::GateMemory, peer_releases::PeerReleases};
 
 use super::{
     calls::{Answer, Call, OWNER_BYTES_MAX, Owner},
@@ -28,12 +24,20 @@ use crate::{
         ledger::LedgerError,
         owner::{GateError, OwnerGate as _, OwnerKeys},
     },
-    link::{Address, Answers as _, Guard, Message, Reception},
+    link::{Address, Answers as _, Asker, Guard, Message, Reception},
 };
 
 const ROOT: [u8; 32] = [0xa1; 32];
 const TENANT: [u8; 32] = [0xb2; 32];
 const ACCOUNT: [u8; 32] = [0xc3; 32];
+
+/// The server, on the gate's socket.
+const OURSELVES: Asker = Asker::User(0);
+
+/// A node of another region.
+fn west() -> Asker {
+    Asker::Named(vec!["west.example".to_owned()])
+}
 
 struct Scene {
     service: Arc<GateService>,
@@ -79,7 +83,12 @@ async fn scene() -> Scene {
     );
     let release: Arc<dyn ReleaseGate> = Arc::new(release);
     let ledger = Arc::new(Ledger::open(database.clone(), Arc::new(jiff::Timestamp::now)));
-    let policy = (Digest([9; 32]), PolicySeen::New { before: 3 });
+    let memory = GateMemory::new(database.clone());
+    for digest in [8, 9] {
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        memory.policy(Digest([digest; 32]), now).await.unwrap();
+    }
+    let policy = (Digest([9; 32]), memory);
     Scene {
         service: Arc::new(GateService::new(
             Arc::new(OwnerKeys::new(roots, Arc::clone(&ledger))),
@@ -146,6 +155,11 @@ async fn p03_no_message_of_the_gate_carries_a_root_tenant_or_account_key() {
             tenant: tenant.clone(),
             holder: None,
         },
+        Call::NextTenantKey {
+            region: region.clone(),
+            tenant: tenant.clone(),
+            key: scene.account.tenant_key.clone(),
+        },
         Call::NewAccountKey {
             region: region.clone(),
             tenant: tenant.clone(),
@@ -191,7 +205,8 @@ async fn p03_no_message_of_the_gate_carries_a_root_tenant_or_account_key() {
         Call::Remembered {
             origin: "docket.test".to_owned(),
         },
-        Call::Policy { log: true },
+        Call::Policy,
+        Call::PolicyLogged { number: 2 },
         Call::Ledger {
             tenant: tenant.clone(),
             after: None,
@@ -214,7 +229,7 @@ async fn p03_no_message_of_the_gate_carries_a_root_tenant_or_account_key() {
     answers.push(
         scene
             .service
-            .answer(Message::new(&"nothing of the kind", &[]).unwrap())
+            .answer(&OURSELVES, Message::new(&"nothing of the kind", &[]).unwrap())
             .await,
     );
     for answer in &answers {
@@ -268,7 +283,8 @@ async fn p04_the_owners_door_is_not_to_be_had_by_another_regions_node() {
             tenant: TenantId::new(&scene.account.tenant).unwrap(),
             account: AccountId::new(&scene.account.account).unwrap(),
         },
-        Call::Policy { log: true },
+        Call::Policy,
+        Call::PolicyLogged { number: 2 },
         Call::Ledger {
             tenant: TenantId::new(&scene.account.tenant).unwrap(),
             after: None,
@@ -283,13 +299,15 @@ async fn p04_the_owners_door_is_not_to_be_had_by_another_regions_node() {
         Call::Known { case },
     ];
     for call in &calls {
-        let answer = service.answer(Message::new(call, &[]).unwrap()).await;
+        let answer = service.answer(&west(), Message::new(call, &[]).unwrap()).await;
         assert!(matches!(read(&answer), (Answer::Failed { .. }, 0)));
     }
     let remembered = Call::Remembered {
         origin: "docket.test".to_owned(),
     };
-    let answer = service.answer(Message::new(&remembered, &[]).unwrap()).await;
+    let answer = service
+        .answer(&west(), Message::new(&remembered, &[]).unwrap())
+        .await;
     assert!(matches!(read(&answer).0, Answer::Remembered { checkpoint: None }));
 }
 
@@ -304,15 +322,27 @@ async fn p11_another_regions_node_unseals_only_what_it_had_released() {
         unsealed: std::sync::Mutex::default(),
     });
     let peers = PeerReleases::new(scene.database.clone());
-    peers.note(theirs).await.unwrap();
+    peers.note(theirs, west().names()).await.unwrap();
     let service = GateService::for_releases(Arc::clone(&scene.release), asked.clone(), peers);
-    let ask = async |call| read(&service.answer(Message::new(&call, &[]).unwrap()).await).0;
-    assert!(matches!(ask(Call::Sealed { after: None }).await, Answer::Sealed { cases } if cases == [theirs]));
-    for case in [ours, theirs] {
-        let chain = Vec::new();
-        assert!(matches!(ask(Call::Unseal { case, chain }).await, Answer::Done));
+    let ask =
+        async |asker: &Asker, call| read(&service.answer(asker, Message::new(&call, &[]).unwrap()).await).0;
+    // A third node is told of neither, and unseals neither: it is not the one that had it released.
+    let north = Asker::Named(vec!["north.example".to_owned()]);
+    for (asker, may) in [(north, &[][..]), (OURSELVES, &[]), (west(), &[theirs])] {
+        let told = ask(&asker, Call::Sealed { after: None }).await;
+        assert!(
+            matches!(told, Answer::Sealed { cases } if cases == may),
+            "{asker:?}"
+        );
+        for case in [ours, theirs] {
+            let chain = Vec::new();
+            assert!(matches!(
+                ask(&asker, Call::Unseal { case, chain }).await,
+                Answer::Done
+            ));
+        }
+        assert_eq!(*asked.unsealed.lock().unwrap(), may, "{asker:?}");
     }
-    assert_eq!(*asked.unsealed.lock().unwrap(), [theirs]);
 }
 
 /// A ledger that says what is asked of it.
@@ -342,7 +372,10 @@ impl LedgerGate for Asked {
 }
 
 async fn ask(scene: &Scene, call: &Call) -> Message {
-    scene.service.answer(Message::new(call, &[]).unwrap()).await
+    scene
+        .service
+        .answer(&OURSELVES, Message::new(call, &[]).unwrap())
+        .await
 }
 
 fn read(message: &Message) -> (Answer, usize) {
@@ -360,7 +393,7 @@ async fn invariant_02_a_gate_of_its_own_opens_what_one_in_the_same_process_would
         .await
         .unwrap();
     let serving = tokio::spawn(reception.serve(scene.service.clone(), std::future::pending()));
-    let gate = RemoteGate::new(address, None);
+    let gate = RemoteGate::new(address, None, None);
 
     let mut keys = Vec::new();
     for object in &mut scene.world.objects {
@@ -453,9 +486,13 @@ async fn invariant_02_a_gate_of_its_own_opens_what_one_in_the_same_process_would
         read(&ask(&scene, &call).await),
         (Answer::Failed { .. }, 0)
     ));
-    // Who asks first is told of the new policy.
-    assert_eq!(gate.policy().await.unwrap().1, PolicySeen::New { before: 3 });
-    assert_eq!(gate.policy().await.unwrap().1, PolicySeen::InForce);
+    // The new policy is told until somebody says that the docket has it.
+    for _ in 0..2 {
+        let (digest, owed) = gate.policy().await.unwrap();
+        assert_eq!((owed.len(), owed[0].number, owed[0].digest), (1, 2, digest));
+    }
+    gate.policy_logged(2).await.unwrap();
+    assert_eq!(gate.policy().await.unwrap().1, []);
 
     let rounds = 2000_u32;
     let begun = Instant::now();

@@ -4,21 +4,29 @@ mod scene;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use casework::{
     event::Actor,
     finding::Promise,
     gate::Breach,
     transfer::{Hanging, Stage, TransferBody},
 };
+use envelope::keys::Wrapped;
+use futures::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
-use store::{blobs::BlobId, lease::NodeId, vault::Moved};
+use store::{
+    blobs::BlobId,
+    lease::NodeId,
+    vault::{Moved, MovedObject, Table},
+};
 
 use super::{
     TransferError,
     faults::{NoFaults, Step, When},
     ports::{TransferPort as _, Wrapping},
 };
-use scene::{EU, Once, Scene, US, body, olga};
+use crate::vault::VaultError;
+use scene::{EU, Once, Scene, US, body, olga, region};
 
 #[tokio::test]
 async fn p19_a_bucket_moves_whole_and_leaves_nothing_behind() {
@@ -135,6 +143,63 @@ async fn p19_what_is_written_meanwhile_is_caught_up_with() {
         .await
         .unwrap();
     assert_eq!(scene.get("mail/alice/1").await, body(300_001));
+}
+
+/// A write was sealed under a key that a transfer forgets before the write is recorded, and another write makes a new key
+/// there at once. What is acknowledged opens; what would not is refused, and may be sent again.
+#[tokio::test]
+async fn p19_a_write_under_a_key_forgotten_meanwhile_is_not_acknowledged() {
+    let scene = Scene::new(Arc::new(NoFaults)).await;
+    let transfer = scene.approved_for("US", Scene::alice()).await;
+    let late = b"sealed before, recorded after";
+    let stored = stream::once(async {
+        scene.transfers.start(transfer, olga(), |_, _| ()).await.unwrap();
+        assert!(!scene.has_key("alice", EU).await);
+        scene.put("mail/alice/new", &body(17)).await;
+        assert!(scene.has_key("alice", EU).await);
+        std::io::Result::Ok(Bytes::from_static(late))
+    });
+    let refused = scene.try_put("mail/alice/late", stored.boxed()).await;
+    assert!(matches!(refused, Err(VaultError::Busy)), "{refused:?}");
+    scene.put("mail/alice/late", late).await;
+    assert_eq!(scene.get("mail/alice/late").await, late);
+    assert_eq!(scene.get("mail/alice/new").await, body(17));
+
+    // Forgotten, and no new key there yet: the same, and not as though the account had been destroyed.
+    let back = scene.vault.store();
+    scene.delete("mail/alice/new").await;
+    let stored = stream::once(async {
+        scene.delete("mail/alice/late").await;
+        back.forget_left_keys(transfer, &region(EU)).await.unwrap();
+        std::io::Result::Ok(Bytes::from_static(late))
+    });
+    let refused = scene.try_put("mail/alice/later", stored.boxed()).await;
+    assert!(matches!(refused, Err(VaultError::Busy)), "{refused:?}");
+    scene.put("mail/alice/later", late).await;
+    assert_eq!(scene.get("mail/alice/later").await, late);
+}
+
+/// A rotation read an object's key, and wraps it anew; meanwhile the object moved to another region, to under a key of the
+/// same number there.
+#[tokio::test]
+async fn p19_a_rotation_does_not_touch_what_moved_meanwhile() {
+    let scene = Scene::new(Arc::new(NoFaults)).await;
+    let transfer = scene.approved("US").await;
+    let (store, eu) = (scene.vault.store(), region(EU));
+    let alice = scene.seq_of("alice").await;
+    let read = store
+        .object_keys_below(Table::Object, (alice, &eu), i64::MAX, None, 10)
+        .await
+        .unwrap();
+    assert_eq!(read.len(), 2);
+    scene.transfers.start(transfer, olga(), |_, _| ()).await.unwrap();
+    let to = Wrapped::from_bytes(&[9; 60]).unwrap();
+    let moved = read.into_iter().map(|from| MovedObject { from, to: to.clone() });
+    let count = store
+        .move_object_keys(Table::Object, eu, 2, moved.collect())
+        .await;
+    assert_eq!(count.unwrap(), 0);
+    scene.everything_reads(US).await;
 }
 
 #[tokio::test]

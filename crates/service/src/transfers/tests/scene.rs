@@ -24,7 +24,10 @@ use envelope::{
     keys::{RegionRoot, Wrapped, WrappedAccount, WrappedChain},
     secrets::DeploymentKey,
 };
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{
+    StreamExt as _, TryStreamExt as _,
+    stream::{self, BoxStream},
+};
 use jiff::SignedDuration;
 use store::{
     blobs::{BlobId, DiskBlobs, RegionBlobs},
@@ -46,7 +49,7 @@ use crate::{
         NewTransfer, Parts, TransferPort, Transfers, Wrapping,
         faults::{Faults, Injected, Step, When},
     },
-    vault::{Mapping, NewBucket, PathRule, Principal, PutOptions, Vault},
+    vault::{Mapping, NewBucket, PathRule, Principal, PutOptions, Vault, VaultError},
 };
 
 pub(super) const EU: &str = "eu-de";
@@ -56,7 +59,7 @@ pub(super) fn olga() -> Actor {
     Actor::Staff(staff("olga"))
 }
 
-fn region(id: &str) -> RegionId {
+pub(super) fn region(id: &str) -> RegionId {
     RegionId::new(id).unwrap()
 }
 
@@ -360,6 +363,17 @@ impl Scene {
             .await
             .unwrap();
     }
+    pub(super) async fn try_put(
+        &self,
+        key: &str,
+        body: BoxStream<'_, std::io::Result<Bytes>>,
+    ) -> Result<(), VaultError> {
+        let stored = self
+            .vault
+            .put(&self.who, "box", key, PutOptions::default(), body)
+            .await;
+        stored.map(|_| ())
+    }
     pub(super) async fn delete(&self, key: &str) {
         self.vault.delete(&self.who, "box", key, None).await.unwrap();
     }
@@ -410,6 +424,15 @@ impl Scene {
         found
     }
 
+    pub(super) async fn seq_of(&self, account: &str) -> i64 {
+        let account = AccountId::new(account).unwrap();
+        let found = self
+            .vault
+            .store()
+            .account(&contoso(), &account, &region(EU))
+            .await;
+        found.unwrap().unwrap().seq
+    }
     pub(super) async fn has_key(&self, account: &str, region: &str) -> bool {
         let account = AccountId::new(account).unwrap();
         let found = self

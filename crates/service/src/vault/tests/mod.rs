@@ -5,6 +5,7 @@ mod at_rest;
 mod conditions;
 mod expiring;
 mod faults;
+mod former_holder;
 mod isolation;
 mod ledger;
 mod multipart;

@@ -110,7 +110,10 @@ async fn a_scoped_object_reads_as_committed() {
     let object = &found[0];
     let chain = scene.vault.keys(&found).await.unwrap().remove(0);
     let (root, owner) = (RegionRoot::from_random([1; 32]), scene.alice.reason());
-    let envelope::held::WrappedTenant::Root(under_root) = &chain.account.tenant_key else {
+    let envelope::held::WrappedTenant::Root {
+        wrapped: under_root, ..
+    } = &chain.account.tenant_key
+    else {
         panic!("nobody else holds the key");
     };
     let tenant = TenantKey::unwrap(&root, chain.account.place(), under_root).unwrap();
