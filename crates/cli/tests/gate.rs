@@ -9,151 +9,24 @@
     reason = "a test"
 )]
 
+mod provider;
+
 use std::{
     fs::File,
-    io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom},
-    os::unix::fs::PermissionsExt as _,
-    path::PathBuf,
-    process::{Child, Command, Output, Stdio},
+    io::{Read as _, Seek as _, SeekFrom},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    process::Command,
     time::{Duration, Instant},
 };
 
-/// One signed S3 request; prints status and body.
-const S3: &str = r#"
-import datetime, hashlib, hmac, sys, urllib.request, urllib.error
-host, credential, region, method, path, body = sys.argv[1:7]
-lines = dict(line.strip().split("=", 1) for line in open(credential) if "=" in line)
-now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-digest = hashlib.sha256(body.encode()).hexdigest()
-names = "host;x-amz-content-sha256;x-amz-date"
-canonical = f"{method}\n{path}\n\nhost:{host}\nx-amz-content-sha256:{digest}\nx-amz-date:{now}\n\n{names}\n{digest}"
-scope = f"{now[:8]}/{region}/s3/aws4_request"
-text = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-key = ("AWS4" + lines["secret_access_key"]).encode()
-for part in (now[:8], region, "s3", "aws4_request"):
-    key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
-request = urllib.request.Request(f"http://{host}{path}", method=method, data=body.encode() if method == "PUT" else None)
-request.add_header("x-amz-date", now)
-request.add_header("x-amz-content-sha256", digest)
-request.add_header("Authorization", f"AWS4-HMAC-SHA256 Credential={lines['access_key_id']}/{scope}, "
-                   f"SignedHeaders={names}, Signature={signature}")
-try:
-    with urllib.request.urlopen(request) as answer:
-        print(answer.status, answer.read().decode())
-except urllib.error.HTTPError as error:
-    print(error.code, error.read().decode())
-"#;
+use provider::{Provider, Running, provider, text};
 
-struct Provider {
-    dir: tempfile::TempDir,
-}
-
-/// A process that is ended with the test.
-struct Running {
-    process: Child,
-    says: String,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-impl Provider {
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn try_run(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_amparo"))
-            .args(args)
-            .env("AMPARO_DATA", self.path("data"))
-            .current_dir(self.dir.path())
-            .output()
-            .unwrap()
-    }
-
-    fn run(&self, args: &[&str]) -> String {
-        let output = self.try_run(args);
-        assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
-        text(&output.stdout).trim().to_owned()
-    }
-
-    /// Starts a process, and waits for the line that begins so.
-    fn start(&self, args: &[&str], line: &str) -> Running {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_amparo"))
-            .args(args)
-            .current_dir(self.dir.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let says = lines
-            .map(Result::unwrap)
-            .find_map(|said| said.strip_prefix(line).map(str::to_owned));
-        Running {
-            process,
-            says: says.expect("the process says where it is"),
-        }
-    }
-
-    fn gate(&self) -> Running {
-        self.start(&["gate", "--data", "gate"], "gate    ")
-    }
-
-    fn s3(&self, server: &Running, method: &str, path: &str, body: &str) -> (u16, String) {
-        let output = Command::new("python3")
-            .args(["-c", S3, &server.says, self.path("contoso.s3").to_str().unwrap()])
-            .args(["eu-de", method, path, body])
-            .output()
-            .unwrap();
-        let said = text(&output.stdout);
-        let (status, body) = said
-            .trim_end_matches('\n')
-            .split_once(' ')
-            .unwrap_or_else(|| panic!("{}", text(&output.stderr)));
-        (status.parse().unwrap(), body.to_owned())
-    }
+fn start_gate(provider: &Provider) -> Running {
+    provider.start(&["gate", "--data", "gate"], "gate    ")
 }
 
 fn split_provider() -> (Provider, Vec<u8>) {
-    let made = Provider {
-        dir: tempfile::tempdir().unwrap(),
-    };
-    made.run(&[
-        "init",
-        "data",
-        "--provider",
-        "Example Cloud",
-        "--origin",
-        "cloud.example/docket",
-        "--region",
-        "eu-de=DE",
-        "--interval",
-        "1",
-        "--s3",
-        "127.0.0.1:0",
-        "--api",
-        "127.0.0.1:0",
-    ]);
-    made.run(&[
-        "tenant",
-        "add",
-        "contoso",
-        "--kind",
-        "enterprise",
-        "--country",
-        "DE",
-    ]);
-    made.run(&["tenant", "key", "contoso", "--out", "contoso.s3"]);
+    let made = provider();
     let text = std::fs::read_to_string(made.path("data/keys/root-eu-de.key")).unwrap();
     let root = Command::new("python3")
         .args([
@@ -193,7 +66,7 @@ fn a_customer_meets_the_gate_only_when_it_is_away() {
             .mode();
         assert_eq!(mode & 0o077, 0, "{file}");
     }
-    let mut gate = provider.gate();
+    let mut gate = start_gate(&provider);
     let server = provider.start(&["serve", "data"], "s3      http://");
     let s3 = |method: &str, path: &str, body: &str| provider.s3(&server, method, path, body);
     assert_eq!(s3("PUT", "/notes", "").0, 200);
@@ -211,7 +84,7 @@ fn a_customer_meets_the_gate_only_when_it_is_away() {
     let (status, said) = s3("PUT", "/notes/two", "lost?");
     assert_eq!(status, 503, "{said}");
 
-    let _gate = provider.gate();
+    let _gate = start_gate(&provider);
     let until = Instant::now() + Duration::from_secs(30);
     while s3("GET", "/notes/one", "") != (200, "a note".to_owned()) {
         assert!(Instant::now() < until, "the gate is back and nothing opens");
@@ -265,7 +138,7 @@ fn memory_holds(pid: u32, needle: &[u8]) -> bool {
 #[test]
 fn invariant_03_the_process_that_faces_the_network_has_no_root_key_in_memory() {
     let (provider, root) = split_provider();
-    let gate = provider.gate();
+    let gate = start_gate(&provider);
     let server = provider.start(&["serve", "data"], "s3      http://");
     assert_eq!(provider.s3(&server, "PUT", "/notes", "").0, 200);
     assert_eq!(provider.s3(&server, "PUT", "/notes/one", "a note").0, 200);
@@ -282,4 +155,92 @@ fn invariant_03_the_process_that_faces_the_network_has_no_root_key_in_memory() {
         let open = std::fs::read_link(entry.unwrap().path()).unwrap_or_default();
         assert!(!open.starts_with(provider.path("gate")) && !open.to_string_lossy().contains("root-"));
     }
+}
+
+/// The server's folder has no key of the gate's any more, and makes none that no gate signs with.
+#[test]
+fn the_gates_public_key_is_told_where_the_gate_is_and_nowhere_else() {
+    let provider = provider();
+    let before = provider.run(&["key", "gate", "--data", "data"]);
+    provider.run(&["gate", "split", "--data", "data", "--to", "gate"]);
+    assert_eq!(provider.run(&["key", "gate", "--data", "gate"]), before);
+    let refused = provider.try_run(&["key", "gate", "--data", "data"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = text(&refused.stderr);
+    assert!(said.contains("has a folder of its own"), "{said}");
+    assert!(!provider.path("data/keys/gate.key").exists());
+}
+
+/// Root splits what another user serves: that user must still be able to read what stays, and owns what moved.
+#[test]
+fn a_split_by_root_leaves_files_to_whom_they_belonged() {
+    const OWNER: u32 = 12_345;
+    let provider = provider();
+    let config = provider.path("data/amparo.toml");
+    std::fs::set_permissions(&config, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
+    if root {
+        let owner = format!("{OWNER}:{OWNER}");
+        let given = Command::new("chown")
+            .args(["-R", &owner])
+            .arg(provider.path("data"))
+            .status();
+        assert!(given.unwrap().success());
+    }
+    let owner = std::fs::metadata(&config).unwrap().uid();
+    provider.run(&["gate", "split", "--data", "data", "--to", "gate"]);
+    let meta = |name: &str| std::fs::metadata(provider.path(name)).unwrap();
+    let kept = meta("data/amparo.toml");
+    assert_eq!((kept.uid(), kept.mode() & 0o777), (owner, 0o640));
+    for moved in [
+        "gate",
+        "gate/keys",
+        "gate/amparo.toml",
+        "gate/trust.toml",
+        "gate/gate.db",
+        "gate/keys/root-eu-de.key",
+    ] {
+        let meta = meta(moved);
+        assert_eq!((meta.uid(), meta.mode() & 0o077), (owner, 0), "{moved}");
+    }
+}
+
+/// How many rows a query over one of the databases finds.
+fn count(provider: &Provider, database: &str, sql: &str) -> u64 {
+    const COUNT: &str =
+        "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchone()[0])";
+    let output = Command::new("python3")
+        .args(["-c", COUNT, provider.path(database).to_str().unwrap(), sql])
+        .output()
+        .unwrap();
+    let said = text(&output.stdout);
+    said.trim()
+        .parse()
+        .unwrap_or_else(|_| panic!("{}", text(&output.stderr)))
+}
+
+/// The gate is started twice with a new policy before a server asks it: the docket hears of the change all the same, once.
+#[test]
+fn a_changed_trust_policy_is_owed_to_the_docket_until_it_is_there() {
+    const OWED: &str = "SELECT count(*) FROM gate_policies_owed";
+    const ENTERED: &str = "SELECT count(*) FROM docket_entry WHERE kind = 'policy'";
+    let (provider, _) = split_provider();
+    let trust = provider.path("gate/trust.toml");
+    let text = std::fs::read_to_string(&trust).unwrap();
+    std::fs::write(&trust, text + "\n# one more line\n").unwrap();
+    for _ in 0..2 {
+        drop(start_gate(&provider));
+        assert_eq!(count(&provider, "gate/gate.db", OWED), 1);
+    }
+    let running = start_gate(&provider);
+    let server = provider.start(&["serve", "data"], "s3      http://");
+    let until = Instant::now() + Duration::from_secs(60);
+    while count(&provider, "gate/gate.db", OWED) > 0 {
+        assert!(Instant::now() < until, "nobody confirms it");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(count(&provider, "data/amparo.db", ENTERED), 1);
+    drop((server, running));
+    drop(start_gate(&provider));
+    assert_eq!(count(&provider, "gate/gate.db", OWED), 0);
 }

@@ -114,8 +114,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         Verb::Gate => {
             let layout = Layout::at(args.place.dir());
-            Config::read(&layout.config())?;
-            print_public(&gate_key(&layout)?);
+            let config = Config::read(&layout.config())?;
+            print_public(&gate_key(&layout, &config)?);
         }
         Verb::NewSealed { path, passphrase } => {
             let passphrase = text(&passphrase)?;

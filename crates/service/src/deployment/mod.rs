@@ -330,8 +330,8 @@ impl Deployment {
     /// For a gate in a process of its own: whether it answers, and goes by the same trust policy.
     pub async fn remote_gate_answers(&self) -> Option<Result<bool, crate::gate::NoAnswer>> {
         let gate = self.remote.as_ref()?;
-        let policy = gate.policy().await;
-        Some(policy.map(|(digest, _)| digest == self.trust_digest))
+        let digest = gate.policy_digest().await;
+        Some(digest.map(|digest| digest == self.trust_digest))
     }
     /// The vault.
     pub fn vault(&self) -> &Vault {

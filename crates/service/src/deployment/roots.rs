@@ -64,6 +64,14 @@ pub enum RootError {
         /// Which file.
         path: String,
     },
+    /// The gate's signing key is in a folder of the gate's own.
+    #[error(
+        "the gate of `{dir}` has a folder of its own, and its signing key is there: say `--data` with the gate's folder"
+    )]
+    GateElsewhere {
+        /// The server's folder.
+        dir: String,
+    },
     /// No root of the region at all.
     #[error(
         "there is no root of region `{region}` in `keys/`; put it back from where you keep the keys: a backup holds it only \
@@ -142,7 +150,7 @@ pub async fn open_providers(
         .iter()
         .any(|one| matches!(one, ProviderConfig::Keyholder { .. }));
     let gate = match asks_keyholders {
-        true => gate_key(layout)?,
+        true => gate_key(layout, config)?,
         // Nothing is signed with it.
         false => SigningKey::from_bytes(&[0; 32]),
     };
@@ -150,14 +158,28 @@ pub async fn open_providers(
     Ok(Arc::new(opened))
 }
 
-/// The key with which this gate signs what it asks keyholders; made when it is wanted first.
+/// The key with which this gate signs what it asks keyholders; made when it is wanted first, and only where the gate is: in
+/// another folder it would be a key that no gate signs with.
 ///
 /// # Errors
-/// When it cannot be read or written.
-pub fn gate_key(layout: &Layout) -> Result<SigningKey, SecretError> {
+/// [`RootError::GateElsewhere`] in the folder of a server whose gate has a folder of its own; else when the key cannot be read
+/// or written.
+pub fn gate_key(layout: &Layout, config: &Config) -> Result<SigningKey, RootError> {
     let path = layout.gate_key();
+    // Where the roots are, there the gate is.
+    let is_here = || {
+        config
+            .regions
+            .iter()
+            .any(|region| !root_files(layout, &region.id).is_empty())
+    };
     let seed = match path.exists() {
         true => read_key(&path)?,
+        false if config.gate.is_some() && !is_here() => {
+            return Err(RootError::GateElsewhere {
+                dir: layout.dir().display().to_string(),
+            });
+        }
         false => create_key(&path)?,
     };
     Ok(SigningKey::from_bytes(&seed))

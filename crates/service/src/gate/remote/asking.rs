@@ -62,6 +62,14 @@ impl RemoteGate {
         }
     }
 
+    /// The digest of that policy alone.
+    ///
+    /// # Errors
+    /// When the gate does not answer.
+    pub async fn policy_digest(&self) -> Result<Digest, NoAnswer> {
+        Ok(self.policy().await?.0)
+    }
+
     /// Confirms that the change of this number is durably on its way into the docket. Until then the gate goes on telling it.
     ///
     /// # Errors

@@ -165,7 +165,7 @@ async fn invariant_03_a_row_from_before_a_holder_took_over_does_not_open() {
     assert_eq!(letter(&vault).await.unwrap(), b"dear");
 
     // Put back, the old row opens for nothing, the holder is not asked, and the error names it.
-    put_back(&vault, &[free.clone()]).await;
+    put_back(&vault, std::slice::from_ref(&free)).await;
     let (vault, _) = start("gate.db").await;
     one.asked.lock().unwrap().clear();
     is_former(letter(&vault).await, Some("one"));
@@ -188,7 +188,7 @@ async fn invariant_03_a_row_from_before_a_holder_took_over_does_not_open() {
     assert!(matches!(made, Err(GateError::FormerHolder { .. })), "{made:?}");
 
     // What the change left opens again; and with the holder stopped, nothing does.
-    put_back(&vault, &[held.clone()]).await;
+    put_back(&vault, std::slice::from_ref(&held)).await;
     vault.set_holder(&contoso(), Some(&one.id), true).await.unwrap();
     assert_eq!(letter(&vault).await.unwrap(), b"dear");
     one.away.store(true, Ordering::SeqCst);
@@ -205,7 +205,7 @@ async fn invariant_03_a_row_from_before_a_holder_took_over_does_not_open() {
     put_back(&vault, &[held]).await;
     let (vault, _) = start("gate.db").await;
     is_former(letter(&vault).await, Some("two"));
-    put_back(&vault, &[held_by_two.clone()]).await;
+    put_back(&vault, std::slice::from_ref(&held_by_two)).await;
     vault.set_holder(&contoso(), None, false).await.unwrap();
     let freed = rows(&vault).await.remove(0).key;
     put_back(&vault, &[held_by_two]).await;
