@@ -1,5 +1,6 @@
 //! What the provider knows about the subjects of a demand: the second input of an assessment.
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,10 @@ pub struct Facts {
     pub requester: RequesterCheck,
     /// What the controller said when told (GDPR Art. 28(3)(a)).
     pub controller_consents: Option<bool>,
+    /// When the subjects were looked up. What is learned of people later leaves it as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub looked_up_at: Option<Timestamp>,
 }
 
 /// Why bytes are not facts.
@@ -79,6 +84,12 @@ pub struct AccountFacts {
     pub region: RegionId,
     /// Whose law governs that place.
     pub region_country: CountryCode,
+    /// Where data of the account lies, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_in: Vec<DataPlace>,
+    /// Regions with data of the account that somebody left to another record, on purpose.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<RegionId>,
     /// Where the person resides, if known.
     #[serde(default)]
     pub person_country: Option<CountryCode>,
@@ -91,6 +102,28 @@ pub struct AccountFacts {
     /// Whether the customer alone holds the key, so that the provider can produce ciphertext and no more; if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_holds_keys: Option<bool>,
+}
+
+/// A region, and whose law governs it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DataPlace {
+    /// The region.
+    pub region: RegionId,
+    /// Its country.
+    pub country: CountryCode,
+}
+
+impl AccountFacts {
+    /// Every region in which the data was found, with its country, but those left out on purpose.
+    pub fn places(&self) -> impl Iterator<Item = (&RegionId, &CountryCode)> {
+        let also = self.also_in.iter().map(|place| (&place.region, &place.country));
+        std::iter::once((&self.region, &self.region_country)).chain(also)
+    }
+    /// Whether the look-up knew of data in that region, released from or left out.
+    pub fn knows_of(&self, region: &RegionId) -> bool {
+        self.places().any(|(known, _)| known == region) || self.left_out.contains(region)
+    }
 }
 
 /// Segments of customers.

@@ -221,6 +221,8 @@ prop_compose! {
             tenant_country,
             region: RegionId::new("eu-de").unwrap(),
             region_country,
+            also_in: Vec::new(),
+            left_out: Vec::new(),
             person_country,
             us_person,
             privileged,
@@ -249,6 +251,7 @@ fn facts() -> impl Strategy<Value = Facts> {
             resolved,
             requester,
             controller_consents,
+            looked_up_at: None,
         })
 }
 

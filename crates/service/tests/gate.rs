@@ -16,10 +16,10 @@ use std::sync::{
 use async_trait::async_trait;
 use casework::{
     event::Header,
-    gate::{Breach, Memory, Remember},
+    gate::{Breach, Memory, Moved, Remember},
     ids::{CaseId, Digest, RecordId},
     ledger::{Actor, Body, Opening, Reason},
-    record::label,
+    record::{AccountRef, label},
     rulebook::Rulebook,
     testkit::World,
 };
@@ -66,8 +66,19 @@ impl Remembers for Faulty {
         }
         self.inner.recall(record, case).await
     }
+    async fn moved(&self, accounts: &[AccountRef]) -> Result<Vec<Moved>, MemoryError> {
+        self.inner.moved(accounts).await
+    }
     async fn observe(&self, case: CaseId, headers: &[Header]) -> Result<(), MemoryError> {
         self.inner.observe(case, headers).await
+    }
+    async fn remember_batch(
+        &self,
+        decision: &Remember,
+        headers: &[Header],
+        to: &[AccountRef],
+    ) -> Result<(), MemoryError> {
+        self.inner.remember_batch(decision, headers, to).await
     }
     async fn remember(&self, decision: &Remember) -> Result<(), MemoryError> {
         self.writes.fetch_add(1, Ordering::SeqCst);

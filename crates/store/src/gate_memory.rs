@@ -1,5 +1,5 @@
 //! What the gate remembers from one release to the next: used records, the last checkpoint of each log, how far each case
-//! had come, which trust policies were in force, and who holds tenants' keys since when.
+//! had come, where it took keys to for transfers, which trust policies were in force, and who holds tenants' keys since when.
 //!
 //! Trust: whoever controls this database alone opens nothing. Rolling it back lets a record, which two reviewers signed
 //! and witnesses saw, be used a second time until it expires, hides a fork of the log from the gate though not from
@@ -8,14 +8,15 @@
 mod holders;
 mod policies;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use casework::{
     chain::{self, BrokenChain},
     event::Header,
-    gate::{Memory, Remember},
+    gate::{Memory, Moved, Remember},
     ids::{CaseId, Digest, RecordId},
+    record::AccountRef,
 };
 use envelope::held::Custody;
 use jiff::Timestamp;
@@ -71,6 +72,12 @@ pub trait Remembers: Send + Sync {
     /// When it cannot be read; then nothing is released.
     async fn recall(&self, record: RecordId, case: CaseId) -> Result<Memory, MemoryError>;
 
+    /// Where keys of these accounts were taken to for transfers, wherever the accounts are said to lie.
+    ///
+    /// # Errors
+    /// When it cannot be read; then nothing is released.
+    async fn moved(&self, accounts: &[AccountRef]) -> Result<Vec<Moved>, MemoryError>;
+
     /// How far a case has come, by headers that go on from what is remembered of it, or from its beginning where nothing
     /// is. What is known already, or is shorter, changes nothing.
     ///
@@ -83,6 +90,18 @@ pub trait Remembers: Send + Sync {
     /// # Errors
     /// When it is not certain to be durable; then nothing is released, and the record may be used up all the same.
     async fn remember(&self, decision: &Remember) -> Result<(), MemoryError>;
+
+    /// Makes the decision on one batch of a transfer durable, all of it or nothing: the record with the first batch, and
+    /// with each how far the transfer has come by `headers`, the checkpoint, and the accounts whose keys go where.
+    ///
+    /// # Errors
+    /// When it is not certain to be durable; then no key is wrapped anew.
+    async fn remember_batch(
+        &self,
+        decision: &Remember,
+        headers: &[Header],
+        to: &[AccountRef],
+    ) -> Result<(), MemoryError>;
 }
 
 /// The gate's memory in a database. Cheap to clone.
@@ -124,45 +143,47 @@ impl Remembers for GateMemory {
                 .is_some(),
             seen: seen(&mut tx, case).await?,
             restored_at: restored_at(&mut tx).await?,
+            moved: Vec::new(),
         };
         tx.rollback().await?;
         Ok(memory)
     }
 
+    async fn moved(&self, accounts: &[AccountRef]) -> Result<Vec<Moved>, MemoryError> {
+        let mut moved = Vec::new();
+        let ids: BTreeSet<_> = accounts.iter().map(|at| (&at.tenant, &at.account)).collect();
+        for (tenant, account) in ids {
+            let rows =
+                sqlx::query("SELECT region, moved_at FROM gate_moves WHERE tenant = $1 AND account = $2")
+                    .bind(tenant.as_str())
+                    .bind(account.as_str())
+                    .fetch_all(&self.database.pool)
+                    .await?;
+            for row in rows {
+                let region: String = row.try_get("region")?;
+                let at = Timestamp::from_microsecond(row.try_get("moved_at")?);
+                let to = AccountRef {
+                    tenant: tenant.clone(),
+                    account: account.clone(),
+                    region: region.parse().map_err(|_| MemoryError::Corrupt("region"))?,
+                };
+                let at = at.map_err(|_| MemoryError::Corrupt("time"))?;
+                moved.push(Moved { to, at });
+            }
+        }
+        Ok(moved)
+    }
+
     async fn observe(&self, case: CaseId, headers: &[Header]) -> Result<(), MemoryError> {
         // One write transaction: what they go on from is what they replace.
         let mut tx = self.database.begin().await?;
-        let known = seen(&mut tx, case).await?;
-        let Some((length, head)) = chain::follow(case, known, headers)? else {
-            return Ok(());
-        };
-        sqlx::query(
-            "INSERT INTO gate_case_heads (case_id, length, head) VALUES ($1, $2, $3) \
-             ON CONFLICT (case_id) DO UPDATE SET length = $2, head = $3 WHERE $2 > gate_case_heads.length",
-        )
-        .bind(case.0.as_bytes().as_slice())
-        .bind(integer(length)?)
-        .bind(head.0.as_slice())
-        .execute(&mut *tx)
-        .await?;
+        note_head(&mut tx, case, headers).await?;
         Ok(tx.commit().await?)
     }
 
     async fn remember(&self, decision: &Remember) -> Result<(), MemoryError> {
         let mut tx = self.database.begin().await?;
-        let inserted = sqlx::query(
-            "INSERT INTO gate_used_records (record, digest, case_id, length, head, used_at)
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-        )
-        .bind(decision.record.0.as_bytes().as_slice())
-        .bind(decision.digest.0.as_slice())
-        .bind(decision.case.0.as_bytes().as_slice())
-        .bind(integer(decision.seen.0)?)
-        .bind(decision.seen.1.0.as_slice())
-        .bind(decision.at.as_microsecond())
-        .execute(&mut *tx)
-        .await?;
-        if inserted.rows_affected() != 1 {
+        if !use_up(&mut tx, decision).await? {
             return Err(MemoryError::Used(decision.record));
         }
         if let Some((new, replaces)) = &decision.checkpoint {
@@ -172,6 +193,72 @@ impl Remembers for GateMemory {
         tx.commit().await?;
         Ok(())
     }
+
+    async fn remember_batch(
+        &self,
+        decision: &Remember,
+        headers: &[Header],
+        to: &[AccountRef],
+    ) -> Result<(), MemoryError> {
+        let mut tx = self.database.begin().await?;
+        // The customer's ledger tells of a transfer once.
+        if use_up(&mut tx, decision).await? {
+            ledger::enter_in(&mut tx, &decision.ledger, decision.at).await?;
+        }
+        note_head(&mut tx, decision.case, headers).await?;
+        if let Some((new, replaces)) = &decision.checkpoint {
+            replace_checkpoint(&mut tx, new, replaces.as_ref()).await?;
+        }
+        for account in to {
+            sqlx::query(
+                "INSERT INTO gate_moves (tenant, account, region, moved_at) VALUES ($1, $2, $3, $4) \
+                 ON CONFLICT (tenant, account, region) DO UPDATE SET moved_at = excluded.moved_at \
+                 WHERE excluded.moved_at > gate_moves.moved_at",
+            )
+            .bind(account.tenant.as_str())
+            .bind(account.account.as_str())
+            .bind(account.region.as_str())
+            .bind(decision.at.as_microsecond())
+            .execute(&mut *tx)
+            .await?;
+        }
+        Ok(tx.commit().await?)
+    }
+}
+
+/// Notes that a record is used; `false` where it was before.
+async fn use_up(tx: &mut AnyConnection, decision: &Remember) -> Result<bool, MemoryError> {
+    let inserted = sqlx::query(
+        "INSERT INTO gate_used_records (record, digest, case_id, length, head, used_at)
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+    )
+    .bind(decision.record.0.as_bytes().as_slice())
+    .bind(decision.digest.0.as_slice())
+    .bind(decision.case.0.as_bytes().as_slice())
+    .bind(integer(decision.seen.0)?)
+    .bind(decision.seen.1.0.as_slice())
+    .bind(decision.at.as_microsecond())
+    .execute(tx)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+/// Notes how far a case has come, where that is further than is known.
+async fn note_head(tx: &mut AnyConnection, case: CaseId, headers: &[Header]) -> Result<(), MemoryError> {
+    let known = seen(&mut *tx, case).await?;
+    let Some((length, head)) = chain::follow(case, known, headers)? else {
+        return Ok(());
+    };
+    sqlx::query(
+        "INSERT INTO gate_case_heads (case_id, length, head) VALUES ($1, $2, $3) \
+         ON CONFLICT (case_id) DO UPDATE SET length = $2, head = $3 WHERE $2 > gate_case_heads.length",
+    )
+    .bind(case.0.as_bytes().as_slice())
+    .bind(integer(length)?)
+    .bind(head.0.as_slice())
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 async fn checkpoints(tx: &mut AnyConnection) -> Result<BTreeMap<String, Checkpoint>, MemoryError> {

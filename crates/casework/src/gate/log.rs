@@ -4,14 +4,16 @@
 use jiff::Timestamp;
 use translog::{
     Checkpoint, Hash, check_consistency,
-    entry::Committed,
+    entry::{Committed, Salt},
     included::{Included, NotIncluded},
     policy::NotWitnessed,
+    proof::Receipt,
 };
 
 use super::{Memory, Refusal, TrustPolicy, WITNESSED_AGE_MAX};
 use crate::{
     chain::{BrokenChain, Matter, MatterChain},
+    event::Event,
     finding::Promise,
     ids::Digest,
     promise::CLOCK_SKEW_MAX,
@@ -43,6 +45,55 @@ pub(crate) fn trusted_rulebook<'a>(
     }
 }
 
+/// The chain shown, which holds together and goes on from the one shown before.
+pub(crate) fn whole_chain<M: Matter>(
+    events: Vec<Event<M::Body>>,
+    memory: &Memory,
+) -> Result<MatterChain<M>, Refusal> {
+    let chain = MatterChain::verify(events).map_err(broken_chain)?;
+    not_rolled_back(&chain, memory)?;
+    Ok(chain)
+}
+
+/// What is shown to prove that a record is in the docket, and where its chain says that it is.
+pub(crate) struct Logged<'a> {
+    pub salt: &'a Salt,
+    pub receipt: &'a Receipt,
+    pub consistency: &'a [Hash],
+    /// As the chain says.
+    pub index: u64,
+    /// What a chain that says otherwise breaks.
+    pub promise: Promise,
+}
+
+/// The checkpoint to remember, and the one that it replaces.
+pub(crate) type NewCheckpoint = Option<(Checkpoint, Option<Checkpoint>)>;
+
+impl Logged<'_> {
+    /// The record is in the docket, at the place that its chain names; the witnesses saw it lately; and it is the log that
+    /// the gate remembers.
+    pub(crate) fn check<T: Committed>(
+        &self,
+        record: T,
+        policy: &TrustPolicy,
+        memory: &Memory,
+        now: Timestamp,
+    ) -> Result<(Included<T>, NewCheckpoint), Refusal> {
+        let included =
+            Included::verify(record, self.salt, self.receipt, policy.docket()).map_err(not_included)?;
+        fresh(&included, now)?;
+        if included.index() != self.index {
+            return Err(Refusal::promise(
+                self.promise,
+                "the chain names another place in the docket than the receipt",
+                "log the record, and record the index it was given",
+            ));
+        }
+        let checkpoint = same_log(included.checkpoint(), memory, self.consistency)?;
+        Ok((included, checkpoint))
+    }
+}
+
 /// The chain shown goes on from the one shown before: nothing recorded then was taken back.
 pub(crate) fn not_rolled_back<M: Matter>(chain: &MatterChain<M>, memory: &Memory) -> Result<(), Refusal> {
     let Some((length, head)) = memory.seen else {
@@ -59,7 +110,7 @@ pub(crate) fn not_rolled_back<M: Matter>(chain: &MatterChain<M>, memory: &Memory
 }
 
 /// The witnesses saw the checkpoint lately.
-pub(crate) fn fresh<T: Committed>(included: &Included<T>, now: Timestamp) -> Result<(), Refusal> {
+fn fresh<T: Committed>(included: &Included<T>, now: Timestamp) -> Result<(), Refusal> {
     const HINT: &str = "fetch a new receipt from the docket";
     let seconds = i64::try_from(included.witnessed_at()).unwrap_or(i64::MAX);
     let witnessed = Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
@@ -79,15 +130,7 @@ pub(crate) fn fresh<T: Committed>(included: &Included<T>, now: Timestamp) -> Res
 
 /// Checks that the receipt's checkpoint and the remembered one are of one history, in either order: a receipt from
 /// before the last release is good as long as the log that the gate knows still begins with it.
-#[allow(
-    clippy::type_complexity,
-    reason = "the pair is what is remembered, and what it replaces"
-)]
-pub(crate) fn same_log(
-    shown: &Checkpoint,
-    memory: &Memory,
-    proof: &[Hash],
-) -> Result<Option<(Checkpoint, Option<Checkpoint>)>, Refusal> {
+fn same_log(shown: &Checkpoint, memory: &Memory, proof: &[Hash]) -> Result<NewCheckpoint, Refusal> {
     let Some(known) = memory.checkpoints.get(&shown.origin) else {
         return Ok(Some((shown.clone(), None)));
     };
@@ -117,7 +160,7 @@ pub(crate) fn broken_chain(broken: BrokenChain) -> Refusal {
     }
 }
 
-pub(crate) fn not_included(error: NotIncluded) -> Refusal {
+fn not_included(error: NotIncluded) -> Refusal {
     match error {
         NotIncluded::NotWitnessed(NotWitnessed::NoQuorum) => Refusal::invariant(
             4,

@@ -1,9 +1,10 @@
 //! The gate's decision: given what is shown and what the gate remembers, may these keys open?
 //!
-//! Pure. The shell reads its memory before, and makes the decision durable after, before any key opens: see
+//! Pure, and the same for a transfer's batch ([`crate::transfer::admit`]). The shell reads its memory before, and makes the decision durable after, before any key opens: see
 //! `service::gate`. Nothing shown is believed; chain, promises, log and times are all recomputed.
 
 pub(crate) mod log;
+mod moved;
 mod policy;
 mod refusal;
 mod release;
@@ -13,13 +14,14 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use translog::{Checkpoint, Hash, entry::Salt, included::Included, proof::Receipt};
 
+pub use moved::Moved;
 pub use policy::{KEYS_MAX, POLICY_BYTES_MAX, PolicyError, RULEBOOKS_MAX, TrustPolicy};
 pub use refusal::{Breach, Refusal};
 pub use release::Release;
 
 use crate::{
     chain::Chain,
-    event::Event,
+    event::{Body, Event},
     finding::Promise,
     ids::{CaseId, Digest, RecordId},
     ledger::{self, Entered},
@@ -34,13 +36,13 @@ pub const WITNESSED_AGE_MAX: SignedDuration = SignedDuration::from_hours(72);
 /// Longest time from a record's drawing up to its expiry.
 pub const RECORD_LIFETIME_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// Everything shown to the gate for one release, except the keys.
+/// Everything shown to the gate for one release, or for one batch of a transfer, except the keys.
 #[derive(Debug, Clone)]
-pub struct Shown {
-    /// The whole case, first to last.
-    pub events: Vec<Event>,
+pub struct Shown<B = Body, R = ReleaseRecord> {
+    /// The whole case or transfer, first to last.
+    pub events: Vec<Event<B>>,
     /// The record.
-    pub record: ReleaseRecord,
+    pub record: R,
     /// What hid the record in the docket.
     pub salt: Salt,
     /// That the record is in the docket.
@@ -61,6 +63,8 @@ pub struct Memory {
     pub seen: Option<(u64, Digest)>,
     /// When this memory was put back from a backup last: it cannot know which of the records drawn up before were used.
     pub restored_at: Option<Timestamp>,
+    /// Where it took keys of the record's accounts to, for transfers.
+    pub moved: Vec<Moved>,
 }
 
 /// A release that may go ahead. Only [`decide`] makes one; it cannot be copied or stored.
@@ -133,22 +137,19 @@ pub fn decide(
     } = shown;
     usable_now(&record, memory, now)?;
     let rulebook = log::trusted_rulebook(record.rulebook.digest, policy, rulebooks)?;
-    let chain = Chain::verify(events).map_err(log::broken_chain)?;
-    log::not_rolled_back(&chain, memory)?;
+    let chain: Chain = log::whole_chain(events, memory)?;
     let kept = promise::check(&chain, &record, rulebook, policy.reviewers(), now)?;
+    moved::none_left_out(&chain, &record, &memory.moved)?;
     let (case, id, digest) = (record.case, record.id, record.digest()?);
     let entered = ledger::of_release(&record, digest, chain.case().file(), now);
-    let included = Included::verify(Release::new(record), &salt, &receipt, policy.docket())
-        .map_err(log::not_included)?;
-    log::fresh(&included, now)?;
-    if included.index() != kept.docket_index() {
-        return Err(Refusal::promise(
-            Promise::P14,
-            "the chain names another place in the docket than the receipt",
-            "log the record, and record the index it was given",
-        ));
-    }
-    let checkpoint = log::same_log(included.checkpoint(), memory, &consistency)?;
+    let shown = log::Logged {
+        salt: &salt,
+        receipt: &receipt,
+        consistency: &consistency,
+        index: kept.docket_index(),
+        promise: Promise::P14,
+    };
+    let (included, checkpoint) = shown.check(Release::new(record), policy, memory, now)?;
     let remember = Remember {
         record: id,
         digest,

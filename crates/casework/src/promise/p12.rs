@@ -1,4 +1,4 @@
-//! P12, data stays where it is: every region is the one found, conflicts of law have ended, and nothing leaves before
+//! P12, data stays where it is: every region is one found and none of those is left out, conflicts of law have ended, and nothing leaves before
 //! its day.
 //!
 //! A duty to preserve does not stand in the way: where an instrument only preserves, the rulebook releases no category.
@@ -28,10 +28,10 @@ impl fmt::Display for PlaceKept {
     }
 }
 
-/// Compares regions, and checks conflicts, waiting times and standing duties.
+/// Compares regions both ways, and checks conflicts, waiting times and standing duties.
 ///
 /// # Errors
-/// When a region differs, a conflict has not ended, a day has not come, or a duty stands in the way. A finding's own
+/// When a region was not found, one that was is missing, a conflict has not ended, a day has not come, or a duty stands in the way. A finding's own
 /// promise is named.
 pub fn place_kept(hearing: &Hearing<'_>, in_play: &InPlay) -> Result<PlaceKept, BrokenPromise> {
     let record = hearing.record;
@@ -39,7 +39,8 @@ pub fn place_kept(hearing: &Hearing<'_>, in_play: &InPlay) -> Result<PlaceKept, 
     for (at, account) in record.accounts.iter().enumerate() {
         let found = resolved.iter().any(|resolution| {
             matches!(resolution, Resolution::One(facts)
-                if facts.tenant == account.tenant && facts.account == account.account && facts.region == account.region)
+                if facts.tenant == account.tenant && facts.account == account.account
+                    && facts.places().any(|(region, _)| *region == account.region))
         });
         if !found {
             let reason = format!(
@@ -54,6 +55,7 @@ pub fn place_kept(hearing: &Hearing<'_>, in_play: &InPlay) -> Result<PlaceKept, 
             ));
         }
     }
+    every_place_named(hearing)?;
     let grounds = ground::all_ended(hearing, in_play, P12, |promise| promise == P12)?;
     for finding in in_play.all() {
         nothing_in_the_way(hearing, finding)?;
@@ -64,6 +66,39 @@ pub fn place_kept(hearing: &Hearing<'_>, in_play: &InPlay) -> Result<PlaceKept, 
         regions: regions.len(),
         grounds,
     })
+}
+
+/// A record names an account in every region in which it was found: else what lies in the others would be missing, and
+/// nobody would see it.
+fn every_place_named(hearing: &Hearing<'_>) -> Result<(), BrokenPromise> {
+    let resolved = hearing.file.facts().map_or(&[][..], |facts| &facts.resolved);
+    for (at, resolution) in resolved.iter().enumerate() {
+        let Resolution::One(found) = resolution else {
+            continue;
+        };
+        let mut named = hearing
+            .record
+            .accounts
+            .iter()
+            .filter(|account| account.tenant == found.tenant && account.account == found.account)
+            .map(|account| &account.region)
+            .peekable();
+        // The scope was narrowed to others.
+        if named.peek().is_none() {
+            continue;
+        }
+        let named: std::collections::BTreeSet<_> = named.collect();
+        if let Some((region, _)) = found.places().find(|(region, _)| !named.contains(region)) {
+            return Err(BrokenPromise::new(
+                P12,
+                format!(
+                    "the account of subject {at} was found in region `{region}`, too, and the record leaves that out"
+                ),
+                "draw up a record of every region in which the account was found, or choose one when looking it up",
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn nothing_in_the_way(hearing: &Hearing<'_>, finding: &Finding) -> Result<(), BrokenPromise> {

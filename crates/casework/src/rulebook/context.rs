@@ -96,17 +96,18 @@ pub(super) struct Profile {
     customer_holds_keys: Option<bool>,
 }
 
-impl From<&AccountFacts> for Profile {
-    fn from(facts: &AccountFacts) -> Self {
-        Self {
+impl Profile {
+    /// One for each country in which data of the account lies: the law of every one counts.
+    fn of(facts: &AccountFacts) -> impl Iterator<Item = Self> {
+        facts.places().map(|(_, country)| Self {
             tenant_kind: facts.tenant_kind,
             tenant_country: facts.tenant_country.clone(),
-            region_country: facts.region_country.clone(),
+            region_country: country.clone(),
             person_country: facts.person_country.clone(),
             us_person: facts.us_person,
             privileged: facts.privileged,
             customer_holds_keys: facts.customer_holds_keys,
-        }
+        })
     }
 }
 
@@ -117,9 +118,10 @@ impl Inquiry<'_> {
             .resolved()
             .iter()
             .filter_map(|resolution| match resolution {
-                Resolution::One(account) => Some(Profile::from(account)),
+                Resolution::One(account) => Some(Profile::of(account)),
                 Resolution::None | Resolution::Several { .. } | Resolution::Unspecific => None,
             })
+            .flatten()
             .collect();
         if known.is_empty() {
             vec![None]

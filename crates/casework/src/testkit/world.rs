@@ -425,6 +425,8 @@ fn facts(account: &AccountRef) -> Facts {
             tenant_country: CountryCode::new("US").unwrap(),
             region: account.region.clone(),
             region_country: CountryCode::new("US").unwrap(),
+            also_in: Vec::new(),
+            left_out: Vec::new(),
             person_country: Some(CountryCode::new("US").unwrap()),
             us_person: Some(true),
             privileged: Some(false),
@@ -432,5 +434,6 @@ fn facts(account: &AccountRef) -> Facts {
         })],
         requester: RequesterCheck::Unchecked,
         controller_consents: None,
+        looked_up_at: None,
     }
 }

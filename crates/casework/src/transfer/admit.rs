@@ -6,16 +6,16 @@
 use std::collections::BTreeSet;
 
 use jiff::{Timestamp, tz::TimeZone};
-use translog::{Hash, entry::Salt, included::Included, proof::Receipt};
+use translog::included::Included;
 
 use super::{
     Based, BasedRecord, Stage, Transfer, TransferBody, TransferChain, TransferRecord,
     transfer_approval_message,
 };
 use crate::{
-    event::{Actor, Event},
+    event::Actor,
     finding::Promise,
-    gate::{Memory, Refusal, Remember, TrustPolicy, log},
+    gate::{Memory, Refusal, Remember, Shown, TrustPolicy, log},
     ids::StaffId,
     ledger,
     promise::{CLOCK_SKEW_MAX, Reviewers},
@@ -23,19 +23,7 @@ use crate::{
 };
 
 /// Everything shown to the gate for one batch of a transfer, except the keys.
-#[derive(Debug, Clone)]
-pub struct ShownTransfer {
-    /// The whole transfer, first to last.
-    pub events: Vec<Event<TransferBody>>,
-    /// Its record.
-    pub record: TransferRecord,
-    /// What hid the record in the docket.
-    pub salt: Salt,
-    /// That the record is in the docket.
-    pub receipt: Receipt,
-    /// From the smaller to the larger of the receipt's checkpoint and the one that the gate remembers.
-    pub consistency: Vec<Hash>,
-}
+pub type ShownTransfer = Shown<TransferBody, TransferRecord>;
 
 /// A transfer that may go ahead. Only [`admit`] makes one; it cannot be copied or stored.
 #[derive(Debug)]
@@ -74,7 +62,7 @@ pub fn admit(
     memory: &Memory,
     now: Timestamp,
 ) -> Result<AdmittedTransfer, Refusal> {
-    let ShownTransfer {
+    let Shown {
         events,
         record,
         salt,
@@ -83,8 +71,7 @@ pub fn admit(
     } = shown;
     usable_now(&record, now)?;
     let rulebook = log::trusted_rulebook(record.rulebook.digest, policy, rulebooks)?;
-    let chain = TransferChain::verify(events).map_err(log::broken_chain)?;
-    log::not_rolled_back(&chain, memory)?;
+    let chain: TransferChain = log::whole_chain(events, memory)?;
     if chain.last_at() > now.saturating_add(CLOCK_SKEW_MAX).unwrap_or(now) {
         return Err(Refusal::invariant(
             4,
@@ -114,16 +101,14 @@ pub fn admit(
     let entered = ledger::of_transfer(&record, digest, now);
     let other = || Refusal::promise(Promise::P19, "the record is of another transfer", "show its own");
     let based = BasedRecord::new(record, based).ok_or_else(other)?;
-    let included = Included::verify(based, &salt, &receipt, policy.docket()).map_err(log::not_included)?;
-    log::fresh(&included, now)?;
-    if included.index() != index {
-        return Err(Refusal::promise(
-            Promise::P19,
-            "the chain names another place in the docket than the receipt",
-            "log the record, and record the index it was given",
-        ));
-    }
-    let checkpoint = log::same_log(included.checkpoint(), memory, &consistency)?;
+    let shown = log::Logged {
+        salt: &salt,
+        receipt: &receipt,
+        consistency: &consistency,
+        index,
+        promise: Promise::P19,
+    };
+    let (included, checkpoint) = shown.check(based, policy, memory, now)?;
     let remember = Remember {
         record: id,
         digest,

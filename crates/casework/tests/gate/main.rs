@@ -24,6 +24,7 @@ mod anew;
 mod duties;
 mod grounds;
 mod law;
+mod moved;
 mod whole;
 
 fn world() -> World {

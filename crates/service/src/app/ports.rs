@@ -1,7 +1,7 @@
 //! What the desk needs of the docket, the vault and the gate, and nothing more. The running service connects the real
 //! ones; tests connect others that fail on purpose.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use casework::{
     demand::{Category, Window},
     facts::AccountFacts,
     gate::Refusal,
-    ids::{CaseId, Digest, ObjectId},
+    ids::{CaseId, Digest, ObjectId, RegionId},
     record::{AccountRef, ReleaseRecord, ReleasedObject},
 };
 use envelope::keys::{ObjectKey, WrappedChain};
@@ -87,7 +87,8 @@ pub trait VaultPort: Send + Sync {
     /// When the vault fails.
     async fn accounts(&self, identifier: &str) -> Result<Vec<AccountFacts>, PortError>;
 
-    /// Objects of one account in these categories and this window, by id. At most `limit`.
+    /// Objects of one account in these categories and this window, by id, in all regions of the node that serves the
+    /// account's: what moves between them meanwhile is seen in one of the two. At most `limit`.
     ///
     /// # Errors
     /// When the vault fails.
@@ -98,6 +99,11 @@ pub trait VaultPort: Send + Sync {
         window: Option<Window>,
         limit: usize,
     ) -> Result<Vec<ReleasedObject>, PortError>;
+
+    /// Whether one node serves all these regions, so that its gate can release from them together.
+    fn on_one_node(&self, _regions: &BTreeSet<RegionId>) -> bool {
+        true
+    }
 
     /// The wrapped keys of these objects, for the gate.
     ///

@@ -1,15 +1,15 @@
 //! Drawing up a release and having it approved.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use casework::{
     case::Case,
     chain::Chain,
     demand::{Category, Window},
     event::{Actor, Body, approval_message},
-    facts::Resolution,
+    facts::{AccountFacts, Resolution},
     finding::Promise,
-    ids::{CaseId, RecordId, StaffId},
+    ids::{CaseId, ObjectId, RecordId, RegionId, StaffId},
     record::{AccountRef, OBJECTS_MAX, Recipient, RecordSchema, ReleaseRecord, ReleasedObject},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -26,7 +26,7 @@ impl Desk {
     ///
     /// # Errors
     /// [`DeskError::NoData`] when nothing is held; [`DeskError::TooLarge`] over [`OBJECTS_MAX`]; [`DeskError::NotNow`]
-    /// when the case is not that far.
+    /// when the case is not that far, or data moved to a region that the look-up of the accounts did not find.
     pub async fn propose(
         &self,
         case: CaseId,
@@ -94,27 +94,12 @@ impl Desk {
                 hint: "reject the demand, naming the rules that bar it",
             });
         }
-        let accounts = accounts_of(chain);
-        let mut objects: Vec<ReleasedObject> = Vec::new();
-        for account in &accounts {
-            let room = OBJECTS_MAX.saturating_sub(objects.len()).saturating_add(1);
-            objects.extend(
-                self.parts
-                    .vault
-                    .scope(account, &categories, scope.window, room)
-                    .await?,
-            );
-            if objects.len() > OBJECTS_MAX {
-                return Err(DeskError::TooLarge {
-                    what: "the release",
-                    limit: format!("{OBJECTS_MAX} objects; narrow the scope into several records"),
-                });
-            }
-        }
+        let found = found_in_scope(chain);
+        let accounts = refs(&found);
+        let objects = self.objects_of(&found, &categories, scope.window).await?;
         if objects.is_empty() {
             return Err(DeskError::NoData);
         }
-        objects.sort_by_key(|object| object.object);
         let now = self.now();
         Ok(ReleaseRecord {
             schema: RecordSchema::V1,
@@ -131,6 +116,68 @@ impl Desk {
             drawn_at: now,
             expires_at: now.checked_add(expires_in).unwrap_or(Timestamp::MAX),
         })
+    }
+
+    /// What lies in the scope of the accounts as they were found. Nothing is left out unsaid: whatever lies where the look-up
+    /// did not find it refuses the record.
+    async fn objects_of(
+        &self,
+        found: &[&AccountFacts],
+        categories: &[Category],
+        window: Option<Window>,
+    ) -> Result<Vec<ReleasedObject>> {
+        let vault = &self.parts.vault;
+        let regions: BTreeSet<RegionId> = found
+            .iter()
+            .flat_map(|found| found.places().map(|(region, _)| region.clone()))
+            .collect();
+        if !vault.on_one_node(&regions) {
+            return Err(DeskError::NotNow {
+                promise: Promise::P12,
+                reason: "the accounts lie in regions of different nodes, and one record is released by one node's gate"
+                    .to_owned(),
+                hint: "look the accounts up again, choosing one region; the others get a record of their own",
+            });
+        }
+        let mut objects: BTreeMap<ObjectId, ReleasedObject> = BTreeMap::new();
+        for account in refs(found) {
+            // A node is asked once for each of its regions and answers for all of them: what moves meanwhile is seen in one
+            // of them, and the later answer counts.
+            let room = OBJECTS_MAX.saturating_add(1);
+            let scope = vault.scope(&account, categories, window, room).await?;
+            if scope.len() > OBJECTS_MAX {
+                return Err(too_large());
+            }
+            for object in scope {
+                let of = |one: &&&AccountFacts| {
+                    one.tenant == object.account.tenant && one.account == object.account.account
+                };
+                match places_named(found.iter().filter(of), &object.account.region) {
+                    Named::Released => drop(objects.insert(object.object, object)),
+                    Named::LeftOut => drop(objects.remove(&object.object)),
+                    Named::Nowhere => return Err(moved(&account, &object.account.region)),
+                }
+            }
+            if objects.len() > OBJECTS_MAX {
+                return Err(too_large());
+            }
+        }
+        // Whatever node it went to: the account has a key there before anything moves.
+        for one in found {
+            let now = vault.accounts(one.account.as_str()).await?;
+            let of = |now: &&AccountFacts| now.tenant == one.tenant && now.account == one.account;
+            for now in now.iter().filter(of) {
+                let same =
+                    |other: &&&AccountFacts| other.tenant == one.tenant && other.account == one.account;
+                if matches!(
+                    places_named(found.iter().filter(same), &now.region),
+                    Named::Nowhere
+                ) {
+                    return Err(moved(&account_ref(one, &one.region), &now.region));
+                }
+            }
+        }
+        Ok(objects.into_values().collect())
     }
 
     /// Records a reviewer's signature over a record (P7). With the second reviewer's, the record's commitment goes into
@@ -248,8 +295,8 @@ fn check_recipient(recipient: &Recipient) -> Result<()> {
     }
 }
 
-/// Accounts in the scope, each where its data lies.
-fn accounts_of(chain: &Chain) -> BTreeSet<AccountRef> {
+/// Accounts in the scope, as they were found.
+fn found_in_scope(chain: &Chain) -> Vec<&AccountFacts> {
     let file = chain.case().file();
     let scope = file.scope();
     let resolved = file.facts().map_or(&[][..], |facts| &facts.resolved);
@@ -265,12 +312,62 @@ fn accounts_of(chain: &Chain) -> BTreeSet<AccountRef> {
                 .iter()
                 .any(|(tenant, account)| *tenant == found.tenant && *account == found.account)
         })
-        .map(|found| AccountRef {
-            tenant: found.tenant.clone(),
-            account: found.account.clone(),
-            region: found.region.clone(),
-        })
         .collect()
+}
+
+/// Accounts, once for each region in which their data lies.
+fn refs(found: &[&AccountFacts]) -> BTreeSet<AccountRef> {
+    let each = found
+        .iter()
+        .flat_map(|found| found.places().map(|(region, _)| account_ref(found, region)));
+    each.collect()
+}
+
+fn account_ref(found: &AccountFacts, region: &RegionId) -> AccountRef {
+    AccountRef {
+        tenant: found.tenant.clone(),
+        account: found.account.clone(),
+        region: region.clone(),
+    }
+}
+
+fn too_large() -> DeskError {
+    DeskError::TooLarge {
+        what: "the release",
+        limit: format!("{OBJECTS_MAX} objects; narrow the scope into several records"),
+    }
+}
+
+/// What the look-up says of a region.
+enum Named {
+    /// Data of the account was found there.
+    Released,
+    /// It was, and somebody left it to another record.
+    LeftOut,
+    /// Nothing.
+    Nowhere,
+}
+
+fn places_named<'a>(found: impl Iterator<Item = &'a &'a AccountFacts> + Clone, region: &RegionId) -> Named {
+    let mut places = found.clone().flat_map(|found| found.places());
+    if places.any(|(place, _)| place == region) {
+        Named::Released
+    } else if found.clone().any(|found| found.left_out.contains(region)) {
+        Named::LeftOut
+    } else {
+        Named::Nowhere
+    }
+}
+
+fn moved(account: &AccountRef, to: &RegionId) -> DeskError {
+    DeskError::NotNow {
+        promise: Promise::P12,
+        reason: format!(
+            "an account of `{}` was found in region `{}`; since then data of it came to lie in `{to}`",
+            account.tenant, account.region
+        ),
+        hint: "look the accounts up again and assess the case: the law of that region counts, too",
+    }
 }
 
 /// The window the record states. Where the demand names none and asks for more than subscriber data, the record names

@@ -3,14 +3,14 @@
 use casework::{
     demand::{CountryCode, Subject},
     event::{Actor, Body},
-    facts::{AccountFacts, Facts, Resolution},
+    facts::{AccountFacts, DataPlace, Facts, Resolution},
     ids::{AccountId, CaseId, RegionId, TenantId},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{Desk, DeskError, Result, course::Plan};
 
-/// A person's choice where a subject matched several accounts. It must be one of those found.
+/// A person's choice where a subject matched several accounts, or one in several regions. It must be one of those found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Choice {
@@ -20,8 +20,10 @@ pub struct Choice {
     pub tenant: TenantId,
     /// Its account.
     pub account: AccountId,
-    /// Where its data lies.
-    pub region: RegionId,
+    /// The region to release from, where its data lies in several and the others are left to another record. All of them
+    /// unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<RegionId>,
 }
 
 /// What the provider learned of the person behind one account. What is absent stays as it was.
@@ -42,12 +44,15 @@ pub struct Learned {
 }
 
 impl Desk {
-    /// Looks up each subject of the demand: one account, none, several, or no identifier at all (P6). Where several
-    /// match, a choice names one of them. What was learned of an account's person stays with it.
+    /// Looks up each subject of the demand: one account, in every region in which data of it lies, none, several, or no
+    /// identifier at all (P6). Where several match, a choice names one of them. What was learned of an account's person
+    /// stays with it.
     ///
     /// # Errors
     /// [`DeskError::Invalid`] for a choice that the look-up does not bear out; [`DeskError::NotNow`] without a demand.
     pub async fn resolve(&self, case: CaseId, actor: Actor, choices: &[Choice]) -> Result<Facts> {
+        // What moves from here on, the look-up may miss.
+        let looked_up_at = Some(self.now());
         let chain = self.chain(case).await?;
         let subjects = chain
             .case()
@@ -82,6 +87,7 @@ impl Desk {
                 resolved,
                 requester: file.requester(),
                 controller_consents: file.facts().and_then(|facts| facts.controller_consents),
+                looked_up_at,
             };
             Ok(Plan::new(actor.clone(), Body::Resolved { facts: found.clone() }))
         })
@@ -138,11 +144,11 @@ impl Desk {
             // An address at a moment names an account only through a log that the vault does not keep.
             Subject::Ip { .. } => return Ok(Resolution::None),
         };
-        let matches = self.parts.vault.accounts(identifier.trim()).await?;
+        let matches = each_once(self.parts.vault.accounts(identifier.trim()).await?);
         if let Some(choice) = choice {
             return matches
                 .into_iter()
-                .find(|found| is_chosen(found, choice))
+                .find_map(|found| chosen(found, choice))
                 .map(Resolution::One)
                 .ok_or_else(|| DeskError::Invalid {
                     what: "the choice",
@@ -163,7 +169,8 @@ fn keep_learned(now: &mut Resolution, before: &Resolution) {
     let (Resolution::One(now), Resolution::One(before)) = (now, before) else {
         return;
     };
-    if (&now.tenant, &now.account, &now.region) == (&before.tenant, &before.account, &before.region) {
+    // Wherever the data lies by now: it is the same person's.
+    if (&now.tenant, &now.account) == (&before.tenant, &before.account) {
         now.person_country = now
             .person_country
             .take()
@@ -173,6 +180,67 @@ fn keep_learned(now: &mut Resolution, before: &Resolution) {
     }
 }
 
-fn is_chosen(found: &AccountFacts, choice: &Choice) -> bool {
-    found.tenant == choice.tenant && found.account == choice.account && found.region == choice.region
+/// Accounts, each with every region in which it was found. Where nodes say different things of a customer, they are told
+/// apart, for a person to choose.
+fn each_once(found: Vec<AccountFacts>) -> Vec<AccountFacts> {
+    let mut accounts: Vec<AccountFacts> = Vec::with_capacity(found.len());
+    for one in found {
+        let same = |known: &&mut AccountFacts| {
+            (
+                &known.tenant,
+                &known.account,
+                known.tenant_kind,
+                &known.tenant_country,
+            ) == (&one.tenant, &one.account, one.tenant_kind, &one.tenant_country)
+                && known.customer_holds_keys == one.customer_holds_keys
+        };
+        match accounts.iter_mut().find(same) {
+            Some(known) => {
+                let place = DataPlace {
+                    region: one.region,
+                    country: one.region_country,
+                };
+                if !known.knows_of(&place.region) {
+                    known.also_in.push(place);
+                }
+                known.person_country = agreed(known.person_country.take(), one.person_country);
+                known.us_person = agreed(known.us_person, one.us_person);
+                known.privileged = known.privileged.max(one.privileged);
+            }
+            None => accounts.push(one),
+        }
+    }
+    accounts
+}
+
+/// What nodes know of a person: nothing, where they contradict each other.
+fn agreed<T: PartialEq>(a: Option<T>, b: Option<T>) -> Option<T> {
+    match (a, b) {
+        (Some(a), Some(b)) => (a == b).then_some(a),
+        (a, b) => a.or(b),
+    }
+}
+
+/// The account, if it is the one chosen: with every region, or with the one that was chosen, and the others said to be left
+/// out.
+fn chosen(found: AccountFacts, choice: &Choice) -> Option<AccountFacts> {
+    if found.tenant != choice.tenant || found.account != choice.account {
+        return None;
+    }
+    let Some(wanted) = &choice.region else {
+        return Some(found);
+    };
+    let (region, region_country) = found
+        .places()
+        .find(|(region, _)| *region == wanted)
+        .map(|(region, country)| (region.clone(), country.clone()))?;
+    let others = found.places().map(|(region, _)| region.clone());
+    let left_out = others.filter(|other| other != wanted).collect();
+    Some(AccountFacts {
+        region,
+        region_country,
+        also_in: Vec::new(),
+        left_out,
+        ..found
+    })
 }

@@ -18,21 +18,29 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use casework::{
     event::Header,
-    gate::{Refusal, TrustPolicy},
-    ids::{CaseId, Digest, ObjectId},
+    gate::{Memory, Refusal, TrustPolicy},
+    ids::{CaseId, Digest, ObjectId, RecordId},
+    record::AccountRef,
     rulebook::Rulebook,
 };
-use envelope::keys::Wrapped;
+use envelope::{
+    held::WrappedTenant,
+    keys::{TenantKey, Wrapped, WrappedAccount},
+};
 use jiff::Timestamp;
 use store::gate_memory::{MemoryError, Remembers};
 use tokio::sync::Mutex;
 use translog::Checkpoint;
+
+use crate::keys::Reason;
 
 pub use ledger::{Ledger, LedgerGate};
 pub use release::{Opened, ReleaseRequest};
 pub use rewrapping::{RewrapAccounts, RewrapObjects};
 pub use roots::RegionRoots;
 pub use transfer::TransferRequest;
+
+use owner::GateError;
 
 /// What tells the gate the time: its own machine's clock, never the caller's word.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -127,5 +135,102 @@ impl EmbeddedGate {
     /// The root keys, for the owner's door.
     pub(in crate::gate) fn roots(&self) -> &RegionRoots {
         &self.roots
+    }
+
+    /// Decides afresh, against what is remembered of a record of these accounts.
+    async fn decided<T: Send + 'static>(
+        &self,
+        (record, case): (RecordId, CaseId),
+        accounts: &[AccountRef],
+        decide: impl FnOnce(&TrustPolicy, &[&Rulebook], &Memory, Timestamp) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let mut memory = self.memory.recall(record, case).await.map_err(not_remembered)?;
+        memory.moved = self.memory.moved(accounts).await.map_err(not_remembered)?;
+        let (policy, rulebooks, now) = (Arc::clone(&self.policy), self.rulebooks.clone(), (self.clock)());
+        // Seconds of hashing for a release of 100,000 objects: not on a thread that serves requests.
+        let decided = tokio::task::spawn_blocking(move || {
+            let mut at_hand: Vec<&Rulebook> = vec![Rulebook::builtin()];
+            at_hand.extend(rulebooks.iter().map(Arc::as_ref));
+            decide(&policy, &at_hand, &memory, now)
+        });
+        decided
+            .await
+            .map_err(|_| Refusal::invariant(7, "the decision was interrupted", "present it again"))?
+    }
+
+    /// Opens the keys of these accounts' tenants, each once, asking whoever holds one.
+    async fn tenants<'a>(
+        &self,
+        accounts: impl Iterator<Item = &'a WrappedAccount> + Send,
+        reason: &Reason,
+    ) -> Result<Tenants, Refusal> {
+        let mut tenants = Tenants(Vec::new());
+        for account in accounts {
+            if tenants.above(account).is_some() {
+                continue;
+            }
+            let opened = self
+                .roots
+                .tenant_key(account.place(), &account.tenant_key, reason)
+                .await;
+            let key = opened.map_err(|error| not_given(&error, account))?;
+            tenants.0.push((account.clone(), key));
+        }
+        Ok(tenants)
+    }
+}
+
+/// Keys of tenants, each by an account that is below it as it is wrapped.
+struct Tenants(Vec<(WrappedAccount, TenantKey)>);
+
+impl Tenants {
+    fn above(&self, account: &WrappedAccount) -> Option<&TenantKey> {
+        let same = |known: &WrappedAccount| {
+            (&known.region, &known.tenant, &known.tenant_key)
+                == (&account.region, &account.tenant, &account.tenant_key)
+        };
+        self.0.iter().find(|(known, _)| same(known)).map(|(_, key)| key)
+    }
+
+    fn must_be_above(&self, account: &WrappedAccount, hint: &'static str) -> Result<&TenantKey, Refusal> {
+        self.above(account)
+            .ok_or_else(|| Refusal::invariant(2, "the key of a tenant was not opened before", hint))
+    }
+}
+
+/// A tenant's key did not open. Nothing was remembered yet.
+fn not_given(error: &GateError, account: &WrappedAccount) -> Refusal {
+    let tenant = &account.tenant;
+    let (reason, hint) = match (error, &account.tenant_key) {
+        (GateError::Holder(holder), WrappedTenant::Held(_)) if holder.is_refusal() => (
+            format!("the key of tenant `{tenant}` is held by its own provider: {holder}"),
+            "nothing was opened and the record is not used up; it is for the key's holder to decide",
+        ),
+        (GateError::Holder(holder), _) => (
+            format!("the key of tenant `{tenant}` is held by its own provider: {holder}"),
+            "nothing was opened and the record is not used up; ask again when the provider answers",
+        ),
+        (other, _) => (
+            format!("the key of tenant `{tenant}` does not open: {other}"),
+            "nothing was opened and the record is not used up; compare the database with its backup",
+        ),
+    };
+    Refusal::invariant(2, reason, hint)
+}
+
+fn not_remembered(error: MemoryError) -> Refusal {
+    tracing::error!(%error, "the gate's memory refused; nothing was opened");
+    match error {
+        MemoryError::Used(_) => Refusal::invariant(
+            2,
+            "the record was used before; each opens its keys once",
+            "draw up a new record",
+        ),
+        MemoryError::Moved => Refusal::invariant(3, error.to_string(), "present it again"),
+        other => Refusal::invariant(
+            7,
+            other.to_string(),
+            "nothing was opened; mend the gate's disk. The record may be used up: if it is refused, draw up a new one",
+        ),
     }
 }

@@ -11,7 +11,7 @@
 //! up with nothing opened. Either way a new record must be drawn up, signed and logged: a release that may have happened
 //! is never repeated.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use casework::{
@@ -20,18 +20,15 @@ use casework::{
     gate::{Admitted, Refusal, Shown, decide},
     ids::{CaseId, Digest, ObjectId},
     record::{ReleaseRecord, ReleasedObject},
-    rulebook::Rulebook,
 };
 use envelope::{
-    held::WrappedTenant,
-    keys::{ObjectKey, TenantKey, Wrapped, WrappedAccount, WrappedChain},
+    keys::{ObjectKey, Wrapped, WrappedChain},
     opening::{NotOpened, unwrap_for_release},
 };
 use jiff::Timestamp;
-use store::gate_memory::MemoryError;
 use translog::{Checkpoint, Hash, entry::Salt, proof::Receipt};
 
-use super::{EmbeddedGate, NoAnswer, NotReleased, ReleaseGate, TransferRequest, owner::GateError};
+use super::{EmbeddedGate, NoAnswer, NotReleased, ReleaseGate, Tenants, TransferRequest};
 use crate::keys::Reason;
 
 /// What the desk presents for one release. The gate takes the time from its own clock.
@@ -87,11 +84,7 @@ impl EmbeddedGate {
             }
         }
         let _turn = self.turn.lock().await;
-        let memory = self
-            .memory
-            .recall(record.id, record.case)
-            .await
-            .map_err(not_remembered)?;
+        let (of, accounts) = ((record.id, record.case), record.accounts.clone());
         let shown = Shown {
             events: chain,
             record,
@@ -99,21 +92,23 @@ impl EmbeddedGate {
             receipt,
             consistency,
         };
-        let (policy, rulebooks, now) = (Arc::clone(&self.policy), self.rulebooks.clone(), (self.clock)());
-        // Seconds of hashing for a release of 100,000 objects: not on a thread that serves requests.
-        let decided = tokio::task::spawn_blocking(move || {
-            let mut at_hand: Vec<&Rulebook> = vec![Rulebook::builtin()];
-            at_hand.extend(rulebooks.iter().map(Arc::as_ref));
-            decide(shown, &policy, &at_hand, &memory, now)
-        });
-        let admitted = decided.await.map_err(|_| {
-            Refusal::invariant(7, "the decision was interrupted", "present the release again")
-        })??;
-        let tenants = self.tenants(&admitted, &chains).await?;
+        let admitted = self
+            .decided(of, &accounts, move |policy, rulebooks, memory, now| {
+                decide(shown, policy, rulebooks, memory, now)
+            })
+            .await?;
+        let record = admitted.record();
+        let reason = Reason::Release {
+            case: record.case,
+            record: record.id,
+            digest: record.digest()?,
+        };
+        let below = chains.iter().map(|chain| &chain.account);
+        let tenants = self.tenants(below, &reason).await?;
         self.memory
             .remember(admitted.remember())
             .await
-            .map_err(not_remembered)?;
+            .map_err(super::not_remembered)?;
         open(admitted, &tenants, &chains)
     }
 }
@@ -147,49 +142,13 @@ impl ReleaseGate for EmbeddedGate {
     }
 }
 
-/// The keys of the record's tenants, each by what it is wrapped as.
-type Tenants = Vec<(WrappedAccount, TenantKey)>;
-
-/// Whether two accounts are below one and the same wrapped key.
-pub(super) fn below_one(a: &WrappedAccount, b: &WrappedAccount) -> bool {
-    (&a.region, &a.tenant, &a.tenant_key) == (&b.region, &b.tenant, &b.tenant_key)
-}
-
-impl EmbeddedGate {
-    /// Opens the keys of the tenants that the record names, asking whoever holds one.
-    async fn tenants(&self, admitted: &Admitted, chains: &[WrappedChain]) -> Result<Tenants, Refusal> {
-        let record = admitted.record();
-        let reason = Reason::Release {
-            case: record.case,
-            record: record.id,
-            digest: record.digest()?,
-        };
-        let mut tenants = Tenants::new();
-        for chain in chains {
-            let account = &chain.account;
-            if tenants.iter().any(|(known, _)| below_one(known, account)) {
-                continue;
-            }
-            let opened = self
-                .roots()
-                .tenant_key(account.place(), &account.tenant_key, &reason)
-                .await;
-            let key = opened.map_err(|error| not_given(&error, account))?;
-            tenants.push((account.clone(), key));
-        }
-        Ok(tenants)
-    }
-}
-
 /// Opens the keys. The record is used up whether or not they open.
 fn open(admitted: Admitted, tenants: &Tenants, chains: &[WrappedChain]) -> Result<Opened, Refusal> {
     const HINT: &str = "the record is used up: find out why, then draw up a new one";
     let mut keys = Vec::with_capacity(chains.len());
     for chain in chains {
         let object = ObjectId(uuid::Uuid::from_bytes(chain.object));
-        let tenant = tenants.iter().find(|(known, _)| below_one(known, &chain.account));
-        let (_, tenant) =
-            tenant.ok_or_else(|| Refusal::invariant(2, "the key of a tenant was not opened before", HINT))?;
+        let tenant = tenants.must_be_above(&chain.account, HINT)?;
         let key = unwrap_for_release(tenant, admitted.included(), chain).map_err(|error| {
             let reason = format!("object `{object}`: {error}");
             match error {
@@ -204,33 +163,6 @@ fn open(admitted: Admitted, tenants: &Tenants, chains: &[WrappedChain]) -> Resul
         record: admitted.record().clone(),
         kept: admitted.kept().sentences(),
     })
-}
-
-/// A tenant's key did not open, before the record was used.
-pub(super) fn not_given(error: &GateError, account: &WrappedAccount) -> Refusal {
-    match (error, &account.tenant_key) {
-        (GateError::Holder(holder), WrappedTenant::Held(_)) if holder.is_refusal() => Refusal::invariant(
-            2,
-            format!(
-                "the key of tenant `{}` is held by its own provider: {holder}",
-                account.tenant
-            ),
-            "nothing was opened and the record is not used up; it is for the key's holder to decide",
-        ),
-        (GateError::Holder(holder), _) => Refusal::invariant(
-            2,
-            format!(
-                "the key of tenant `{}` is held by its own provider: {holder}",
-                account.tenant
-            ),
-            "nothing was opened and the record is not used up; release again when the provider answers",
-        ),
-        (other, _) => Refusal::invariant(
-            2,
-            format!("the key of tenant `{}` does not open: {other}", account.tenant),
-            "nothing was opened and the record is not used up; compare the database with its backup",
-        ),
-    }
 }
 
 /// The wrapped keys in the record's order: each named by the record, for that very object and account, and none missing.
@@ -249,6 +181,16 @@ fn one_to_one(record: &ReleaseRecord, keys: Vec<WrappedChain>) -> Result<Vec<Wra
         let Some(chain) = given.remove(named.object.0.as_bytes()) else {
             return Err(refuse(format!("the key of object `{}` is missing", named.object)));
         };
+        if chain.account.region != named.account.region.as_str() {
+            return Err(Refusal::promise(
+                Promise::P12,
+                format!(
+                    "object `{}` moved from region `{}` to `{}` since the record was drawn up",
+                    named.object, named.account.region, chain.account.region
+                ),
+                "when the transfer is done, look the accounts up again, assess the case, and draw up a new record",
+            ));
+        }
         if !is_the_key_of(&chain, named) {
             return Err(Refusal::invariant(
                 2,
@@ -292,21 +234,4 @@ fn is_the_key_of(chain: &WrappedChain, named: &ReleasedObject) -> bool {
 fn is_labelled_as(chain: &WrappedChain, named: &ReleasedObject) -> bool {
     chain.label.category == named.category.name()
         && Timestamp::from_microsecond(chain.label.concerns_at).is_ok_and(|at| at == named.concerns_at)
-}
-
-pub(super) fn not_remembered(error: MemoryError) -> Refusal {
-    tracing::error!(%error, "the gate's memory refused; nothing was opened");
-    match error {
-        MemoryError::Used(_) => Refusal::invariant(
-            2,
-            "the record was used before; each opens its keys once",
-            "draw up a new record",
-        ),
-        MemoryError::Moved => Refusal::invariant(3, error.to_string(), "present the release again"),
-        other => Refusal::invariant(
-            7,
-            other.to_string(),
-            "nothing was opened; mend the gate's disk. The record may be used up: if it is refused, draw up a new one",
-        ),
-    }
 }

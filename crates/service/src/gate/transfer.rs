@@ -4,28 +4,24 @@
 //! gate is asked, with the transfer named; what must be remembered is made durable; only then keys are wrapped anew. A
 //! record moves many batches, each decided by itself: a basis that ended since the last one ends the move.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use casework::{
     event::Event,
     finding::Promise,
     gate::Refusal,
     ids::ObjectId,
-    rulebook::Rulebook,
+    record::AccountRef,
     transfer::{AdmittedTransfer, ShownTransfer, TransferBody, TransferRecord, admit},
 };
 use envelope::{
-    keys::{TenantKey, Wrapped, WrappedAccount, WrappedChain},
+    keys::{Wrapped, WrappedAccount, WrappedChain},
     moving::rewrap_for_transfer,
     opening::NotOpened,
 };
 use translog::{Hash, entry::Salt, proof::Receipt};
 
-use super::{
-    EmbeddedGate,
-    owner::random,
-    release::{below_one, not_given, not_remembered},
-};
+use super::{EmbeddedGate, Tenants, not_remembered, owner::random};
 use crate::keys::Reason;
 
 /// Most keys in one request.
@@ -69,12 +65,7 @@ impl EmbeddedGate {
             return Err(Refusal::invariant(10, reason, "ask in smaller batches"));
         }
         let _turn = self.turn.lock().await;
-        let memory = self
-            .memory
-            .recall(record.id, record.transfer)
-            .await
-            .map_err(not_remembered)?;
-        let known = memory.used;
+        let of = (record.id, record.transfer);
         let headers: Vec<_> = chain.iter().map(|event| event.header.clone()).collect();
         let shown = ShownTransfer {
             events: chain,
@@ -83,28 +74,48 @@ impl EmbeddedGate {
             receipt,
             consistency,
         };
-        let (policy, rulebooks, now) = (Arc::clone(&self.policy), self.rulebooks.clone(), (self.clock)());
-        let decided = tokio::task::spawn_blocking(move || {
-            let mut at_hand: Vec<&Rulebook> = vec![Rulebook::builtin()];
-            at_hand.extend(rulebooks.iter().map(Arc::as_ref));
-            admit(shown, &policy, &at_hand, &memory, now)
-        });
-        let admitted = decided.await.map_err(|_| {
-            Refusal::invariant(7, "the decision was interrupted", "present the transfer again")
-        })??;
+        let admitted = self
+            .decided(of, &[], move |policy, rulebooks, memory, now| {
+                admit(shown, policy, rulebooks, memory, now)
+            })
+            .await?;
         let pairs = pair(keys, &to)?;
-        let tenants = self.tenants_of(&admitted, &pairs).await?;
-        let remember = admitted.remember();
-        if known {
-            self.memory
-                .observe(remember.case, &headers)
-                .await
-                .map_err(not_remembered)?;
-        } else {
-            self.memory.remember(remember).await.map_err(not_remembered)?;
-        }
+        let reason = Reason::Transfer {
+            matter: admitted.record().transfer.to_string(),
+        };
+        let both = pairs.iter().flat_map(|(chain, to)| [&chain.account, to]);
+        let tenants = self.tenants(both, &reason).await?;
+        let went = went_to(&admitted, &pairs)?;
+        self.memory
+            .remember_batch(admitted.remember(), &headers, &went)
+            .await
+            .map_err(not_remembered)?;
         wrap(&admitted, &tenants, &pairs)
     }
+}
+
+/// The accounts whose keys go to the other region, each once.
+fn went_to(
+    admitted: &AdmittedTransfer,
+    pairs: &[(WrappedChain, WrappedAccount)],
+) -> Result<Vec<AccountRef>, Refusal> {
+    let record = admitted.record();
+    let names: BTreeSet<&str> = pairs.iter().map(|(_, to)| to.account.as_str()).collect();
+    let accounts = names.into_iter().map(|name| {
+        let account = name.parse().map_err(|_| {
+            Refusal::invariant(
+                2,
+                "a key is of no account",
+                "compare the database with its backup",
+            )
+        })?;
+        Ok(AccountRef {
+            tenant: record.tenant.clone(),
+            account,
+            region: record.to.clone(),
+        })
+    });
+    accounts.collect()
 }
 
 /// Each key with its account's key in the other region.
@@ -141,48 +152,20 @@ fn pair(
     Ok(pairs)
 }
 
-type Tenants = Vec<(WrappedAccount, TenantKey)>;
-
-impl EmbeddedGate {
-    async fn tenants_of(
-        &self,
-        admitted: &AdmittedTransfer,
-        pairs: &[(WrappedChain, WrappedAccount)],
-    ) -> Result<Tenants, Refusal> {
-        let reason = Reason::Transfer {
-            matter: admitted.record().transfer.to_string(),
-        };
-        let mut tenants = Tenants::new();
-        for account in pairs.iter().flat_map(|(chain, to)| [&chain.account, to]) {
-            if tenants.iter().any(|(known, _)| below_one(known, account)) {
-                continue;
-            }
-            let place = account.place();
-            let opened = self.roots().tenant_key(place, &account.tenant_key, &reason).await;
-            let key = opened.map_err(|error| not_given(&error, account))?;
-            tenants.push((account.clone(), key));
-        }
-        Ok(tenants)
-    }
-}
-
 fn wrap(
     admitted: &AdmittedTransfer,
     tenants: &Tenants,
     pairs: &[(WrappedChain, WrappedAccount)],
 ) -> Result<Vec<(ObjectId, Wrapped)>, Refusal> {
     const HINT: &str = "find out why before the transfer goes on";
-    let below = |account: &WrappedAccount| {
-        let found = tenants.iter().find(|(known, _)| below_one(known, account));
-        found
-            .map(|(_, key)| key)
-            .ok_or_else(|| Refusal::invariant(2, "the key of a tenant was not opened before", HINT))
-    };
     let mut wrapped = Vec::with_capacity(pairs.len());
     for (chain, to) in pairs {
         let object = ObjectId(uuid::Uuid::from_bytes(chain.object));
         let nonce = random().map_err(|error| Refusal::invariant(2, error.to_string(), HINT))?;
-        let keys = (below(&chain.account)?, below(to)?);
+        let keys = (
+            tenants.must_be_above(&chain.account, HINT)?,
+            tenants.must_be_above(to, HINT)?,
+        );
         let anew = rewrap_for_transfer(keys, admitted.included(), chain, to, *nonce);
         let anew = anew.map_err(|error| {
             let reason = format!("object `{object}`: {error}");

@@ -129,7 +129,10 @@ impl VaultPort for Peer {
         match self.ask(&ask, &[], SCOPE_PATIENCE).await? {
             (Told::Scope { objects }, _) => {
                 let asked = |object: &ReleasedObject| {
-                    object.account == *account && categories.contains(&object.category)
+                    object.account.tenant == account.tenant
+                        && object.account.account == account.account
+                        && self.regions.contains(&object.account.region)
+                        && categories.contains(&object.category)
                 };
                 match objects.len() <= limit && objects.iter().all(asked) {
                     true => Ok(objects),

@@ -74,9 +74,16 @@ impl VaultPort for Vaults {
         window: Option<Window>,
         limit: usize,
     ) -> Result<Vec<ReleasedObject>, PortError> {
-        self.of(&account.region)?
-            .scope(account, categories, window, limit)
-            .await
+        let node = self.of(&account.region)?;
+        let mut objects = node.scope(account, categories, window, limit).await?;
+        if self.regions.contains(&account.region) {
+            objects.retain(|object| self.regions.contains(&object.account.region));
+        }
+        Ok(objects)
+    }
+
+    fn on_one_node(&self, regions: &BTreeSet<RegionId>) -> bool {
+        regions.is_subset(&self.regions) || self.peers.iter().any(|peer| regions.is_subset(peer.regions()))
     }
 
     async fn keys(&self, objects: &[ReleasedObject]) -> Result<Vec<WrappedChain>, PortError> {

@@ -20,8 +20,8 @@ use crate::{
     vault::Vault,
 };
 
-/// Most objects that one answer names.
-const OBJECTS_MAX: usize = 100_000;
+/// Most objects that one answer names: one more than a record may, so that the asker sees that there are too many.
+const OBJECTS_MAX: usize = casework::record::OBJECTS_MAX + 1;
 
 /// This node's vault and its gate's release door, for the desks of other nodes.
 pub struct PeerService {
@@ -71,7 +71,8 @@ impl PeerService {
             } => {
                 self.here(&account.region)?;
                 let limit = limit.min(OBJECTS_MAX);
-                let objects = self.vault.scope(&account, &categories, window, limit).await?;
+                let mut objects = self.vault.scope(&account, &categories, window, limit).await?;
+                objects.retain(|object| self.regions.contains(&object.account.region));
                 plain(Told::Scope { objects })
             }
             Ask::Keys { objects } => {

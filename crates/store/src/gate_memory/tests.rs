@@ -125,6 +125,59 @@ async fn a_case_once_seen_is_never_shorter() {
     assert_eq!(known().await, Some((7, whole[6].hash().unwrap())));
 }
 
+#[tokio::test]
+async fn each_batch_of_a_transfer_is_remembered_with_its_checkpoint_and_where_its_keys_went() {
+    let dir = tempfile::tempdir().unwrap();
+    let memory = memory(&dir.path().join("gate.db")).await;
+    let case = CaseId(uuid::Uuid::from_u128(7));
+    let account = |name: &str, region: &str| AccountRef {
+        tenant: "contoso".parse().unwrap(),
+        account: name.parse().unwrap(),
+        region: region.parse().unwrap(),
+    };
+    let events = headers(case, &[0, 1, 2, 3]);
+    let batch = |second: i64, new: u64, old: Option<u64>| Remember {
+        checkpoint: Some((checkpoint(new), old.map(checkpoint))),
+        at: Timestamp::from_second(second).unwrap(),
+        seen: (3, events[2].hash().unwrap()),
+        ..decision(1, 7, 3)
+    };
+    let alice = [account("alice", "us-east")];
+    memory
+        .remember_batch(&batch(100, 10, None), &events[..3], &alice)
+        .await
+        .unwrap();
+    memory
+        .remember_batch(&batch(200, 20, Some(10)), &events, &alice)
+        .await
+        .unwrap();
+    let recalled = memory
+        .recall(RecordId(uuid::Uuid::from_u128(1)), case)
+        .await
+        .unwrap();
+    assert!(recalled.used);
+    assert_eq!(recalled.checkpoints.get("docket.test"), Some(&checkpoint(20)));
+    assert_eq!(recalled.seen.map(|(length, _)| length), Some(4));
+    // Decided against an older checkpoint: nothing of it stays.
+    let bob = [account("bob", "us-east")];
+    let stale = memory
+        .remember_batch(&batch(300, 30, Some(10)), &events, &bob)
+        .await;
+    assert!(matches!(stale, Err(MemoryError::Moved)), "{stale:?}");
+    let moved = memory
+        .moved(&[account("alice", "eu-de"), bob[0].clone()])
+        .await
+        .unwrap();
+    let at = Timestamp::from_second(200).unwrap();
+    assert_eq!(
+        moved,
+        [Moved {
+            to: alice[0].clone(),
+            at
+        }]
+    );
+}
+
 /// Headers that link, over bodies of these numbers.
 fn headers(case: CaseId, bodies: &[u8]) -> Vec<Header> {
     let mut prev = chain::GENESIS;

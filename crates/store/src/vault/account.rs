@@ -180,6 +180,8 @@ fn facts(row: &AnyRow) -> Result<AccountFacts, StoreError> {
         tenant_country: CountryCode::new(get::<String>(row, 3)?)?,
         region: RegionId::new(get::<String>(row, 4)?)?,
         region_country: CountryCode::new(get::<String>(row, 5)?)?,
+        also_in: Vec::new(),
+        left_out: Vec::new(),
         person_country: country(get(row, 6)?)?,
         us_person: truth(row, 7)?,
         privileged: truth(row, 8)?,

@@ -28,7 +28,8 @@ super::verbs! {
         how: String,
     }
     Resolve {
-        /// Where a subject matched several accounts, the one that is meant: `0=tenant/account@region`.
+        /// Where a subject matched several accounts, the one that is meant: `0=tenant/account@*`. With a region for
+        /// the star, that one alone is released from; others in which data of it lies are left to another record.
         #[arg(long, value_parser = choice, value_name = "N=TENANT/ACCOUNT@REGION")]
         choose: Vec<Choice>,
     }
@@ -89,12 +90,17 @@ impl Resolve {
         for (number, resolution) in facts.resolved.iter().enumerate() {
             match resolution {
                 Resolution::One(found) => {
+                    let places: Vec<&str> = found.places().map(|(region, _)| region.as_str()).collect();
                     data!(
                         "subject {number}: {} of {} in {}",
                         found.account,
                         found.tenant,
-                        found.region
+                        places.join(" and ")
                     );
+                    if !found.left_out.is_empty() {
+                        let others: Vec<&str> = found.left_out.iter().map(RegionId::as_str).collect();
+                        data!("  left to another record: what lies in {}", others.join(" and "));
+                    }
                 }
                 Resolution::None => data!("subject {number}: no account"),
                 Resolution::Several { count } => {
@@ -183,11 +189,14 @@ impl Assess {
 }
 
 fn choice(text: &str) -> Result<Choice, String> {
-    const FORM: &str = "write `0=tenant/account@region`";
+    const FORM: &str = "write `0=tenant/account@region`, or `@*` for every region";
     let (subject, rest) = text.split_once('=').ok_or(FORM)?;
     let (place, region) = rest.rsplit_once('@').ok_or(FORM)?;
     let (tenant, account) = account(place)?;
-    let region: RegionId = region.parse().map_err(|error| format!("{error}"))?;
+    let region: Option<RegionId> = match region {
+        "*" => None,
+        region => Some(region.parse().map_err(|error| format!("{error}"))?),
+    };
     let subject = subject.parse().map_err(|_| FORM)?;
     Ok(Choice {
         subject,

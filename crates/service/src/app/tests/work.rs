@@ -1,7 +1,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use casework::{
-    demand::NoticeTo,
+    demand::{CountryCode, NoticeTo},
     event::{Actor, Body, Channel},
     facts::Resolution,
     finding::{DutyKind, Effect, Finding, Promise},
@@ -10,7 +10,7 @@ use casework::{
 use jiff::{SignedDuration, civil::date};
 
 use super::scene::{AGE, Scene, account, demand, now, staff};
-use crate::app::{Choice, DeskError, faults::NoFaults};
+use crate::app::{Choice, DeskError, Learned, faults::NoFaults};
 
 #[tokio::test]
 async fn the_same_bytes_are_one_case_even_at_once() {
@@ -84,14 +84,14 @@ async fn an_account_of_two_customers_needs_a_choice_among_what_was_found() {
         subject: 0,
         tenant: bob.tenant.clone(),
         account: bob.account.clone(),
-        region: RegionId::new("us-east").unwrap(),
+        region: Some(RegionId::new("us-east").unwrap()),
     };
     let refused = scene
         .desk
         .resolve(case, ruth(), std::slice::from_ref(&choice))
         .await;
     assert!(matches!(refused, Err(DeskError::Invalid { .. })), "{refused:?}");
-    choice.region = bob.region.clone();
+    choice.region = Some(bob.region.clone());
     let facts = scene.desk.resolve(case, ruth(), &[choice]).await.unwrap();
     assert_eq!(facts.resolved, [Resolution::One(bob)]);
     let unknown = scene
@@ -104,6 +104,79 @@ async fn an_account_of_two_customers_needs_a_choice_among_what_was_found() {
         scene.desk.resolve(unknown, ruth(), &[]).await.unwrap().resolved,
         [Resolution::None]
     );
+}
+
+/// A second region for the account, with an object in it.
+fn spread(scene: &Scene) -> RegionId {
+    let west = RegionId::new("us-west").unwrap();
+    let mut there = account("contoso", "alice");
+    there.region = west.clone();
+    there.region_country = CountryCode::new("US").unwrap();
+    let mut accounts = scene.vault.accounts.lock().unwrap();
+    accounts.get_mut("alice").unwrap().push(there);
+    let mut objects = scene.vault.objects.lock().unwrap();
+    objects[0].account.region = west.clone();
+    west
+}
+
+#[tokio::test]
+async fn p12_what_moved_since_the_look_up_refuses_the_record_until_the_account_is_found_again() {
+    let scene = Scene::new().await;
+    let case = scene.ready().await;
+    let ruth = || Actor::Staff(staff("ruth"));
+    let propose = || async {
+        let recipient = casework::record::Recipient {
+            name: "Court".into(),
+            age: AGE.into(),
+        };
+        let life = SignedDuration::from_hours(1);
+        scene.desk.propose(case, ruth(), recipient, life).await
+    };
+    assert_eq!(propose().await.unwrap().objects.len(), 2);
+    let learned = Learned {
+        privileged: Some(true),
+        ..Learned::default()
+    };
+    scene.desk.learn(case, ruth(), &[learned], None).await.unwrap();
+    scene.assessed(case, Vec::new()).await;
+    let west = spread(&scene);
+    let refused = propose().await.unwrap_err();
+    let DeskError::NotNow {
+        promise,
+        reason,
+        hint,
+    } = refused
+    else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(promise, Promise::P12);
+    assert!(reason.contains("came to lie in `us-west`"), "{reason}");
+    assert!(hint.contains("look the accounts up again"), "{hint}");
+    // Found again: one account in two regions, and what was learned of its person stays with it.
+    let facts = scene.desk.resolve(case, ruth(), &[]).await.unwrap();
+    let Resolution::One(found) = &facts.resolved[0] else {
+        panic!("{facts:?}");
+    };
+    assert_eq!(found.places().count(), 2);
+    assert_eq!(found.privileged, Some(true));
+    scene.assessed(case, Vec::new()).await;
+    let record = propose().await.unwrap();
+    assert_eq!((record.objects.len(), record.accounts.len()), (2, 2));
+    // One region alone, on purpose; that it is so stands in the case.
+    let choice = Choice {
+        subject: 0,
+        tenant: found.tenant.clone(),
+        account: found.account.clone(),
+        region: Some(west.clone()),
+    };
+    let facts = scene.desk.resolve(case, ruth(), &[choice]).await.unwrap();
+    let Resolution::One(found) = &facts.resolved[0] else {
+        panic!("{facts:?}");
+    };
+    assert_eq!((&found.region, found.left_out.len()), (&west, 1));
+    scene.assessed(case, Vec::new()).await;
+    let record = propose().await.unwrap();
+    assert_eq!((record.objects.len(), record.accounts.len()), (1, 1));
 }
 
 #[tokio::test]
