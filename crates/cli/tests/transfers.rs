@@ -88,7 +88,7 @@ impl Provider {
                 std::fs::write(folder.join(name), message).unwrap();
             }
             made.say(&format!(
-                "import {bucket} {bucket} --tenant larkspur --account {ACCOUNT} --credential larkspur.s3"
+                "import mail {bucket} --bucket {bucket} --tenant larkspur --account {ACCOUNT} --credential larkspur.s3"
             ));
         }
         made

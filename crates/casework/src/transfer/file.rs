@@ -9,7 +9,7 @@ use crate::{
     chain::Matter,
     event::{Actor, Event},
     finding::Promise,
-    ids::{CaseId, Digest, RecordId, StaffId},
+    ids::{CaseId, Digest, RecordId, RuleId, StaffId},
 };
 use jiff::Timestamp;
 
@@ -28,6 +28,7 @@ pub struct Transfer {
     approvals: Vec<Approval>,
     logged_at: Option<u64>,
     moved: Option<(u64, u64)>,
+    lapsed: Option<Lapse>,
     stage: Stage,
     pub(super) head: Digest,
     pub(super) length: u64,
@@ -51,6 +52,17 @@ pub enum Stage {
     Done,
     /// Stopped for good.
     Stopped,
+}
+
+/// What was recorded when the basis ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Lapse {
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// The rules that said so.
+    pub rules: Vec<RuleId>,
+    /// In words.
+    pub explanation: String,
 }
 
 /// A reviewer's signature.
@@ -140,6 +152,10 @@ impl Transfer {
     pub fn has_moved(&self) -> bool {
         self.moved.is_some()
     }
+    /// That its basis ended, unless basis, assessment, measures or a decision were recorded since.
+    pub fn lapsed(&self) -> Option<&Lapse> {
+        self.lapsed.as_ref()
+    }
     /// Number of events.
     pub fn length(&self) -> u64 {
         self.length
@@ -173,6 +189,12 @@ impl Transfer {
         }
     }
 
+    /// What it rests on was recorded anew, and is to be judged anew.
+    fn stands_otherwise(&mut self) {
+        self.lapse();
+        self.lapsed = None;
+    }
+
     fn has_two_reviewers(&self) -> bool {
         let first = self.approvals.first();
         self.approvals
@@ -185,15 +207,15 @@ impl Transfer {
             TransferBody::Opened { .. } | TransferBody::Note { .. } => {}
             TransferBody::BasisStated { bases } => {
                 self.bases.clone_from(bases);
-                self.lapse();
+                self.stands_otherwise();
             }
             TransferBody::Assessed { assessment } => {
                 self.assessment = Some(assessment.clone());
-                self.lapse();
+                self.stands_otherwise();
             }
             TransferBody::MeasuresTaken { measures } => {
                 self.measures.clone_from(measures);
-                self.lapse();
+                self.stands_otherwise();
             }
             TransferBody::Decided { reason, signature } => {
                 if let Ok(matter) = self.matter() {
@@ -204,7 +226,7 @@ impl Transfer {
                         matter,
                     });
                 }
-                self.lapse();
+                self.stands_otherwise();
             }
             TransferBody::Proposed { record } => {
                 self.lapse();
@@ -238,7 +260,14 @@ impl Transfer {
                 self.lapse();
                 self.stage = Stage::Stopped;
             }
-            TransferBody::Lapsed { .. } => self.lapse(),
+            TransferBody::Lapsed { rules, explanation } => {
+                self.lapse();
+                self.lapsed = Some(Lapse {
+                    at: event.header.at,
+                    rules: rules.clone(),
+                    explanation: explanation.clone(),
+                });
+            }
             TransferBody::Refused { .. } => {}
         }
     }
@@ -274,6 +303,7 @@ impl Matter for Transfer {
             approvals: Vec::new(),
             logged_at: None,
             moved: None,
+            lapsed: None,
             stage: Stage::Open,
             head: hash,
             length: 1,

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use admit::{AdmittedTransfer, ShownTransfer, admit};
 pub use event::TransferBody;
-pub use file::{Approval, Decision, Stage, Transfer};
+pub use file::{Approval, Decision, Lapse, Stage, Transfer};
 pub use judge::{Based, Outcome, Reason, Verdict, judge};
 pub use record::{BasedRecord, TransferRecord, TransferSchema};
 pub use register::{Entry, Hanging, register};

@@ -3,7 +3,7 @@
 use jiff::{Timestamp, civil::Date};
 use serde::Serialize;
 
-use super::{Opening, Outcome, Stage, Transfer, Verdict, judge};
+use super::{Lapse, Opening, Outcome, Stage, Transfer, Verdict, judge};
 use crate::{
     ids::{CaseId, StaffId},
     promise::Reviewers,
@@ -30,6 +30,9 @@ pub struct Entry {
     pub verdict: Verdict,
     /// Whether data has moved, or moves, that has no basis on that day.
     pub hanging: Hanging,
+    /// That its basis ended, as its chain says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lapsed: Option<Lapse>,
 }
 
 /// Whether data hangs in the air.
@@ -75,6 +78,7 @@ pub fn register<'a>(
                 lies_there,
                 verdict,
                 hanging,
+                lapsed: transfer.lapsed().cloned(),
             }
         })
         .collect()

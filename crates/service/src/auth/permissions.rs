@@ -41,11 +41,17 @@ pub enum Action {
     TenantCasesList,
     TenantCaseRead,
     TenantLedgerRead,
+    TransferRead,
+    TransferOpen,
+    TransferWork,
+    TransferDecide,
+    TransferApprove,
+    TransferStart,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Action; 18] = [
+    pub const ALL: [Action; 24] = [
         Action::Me,
         Action::DemandSubmit,
         Action::CasesList,
@@ -64,6 +70,12 @@ impl Action {
         Action::TenantCasesList,
         Action::TenantCaseRead,
         Action::TenantLedgerRead,
+        Action::TransferRead,
+        Action::TransferOpen,
+        Action::TransferWork,
+        Action::TransferDecide,
+        Action::TransferApprove,
+        Action::TransferStart,
     ];
 
     /// As the policies write it.
@@ -87,6 +99,12 @@ impl Action {
             Action::TenantCasesList => "tenant_cases_list",
             Action::TenantCaseRead => "tenant_case_read",
             Action::TenantLedgerRead => "tenant_ledger_read",
+            Action::TransferRead => "transfer_read",
+            Action::TransferOpen => "transfer_open",
+            Action::TransferWork => "transfer_work",
+            Action::TransferDecide => "transfer_decide",
+            Action::TransferApprove => "transfer_approve",
+            Action::TransferStart => "transfer_start",
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::{
     listener::{self, Door},
     region::PeerService,
     tls::{Audience, TlsFiles, TlsServer},
+    transfers::Transfers,
     vault::Vault,
 };
 
@@ -187,6 +188,7 @@ impl Deployment {
             permissions,
             Arc::new(self.vault.clone()),
             Arc::new(LedgerDoor(self.ledger.clone())),
+            self.transfers.clone(),
         );
         let app = router(state, Some(self.docket.router()));
         let told = stopped(&stop);
@@ -228,6 +230,8 @@ impl Deployment {
 
         let (desk, clock, told) = (self.desk.clone(), self.clock.clone(), stopped(&stop));
         tasks.push(tokio::spawn(keep_ticking(desk, clock, TICK, told)));
+        let (transfers, told) = (self.transfers.clone(), stopped(&stop));
+        tasks.push(tokio::spawn(keep_noting_lapses(transfers, told)));
         Ok(Running {
             s3,
             api,
@@ -333,6 +337,33 @@ async fn keep_slots(vault: Vault, ledger: Arc<dyn LedgerGate>, told: impl Future
                 break;
             }
             after = tenants.last().cloned();
+        }
+    }
+}
+
+/// Has each transfer whose basis ended say so, when the service starts and on each new day: bases end with days.
+async fn keep_noting_lapses(transfers: Transfers, told: impl Future<Output = ()>) {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tokio::pin!(told);
+    let mut noted = None;
+    loop {
+        tokio::select! {
+            () = &mut told => return,
+            _ = ticks.tick() => {}
+        }
+        let today = transfers.today();
+        if noted == Some(today) {
+            continue;
+        }
+        match transfers.note_lapses().await {
+            Ok(lapsed) => {
+                noted = Some(today);
+                for transfer in lapsed {
+                    tracing::warn!(%transfer, "the basis of a transfer ended; `amparo transfer register` says what hangs");
+                }
+            }
+            Err(error) => tracing::error!(%error, "the transfers could not be looked at"),
         }
     }
 }

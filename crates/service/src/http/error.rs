@@ -62,6 +62,12 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, "invalid", message, hint)
     }
 
+    /// With the promise that stands against the step.
+    pub(super) fn with_promise(mut self, promise: Option<String>) -> Self {
+        self.detail.promise = promise;
+        self
+    }
+
     /// There is nothing here for this caller, whether it exists or not.
     pub(super) fn not_found(what: &str) -> Self {
         Self::new(
@@ -189,17 +195,20 @@ impl From<PermissionsError> for ApiError {
                 error.to_string(),
                 "ask somebody whose role allows it",
             ),
-            PermissionsError::Unusable(_) => {
-                log(&error);
-                Self::new(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "internal",
-                    "the service could not do this",
-                    "the service's log names the cause",
-                )
-            }
+            PermissionsError::Unusable(_) => internal(&error),
         }
     }
+}
+
+/// Something failed here that the caller is not told of.
+pub(super) fn internal(error: &dyn std::error::Error) -> ApiError {
+    log(error);
+    ApiError::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "the service could not do this",
+        "the service's log names the cause",
+    )
 }
 
 /// Causes, in full, for the operator. By construction none of them quotes a demand or a person.

@@ -14,6 +14,7 @@ mod openapi;
 mod records;
 mod steps;
 mod tenants;
+mod transfers;
 
 use std::sync::Arc;
 
@@ -36,6 +37,7 @@ use crate::{
         ports::{LedgerPort, TenantsPort},
     },
     auth::{Action, Permissions, Permit, Resource, Staff, Tokens},
+    transfers::Transfers,
 };
 
 /// What the routes work with. Cheap to clone.
@@ -46,6 +48,7 @@ pub struct Api {
     permissions: Arc<Permissions>,
     tenants: Arc<dyn TenantsPort>,
     ledger: Arc<dyn LedgerPort>,
+    transfers: Transfers,
     /// How many requests may be under way.
     slots: Arc<tokio::sync::Semaphore>,
 }
@@ -58,6 +61,7 @@ impl Api {
         permissions: Arc<Permissions>,
         tenants: Arc<dyn TenantsPort>,
         ledger: Arc<dyn LedgerPort>,
+        transfers: Transfers,
     ) -> Self {
         Self {
             desk,
@@ -65,6 +69,7 @@ impl Api {
             permissions,
             tenants,
             ledger,
+            transfers,
             slots: Arc::new(tokio::sync::Semaphore::new(REQUESTS_MAX)),
         }
     }
@@ -72,6 +77,11 @@ impl Api {
     /// The desk, for a caller who may use it.
     fn desk(&self, _permit: &Permit<'_>) -> &Desk {
         &self.desk
+    }
+
+    /// Transfers, for a caller who may use them.
+    fn transfers(&self, _permit: &Permit<'_>) -> &Transfers {
+        &self.transfers
     }
 
     fn permit<'c>(&self, caller: &'c Caller, action: Action) -> Result<Permit<'c>, ApiError> {
@@ -180,6 +190,17 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(records::approve))
         .routes(routes!(records::release))
         .routes(routes!(records::fetch))
+        .routes(routes!(transfers::register, transfers::open))
+        .routes(routes!(transfers::bases))
+        .routes(routes!(transfers::show))
+        .routes(routes!(transfers::state))
+        .routes(routes!(transfers::assess))
+        .routes(routes!(transfers::supplement))
+        .routes(routes!(transfers::decide))
+        .routes(routes!(transfers::stop))
+        .routes(routes!(transfers::propose))
+        .routes(routes!(transfers::approve))
+        .routes(routes!(transfers::start))
 }
 
 #[cfg(test)]

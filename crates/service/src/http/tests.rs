@@ -21,11 +21,13 @@ use crate::{
         tests::scene::{Scene, demand, staff},
     },
     auth::Role,
+    transfers::{faults::NoFaults, tests::scene::Scene as Moving},
 };
 
 mod calendars;
 mod ledger;
 mod story;
+mod transfers;
 use ledger::Entries;
 
 #[derive(Default)]
@@ -52,6 +54,7 @@ impl TenantsPort for Register {
 
 struct Server {
     scene: Scene,
+    moving: Moving,
     router: Router,
     tokens: BTreeMap<&'static str, String>,
 }
@@ -72,6 +75,7 @@ const PEOPLE: [(&str, Role, Option<&str>); 10] = [
 
 async fn server() -> Server {
     let scene = Scene::new().await;
+    let moving = Moving::new(Arc::new(NoFaults)).await;
     let tokens = Tokens::new(
         scene.desk.cases().clone(),
         scene.clock.clone(),
@@ -95,9 +99,11 @@ async fn server() -> Server {
         permissions,
         Arc::new(Register::default()),
         Arc::new(Entries),
+        moving.transfers.clone(),
     );
     Server {
         scene,
+        moving,
         router: router(api, None),
         tokens: issued,
     }
@@ -174,6 +180,7 @@ fn fill(path: &str, case: CaseId) -> String {
         .replace("{seq}", "0")
         .replace("{letter}", &"ab".repeat(32))
         .replace("{tenant}", "contoso")
+        .replace("{transfer}", "0197a1de-0000-7000-8000-000000000001")
 }
 
 #[tokio::test]
@@ -248,6 +255,8 @@ fn grants(role: Role, tenant: Option<&str>) -> Vec<&'static str> {
             "package_fetch",
             "outbox_read",
             "calendar_read",
+            "transfer_approve",
+            "transfer_read",
         ],
         Role::Counsel => &[
             "cases_list",
@@ -255,9 +264,19 @@ fn grants(role: Role, tenant: Option<&str>) -> Vec<&'static str> {
             "case_work",
             "case_reason",
             "calendar_read",
+            "transfer_decide",
+            "transfer_read",
+            "transfer_work",
         ],
-        Role::Auditor => &["cases_list", "case_read", "calendar_read"],
-        Role::Operator => &["tenants_list", "tenant_create"],
+        Role::Auditor => &["cases_list", "case_read", "calendar_read", "transfer_read"],
+        Role::Operator => &[
+            "tenants_list",
+            "tenant_create",
+            "transfer_open",
+            "transfer_read",
+            "transfer_start",
+            "transfer_work",
+        ],
         Role::TenantAdmin if tenant == Some("contoso") => &["tenant_cases_list", "tenant_ledger_read"],
         Role::TenantAdmin => &[],
         Role::Requester => &["demand_submit"],
@@ -368,6 +387,7 @@ async fn too_many_requests_at_once_are_turned_away() {
         permissions,
         Arc::new(Register::default()),
         Arc::new(Entries),
+        server.moving.transfers.clone(),
     );
     let slots = api.slots.clone();
     let router = router(api, None);

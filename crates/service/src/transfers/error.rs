@@ -52,6 +52,9 @@ pub enum TransferError {
         "transfer `{0}` is being moved already; if whoever moved it was cut off, start it again in half a minute"
     )]
     Moving(CaseId),
+    /// As many moves as one process has under way.
+    #[error("{0} transfers are being moved here already; start it again when one of them is done")]
+    Busy(usize),
     /// The claim to move it could not be renewed in time, and another may have taken it.
     #[error("transfer `{0}` is no longer this process's to move; what was moved stays moved; see its status")]
     ClaimLost(CaseId),

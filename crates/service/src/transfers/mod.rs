@@ -1,12 +1,14 @@
 //! Transfers between regions (P19): opened, judged, approved, logged, and then moved.
 //!
 //! [`steps`] records what people do, [`mover`] does what they approved. Both read the whole chain first, and neither goes
-//! on without a basis on that day. Only the gate re-wraps keys, and it believes neither.
+//! on without a basis on that day; [`lapsing`] notes where one ended. Only the gate re-wraps keys, and it believes neither.
 
+mod beside;
 mod claim;
 mod course;
 mod error;
 pub mod faults;
+mod lapsing;
 mod mover;
 mod ports;
 mod steps;
@@ -18,6 +20,7 @@ use casework::{promise::Reviewers, rulebook::Rulebook};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use store::transfers::TransferStore;
 
+pub use beside::{MOVES_MAX, PATIENCE};
 pub use error::TransferError;
 pub use ports::{TransferPort, Wrapping};
 pub use steps::NewTransfer;
@@ -61,6 +64,8 @@ pub struct Parts {
 #[derive(Clone)]
 pub struct Transfers {
     parts: Arc<Parts>,
+    /// Room for moves that requests began.
+    moves: Arc<tokio::sync::Semaphore>,
 }
 
 impl Transfers {
@@ -68,6 +73,7 @@ impl Transfers {
     pub fn new(parts: Parts) -> Self {
         Self {
             parts: Arc::new(parts),
+            moves: Arc::new(tokio::sync::Semaphore::new(beside::MOVES_MAX)),
         }
     }
 
@@ -83,4 +89,4 @@ impl Transfers {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

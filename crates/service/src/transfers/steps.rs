@@ -5,14 +5,15 @@ use casework::{
     event::{Actor, Header},
     finding::RulebookRef,
     ids::{CaseId, RecordId, RegionId, StaffId, TenantId},
-    rulebook::LANGUAGE,
+    rulebook::{BasisKind, LANGUAGE},
     transfer::{
-        Based, Basis, Data, Importer, Opening, Place, Stage, TransferBody, TransferChain, TransferRecord,
+        Based, Basis, Data, Importer, Opening, Place, TransferBody, TransferChain, TransferRecord,
         TransferSchema, transfer_approval_message,
     },
 };
 use envelope::case_file::CaseKey;
 use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
 use store::cases::CaseStoreError;
 
 use super::{Result, TransferError, Transfers, course::Plan};
@@ -21,7 +22,8 @@ use super::{Result, TransferError, Transfers, course::Plan};
 pub const LIFETIME_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// A transfer to be opened.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NewTransfer {
     /// Whose data.
     pub tenant: TenantId,
@@ -43,8 +45,12 @@ impl Transfers {
     /// Opens a transfer. Countries are those of the regions and of the tenant.
     ///
     /// # Errors
-    /// When region, tenant or bucket are not there, or the transfer cannot be one.
+    /// When region, tenant or bucket are not there, a mark is not in the rulebook, or the transfer cannot be one.
     pub async fn open(&self, actor: Actor, new: NewTransfer) -> Result<CaseId> {
+        let marks = new.importer.shown.iter().map(|shown| shown.mark.as_str());
+        known("mark", marks, || {
+            self.parts.rulebook.marks().map(|(name, _)| name).collect()
+        })?;
         let missing = |what, id: String| TransferError::NotFound { what, id };
         let regions = self.parts.vault.regions().await?;
         let place = |region: &RegionId| {
@@ -93,12 +99,25 @@ impl Transfers {
     /// transfers rested on a derogation before is counted here, whatever is stated.
     ///
     /// # Errors
-    /// [`TransferError::NotNow`]; or when the event is one that the program records itself.
+    /// [`TransferError::NotNow`]; where a basis or a use case is not in the rulebook; or when the event is one that the program
+    /// records itself.
     pub async fn record(&self, transfer: CaseId, actor: Actor, mut body: TransferBody) -> Result<()> {
         match &mut body {
-            TransferBody::BasisStated { bases } => self.count_derogations(transfer, bases).await?,
-            TransferBody::Assessed { .. }
-            | TransferBody::MeasuresTaken { .. }
+            TransferBody::BasisStated { bases } => {
+                self.are_known(bases)?;
+                self.count_derogations(transfer, bases).await?;
+            }
+            TransferBody::Assessed { assessment } => {
+                let cases = || {
+                    self.parts
+                        .rulebook
+                        .use_cases()
+                        .map(|(id, _)| id.as_str())
+                        .collect()
+                };
+                known("use case", std::iter::once(assessment.use_case.as_str()), cases)?;
+            }
+            TransferBody::MeasuresTaken { .. }
             | TransferBody::Decided { .. }
             | TransferBody::Stopped { .. }
             | TransferBody::Note { .. } => {}
@@ -111,6 +130,24 @@ impl Transfers {
         }
         self.step(transfer, |_| Ok(Some(Plan::new(actor.clone(), body.clone()))))
             .await?;
+        Ok(())
+    }
+
+    /// Each basis is one of the rulebook, of its own kind.
+    fn are_known(&self, bases: &[Basis]) -> Result<()> {
+        for basis in bases {
+            let (what, kind) = match basis {
+                Basis::Adequacy { .. } => ("decision on adequacy", BasisKind::Adequacy),
+                Basis::Clauses { .. } => ("clauses", BasisKind::Clauses),
+                Basis::BindingRules { .. } => ("binding rules", BasisKind::BindingRules),
+                Basis::Derogation { .. } => ("derogation", BasisKind::Derogation),
+            };
+            let of_kind = || {
+                let rows = self.parts.rulebook.bases().filter(|(_, row)| row.kind == kind);
+                rows.map(|(id, _)| id.as_str()).collect()
+            };
+            known(what, std::iter::once(basis.rests_on().as_str()), of_kind)?;
+        }
         Ok(())
     }
 
@@ -263,48 +300,21 @@ impl Transfers {
         .await?;
         Ok(())
     }
+}
 
-    /// Notes, in each transfer whose data moved, that its basis does not hold any more. Said again, it notes nothing.
-    ///
-    /// # Errors
-    /// When a chain cannot be read.
-    pub async fn note_lapses(&self) -> Result<Vec<CaseId>> {
-        let mut lapsed = Vec::new();
-        for transfer in self.parts.store.list().await? {
-            let chain = self.recorded(transfer).await?;
-            let matter = chain.matter();
-            let over = matter.stage() == Stage::Stopped || !matter.has_moved();
-            if !over && let Err(TransferError::NoBasis(verdict)) = self.based(&chain) {
-                self.note_lapse(transfer, &verdict).await?;
-                lapsed.push(transfer);
-            }
+/// What is named stands in the rulebook.
+fn known<'a>(
+    what: &'static str,
+    named: impl Iterator<Item = &'a str>,
+    all: impl Fn() -> Vec<&'static str>,
+) -> Result<()> {
+    for one in named {
+        if !all().contains(&one) {
+            return Err(TransferError::Invalid {
+                what,
+                reason: format!("`{one}` is not in the rulebook, which has: {}", all().join(", ")),
+            });
         }
-        Ok(lapsed)
     }
-
-    pub(super) async fn note_lapse(
-        &self,
-        transfer: CaseId,
-        verdict: &casework::transfer::Verdict,
-    ) -> Result<()> {
-        let against = verdict.reasons.iter().filter(|r| r.outcome == verdict.outcome);
-        let body = TransferBody::Lapsed {
-            rules: against.clone().map(|reason| reason.rule.clone()).collect(),
-            explanation: against
-                .map(|r| r.explanation.as_str())
-                .collect::<Vec<_>>()
-                .join(" "),
-        };
-        self.step(transfer, |chain| {
-            let said = chain
-                .events()
-                .iter()
-                .rev()
-                .find(|event| !matches!(event.body, TransferBody::Note { .. }))
-                .is_some_and(|event| matches!(event.body, TransferBody::Lapsed { .. }));
-            Ok((!said).then(|| Plan::new(Actor::System, body.clone())))
-        })
-        .await?;
-        Ok(())
-    }
+    Ok(())
 }

@@ -2,7 +2,10 @@
 
 use casework::{
     ids::{CaseId, Digest, RecordId, StaffId},
-    transfer::{Assessment, Basis, Entry, Measure, Opening, Stage, TransferRecord, Verdict, judge, register},
+    transfer::{
+        Assessment, Basis, Entry, Lapse, Measure, Opening, Stage, Transfer, TransferRecord, Verdict, judge,
+        register,
+    },
 };
 use jiff::{Timestamp, civil::Date};
 use serde::Serialize;
@@ -32,6 +35,9 @@ pub struct TransferView {
     pub record: Option<RecordView>,
     /// Whether it has a basis today.
     pub verdict: Verdict,
+    /// That its basis ended, as its chain says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lapsed: Option<Lapse>,
     /// What counsel would sign to decide what no rule does.
     pub matter: Digest,
     /// Objects and bytes moved.
@@ -99,6 +105,7 @@ impl Transfers {
             measures: matter.measures().to_vec(),
             record,
             verdict: judge(matter, parts.rulebook, &parts.reviewers, self.today()),
+            lapsed: matter.lapsed().cloned(),
             matter: matter.matter().map_err(canonical)?,
             moved: Counted {
                 objects: moved.objects,
@@ -116,8 +123,31 @@ impl Transfers {
     /// # Errors
     /// When a chain is not whole.
     pub async fn register(&self, as_of: Date) -> Result<Vec<Entry>> {
-        let mut transfers = Vec::new();
-        for transfer in self.parts.store.list().await? {
+        self.entries(self.parts.store.list().await?, as_of).await
+    }
+
+    /// The transfers after `after`, oldest first and at most `limit`, as of a day; and where the next page begins, if there
+    /// is one.
+    ///
+    /// # Errors
+    /// When a chain is not whole.
+    pub async fn page(
+        &self,
+        as_of: Date,
+        after: Option<CaseId>,
+        limit: usize,
+    ) -> Result<(Vec<Entry>, Option<CaseId>)> {
+        let mut ids = self.parts.store.list().await?;
+        ids.retain(|id| after.is_none_or(|after| *id > after));
+        let more = ids.len() > limit;
+        ids.truncate(limit);
+        let next = ids.last().copied().filter(|_| more);
+        Ok((self.entries(ids, as_of).await?, next))
+    }
+
+    async fn entries(&self, ids: Vec<CaseId>, as_of: Date) -> Result<Vec<Entry>> {
+        let mut transfers: Vec<(Transfer, Option<u64>)> = Vec::with_capacity(ids.len());
+        for transfer in ids {
             let chain = self.chain(transfer).await?;
             let opening = chain.matter().opening();
             let there = self

@@ -1,6 +1,7 @@
 //! Transfers over a real vault, a real gate and a docket in memory: whole, against faults, and without a basis.
 
-mod scene;
+mod held;
+pub(crate) mod scene;
 
 use std::sync::Arc;
 

@@ -14,7 +14,7 @@ use casework::{
     event::{Actor, Header},
     facts::TenantKind,
     gate::Refusal,
-    ids::{AccountId, CaseId, Digest, ObjectId, RegionId, TenantId},
+    ids::{AccountId, CaseId, Digest, ObjectId, ProviderId, RegionId, TenantId},
     rulebook::Rulebook,
     testkit::{TestDocket, TransferWorld, staff},
     transfer::{Data, Importer, TransferBody, TransferRecord},
@@ -45,6 +45,7 @@ use crate::{
         ports::{DocketPort, Issued, PortError},
     },
     gate::{EmbeddedGate, Ledger, RegionRoots, ReleaseGate as _, TransferRequest, owner::OwnerKeys},
+    keys::{KeyProvider, Providers},
     transfers::{
         NewTransfer, Parts, TransferPort, Transfers, Wrapping,
         faults::{Faults, Injected, Step, When},
@@ -52,8 +53,10 @@ use crate::{
     vault::{Mapping, NewBucket, PathRule, Principal, PutOptions, Vault, VaultError},
 };
 
-pub(super) const EU: &str = "eu-de";
-pub(super) const US: &str = "us-east";
+use super::held::Holder;
+
+pub(crate) const EU: &str = "eu-de";
+pub(crate) const US: &str = "us-east";
 
 pub(super) fn olga() -> Actor {
     Actor::Staff(staff("olga"))
@@ -109,7 +112,7 @@ impl Committed for Logged {
 }
 
 /// A docket that has everything at once.
-pub(super) struct MemoryDocket {
+pub(crate) struct MemoryDocket {
     log: Mutex<TestDocket>,
     entries: Mutex<BTreeMap<i64, (Digest, Option<u64>)>>,
     clock: Arc<SteppedClock>,
@@ -151,7 +154,7 @@ impl DocketPort for MemoryDocket {
 }
 
 /// The gate with the docket at hand, as a deployment has it.
-pub(super) struct Door {
+pub(crate) struct Door {
     gate: EmbeddedGate,
     docket: Arc<MemoryDocket>,
 }
@@ -187,13 +190,14 @@ impl TransferPort for Door {
     }
 }
 
-pub(super) struct Scene {
+pub(crate) struct Scene {
     folder: tempfile::TempDir,
     pub(super) vault: Vault,
     pub(super) docket: Arc<MemoryDocket>,
     pub(super) gate: Arc<Door>,
-    pub(super) clock: Arc<SteppedClock>,
-    pub(super) transfers: Transfers,
+    pub(crate) clock: Arc<SteppedClock>,
+    pub(crate) transfers: Transfers,
+    pub(super) holder: Arc<Holder>,
     who: Principal,
 }
 
@@ -206,7 +210,7 @@ const OBJECTS: [(&str, usize); 4] = [
 ];
 
 impl Scene {
-    pub(super) async fn new(faults: Arc<dyn Faults>) -> Self {
+    pub(crate) async fn new(faults: Arc<dyn Faults>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let world = TransferWorld::new(Rulebook::builtin());
         let clock = Arc::new(SteppedClock::new(world.now));
@@ -214,7 +218,9 @@ impl Scene {
         let vaults = database(&folder.path().join("amparo.db")).await;
         let memory = database(&folder.path().join("gate.db")).await;
         let roots = [(EU, 1), (US, 2)].map(|(id, byte)| (region(id), RegionRoot::from_random([byte; 32])));
-        let roots = Arc::new(RegionRoots::new(roots));
+        let holder = Holder::new();
+        let providers = Providers::new([Arc::clone(&holder) as Arc<dyn KeyProvider>]);
+        let roots = Arc::new(RegionRoots::new(roots).with_providers(Arc::new(providers)));
         let ledger = Arc::new(Ledger::open(memory.clone(), Arc::new(jiff::Timestamp::now)));
         let mut blobs = RegionBlobs::default();
         for id in [EU, US] {
@@ -264,11 +270,17 @@ impl Scene {
             gate,
             clock,
             transfers,
+            holder,
             who: Principal::authenticated(contoso(), "AKTEST", "request-1"),
         }
     }
 
-    async fn provision(&self, country: &str) {
+    pub(crate) async fn provision(&self, country: &str) {
+        self.provision_held(country, None).await;
+    }
+
+    /// The same, with the customer's keys held by somebody from the beginning.
+    pub(super) async fn provision_held(&self, country: &str, holder: Option<&ProviderId>) {
         let code = |code: &str| CountryCode::new(code).unwrap();
         self.vault.create_region(&region(EU), &code("DE")).await.unwrap();
         self.vault
@@ -279,6 +291,9 @@ impl Scene {
             .create_tenant(&contoso(), TenantKind::Enterprise, &code("DE"))
             .await
             .unwrap();
+        if holder.is_some() {
+            self.vault.set_holder(&contoso(), holder, true).await.unwrap();
+        }
         let bucket = NewBucket {
             name: "box".to_owned(),
             region: region(EU),
@@ -400,7 +415,7 @@ impl Scene {
             assert_eq!(self.get(key).await, body(len), "{key}");
         }
     }
-    pub(super) async fn everything_reads(&self, lies_in: &str) {
+    pub(crate) async fn everything_reads(&self, lies_in: &str) {
         self.everything_is_readable().await;
         for (key, _) in OBJECTS {
             assert_eq!(self.region_of(key).await, lies_in, "{key}");
@@ -454,15 +469,18 @@ impl Scene {
         self.vault.store().moved_by(transfer).await.unwrap()
     }
 
+    /// The key of an account's first object.
+    pub(super) async fn key_of(&self, account: &AccountId) -> WrappedChain {
+        let categories = [Category::Content];
+        let scope = self.vault.store().scope(&contoso(), account, &categories, None);
+        let first = std::pin::pin!(scope).next().await.unwrap().unwrap();
+        first.object.chain.unwrap()
+    }
+
     /// One object's key, and its account's in the other region.
     pub(super) async fn keys(&self) -> (Vec<WrappedChain>, Vec<WrappedAccount>) {
         let alice = AccountId::new("alice").unwrap();
-        let scope = self
-            .vault
-            .store()
-            .scope(&contoso(), &alice, &[Category::Content], None);
-        let first = std::pin::pin!(scope).next().await.unwrap().unwrap();
-        let chain = first.object.chain.unwrap();
+        let chain = self.key_of(&alice).await;
         let (tenant, to) = (contoso(), region(US));
         let there = self
             .vault
