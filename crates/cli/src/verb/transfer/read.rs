@@ -87,6 +87,9 @@ pub(super) async fn show(deployment: &Deployment, transfer: CaseId, format: Form
             signed.join(", ")
         );
     }
+    if let Some(lapse) = &view.lapsed {
+        data!("  {BAD}its basis ended{BAD:#}, recorded at {}", lapse.at);
+    }
     verdict(&view.verdict);
     Ok(())
 }
@@ -144,6 +147,9 @@ impl Register {
                     Hanging::LyingThere => data!(
                         "  {BAD}lies there without a basis{BAD:#}: bring it back, erase it, or state another"
                     ),
+                }
+                if let Some(lapse) = &entry.lapsed {
+                    data!("  {BAD}its basis ended{BAD:#}, recorded at {}", lapse.at);
                 }
                 verdict(&entry.verdict);
             }

@@ -6,6 +6,7 @@ use casework::{
 };
 
 use super::*;
+use crate::app::tests::scene::sign;
 
 async fn enrol(server: &mut Server, people: &[(&'static str, Role)]) {
     let tokens = Tokens::new(
