@@ -1,5 +1,6 @@
 //! What the gate itself knows of data that moved: it took the keys there. A record whose accounts were looked up before
-//! would leave out what went where the look-up did not see it.
+//! would leave out what went where the look-up did not see it. The desk looks first, at the objects; this is what is left
+//! where it did not, and rests on the clocks of both being right.
 
 use jiff::Timestamp;
 
@@ -9,7 +10,6 @@ use crate::{
     event::Body,
     facts::Resolution,
     finding::Promise,
-    promise::CLOCK_SKEW_MAX,
     record::{AccountRef, ReleaseRecord},
 };
 
@@ -47,8 +47,7 @@ pub(super) fn none_left_out(chain: &Chain, record: &ReleaseRecord, moved: &[Move
             matches!(resolution, Resolution::One(found)
                 if found.tenant == to.tenant && found.account == to.account && found.knows_of(&to.region))
         });
-        let late = at.saturating_add(CLOCK_SKEW_MAX).unwrap_or(*at);
-        if !known && looked_up.is_none_or(|looked_up| late >= looked_up) {
+        if !known && looked_up.is_none_or(|looked_up| *at >= looked_up) {
             return Err(Refusal::promise(
                 Promise::P12,
                 format!(
