@@ -89,6 +89,8 @@ fn config() -> anyhow::Result<Config> {
             country: CountryCode::new("DE")?,
             store: service::config::Store::Disk,
         }],
+        hi1: None,
+        hi1_peers: Vec::new(),
         key_providers: Vec::new(),
     })
 }

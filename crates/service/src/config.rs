@@ -1,5 +1,7 @@
 //! `amparo.toml`: the one configuration file. Unknown keys are refused; secrets are never in it, only paths.
 
+mod hi1;
+
 use std::{io::Read as _, net::SocketAddr, path::Path, time::Duration};
 
 use casework::{demand::CountryCode, ids::RegionId};
@@ -16,6 +18,8 @@ use crate::{
     region::PEERS_MAX,
     tls::{MutualTls, TlsFiles},
 };
+
+pub use self::hi1::{Hi1End, Hi1Peer};
 
 /// Largest configuration file read, in bytes.
 pub const BYTES_MAX: u64 = 256 * 1024;
@@ -52,6 +56,12 @@ pub struct Config {
     /// Regions that other nodes serve.
     #[serde(default, rename = "peer", skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<PeerRegion>,
+    /// Where authorities' systems send, over HI-1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hi1: Option<Hi1End>,
+    /// Authorities' systems that may.
+    #[serde(default, rename = "hi1_peer", skip_serializing_if = "Vec::is_empty")]
+    pub hi1_peers: Vec<Hi1Peer>,
     /// Regions this node serves, each with its own root key and blobs.
     #[serde(rename = "region")]
     pub regions: Vec<Region>,
@@ -414,6 +424,7 @@ impl Config {
                 "LMTP is plain and asks nobody who they are: use `unix:PATH` or an address of loopback, such as `127.0.0.1:2424`",
             );
         }
+        self.check_hi1()?;
         if self.docket.batch == 0 || self.docket.batch > BATCH_MAX {
             return fail("docket.batch", "use 1 to 4096 entries");
         }

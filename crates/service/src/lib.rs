@@ -6,6 +6,7 @@ pub mod config;
 pub mod deployment;
 pub mod docket;
 pub mod gate;
+pub mod hi1;
 pub mod http;
 pub mod import;
 pub mod keys;

@@ -31,7 +31,7 @@ use crate::{
         CONNECTIONS_MAX, DRAIN_TIMEOUT, HEAD_READ_TIMEOUT, HEADER_BYTES_MAX, HEADERS_MAX, READ_BUFFER_BYTES,
         STREAMS_MAX, WINDOW_BYTES, WRITE_STALL_TIMEOUT,
     },
-    tls::TlsServer,
+    tls::{KnownCaller, TlsServer},
 };
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -101,6 +101,10 @@ where
                     let Ok(stream) = tls.accept(stream).await else {
                         return;
                     };
+                    let face = Introduced {
+                        caller: tls.caller_of(&stream),
+                        face,
+                    };
                     let connection = builder.serve_connection(TokioIo::new(stream), face).into_owned();
                     watcher.watch(connection).await
                 }
@@ -120,6 +124,26 @@ where
             seconds = DRAIN_TIMEOUT.as_secs(),
             "requests were cut off at shutdown"
         );
+    }
+}
+
+/// A face whose requests say who is at the other end of their connection, where the handshake proved it.
+#[derive(Clone)]
+struct Introduced<S> {
+    caller: Option<KnownCaller>,
+    face: S,
+}
+
+impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for Introduced<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        if let Some(caller) = self.caller {
+            request.extensions_mut().insert(caller);
+        }
+        self.face.call(request)
     }
 }
 

@@ -6,6 +6,7 @@ pub mod cases;
 pub mod database;
 pub mod docket;
 pub mod gate_memory;
+pub mod hi1;
 pub mod lease;
 pub mod ledger;
 pub mod peer_releases;

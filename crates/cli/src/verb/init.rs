@@ -116,6 +116,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         mail: None,
         peers: Vec::new(),
         regions,
+        hi1: None,
+        hi1_peers: Vec::new(),
         key_providers: Vec::new(),
     };
     let own_witness = config.docket.own_witness;

@@ -41,6 +41,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(link) = running.link() {
         data!("link    {link}");
     }
+    if let Some(hi1) = running.hi1() {
+        data!("hi1     https://{hi1}");
+    }
     data!("docket  {api}://{}/docket", running.api());
     if let PolicySeen::New { before } = deployment.policy_seen() {
         say!(

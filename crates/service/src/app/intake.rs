@@ -2,7 +2,6 @@
 
 use casework::{
     chain::Chain,
-    demand,
     event::{Actor, Body, Channel, Header},
     ids::{CaseId, Digest, StaffId},
 };
@@ -11,7 +10,7 @@ use store::cases::{Admission, CaseStoreError, NewCase};
 
 use super::{
     DEMAND_BYTES_MAX, Desk, DeskError, Result,
-    course::{Plan, is_unread, progress},
+    course::progress,
     faults::{Step, When},
 };
 
@@ -116,35 +115,6 @@ impl Desk {
         tx.commit().await.map_err(CaseStoreError::from)?;
         self.tell_gate(&chain).await;
         Ok((case, false))
-    }
-
-    /// Reads the kept bytes as a demand, unless somebody did already.
-    pub(super) async fn read(&self, case: CaseId) -> Result<()> {
-        let chain = self.chain(case).await?;
-        let Some(received) = chain.events().first().filter(|_| is_unread(&chain)) else {
-            return Ok(());
-        };
-        let came = received.header.at;
-        let bytes = self.parts.cases.demand(case).await?;
-        let by_mail = chain.case().file().channel() == Some(Channel::Email);
-        let parsed = demand::parse(&bytes).and_then(|demand| demand.served_by(came).map(|()| demand));
-        let body = match parsed {
-            Ok(demand) => Body::Parsed {
-                demand: Box::new(demand),
-            },
-            Err(_) if by_mail && !bytes.trim_ascii_start().starts_with(b"{") => Body::Unreadable {
-                reason: "it is an e-mail: a person enters what it asks".to_owned(),
-            },
-            Err(why) => Body::Unreadable {
-                reason: why.to_string(),
-            },
-        };
-        self.fault(Step::ReadDemand, When::Before).await?;
-        self.step(case, |chain| {
-            Ok(is_unread(chain).then(|| Plan::new(Actor::System, body.clone())))
-        })
-        .await?;
-        self.fault(Step::ReadDemand, When::After).await
     }
 
     async fn intake_of(&self, case: CaseId, bytes: &[u8], duplicate: bool) -> Result<Intake> {

@@ -16,6 +16,7 @@ mod intake;
 pub mod letters;
 pub mod ports;
 mod proposing;
+mod reading;
 mod releasing;
 mod subjects;
 mod tick;
@@ -41,6 +42,8 @@ use store::cases::{CaseStore, NONCE_BYTES, Nonce};
 pub use error::DeskError;
 pub use gags::{GagKind, GagLine, GagState};
 pub use intake::Intake;
+pub use reading::ReadsHi1;
+pub(crate) use reading::is_entered;
 pub use releasing::PackageRef;
 pub use subjects::{Choice, Learned};
 pub use tick::Ticked;
@@ -102,6 +105,7 @@ pub struct Parts {
 pub struct Desk {
     parts: Arc<Parts>,
     releasing: Arc<Mutex<BTreeSet<RecordId>>>,
+    hi1: Option<Arc<dyn ReadsHi1>>,
 }
 
 impl Desk {
@@ -110,7 +114,14 @@ impl Desk {
         Self {
             parts: Arc::new(parts),
             releasing: Arc::default(),
+            hi1: None,
         }
+    }
+
+    /// The same desk, which reads HI-1 messages with this reader. Without one they wait for a person.
+    pub fn reading_hi1(mut self, reader: Arc<dyn ReadsHi1>) -> Self {
+        self.hi1 = Some(reader);
+        self
     }
 
     /// The case files, for reading lists and letters.

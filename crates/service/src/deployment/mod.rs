@@ -7,6 +7,7 @@ mod destruction;
 mod docket_port;
 mod gate_port;
 mod gate_process;
+mod hi1_face;
 mod layout;
 mod mail;
 mod regions;
@@ -33,6 +34,7 @@ use store::{
     database::{Database, DatabaseError, Location, LocationError},
     docket::{DocketStore, DocketStoreError},
     gate_memory::{GateMemory, MemoryError, OwedPolicy, PolicySeen},
+    hi1::Hi1Store,
     transfers::TransferStore,
     vault::{StoreError, VaultStore},
 };
@@ -180,6 +182,7 @@ pub struct Deployment {
     vault: Vault,
     docket: Docket,
     desk: Desk,
+    objects: Hi1Store,
     transfers: Transfers,
     tokens: Tokens,
     database: Database,
@@ -260,6 +263,7 @@ impl Deployment {
             entropy: Arc::new(SystemEntropy),
             faults: Arc::new(transfers::faults::NoFaults),
         });
+        let objects = Hi1Store::new(database.clone(), Arc::clone(&root));
         let cases = CaseStore::new(database.clone(), root);
         let tokens = Tokens::new(cases.clone(), clock.clone(), Arc::new(SystemEntropy));
         let here: Arc<dyn GatePort> = door;
@@ -278,6 +282,10 @@ impl Deployment {
             entropy: Arc::new(SystemEntropy),
             faults: Arc::new(NoFaults),
         });
+        let desk = match hi1_face::reader(&config, &objects) {
+            Some(reader) => desk.reading_hi1(reader),
+            None => desk,
+        };
         Ok(Self {
             layout,
             config,
@@ -286,6 +294,7 @@ impl Deployment {
             vault,
             docket,
             desk,
+            objects,
             transfers,
             tokens,
             databases: std::iter::once(database.clone()).chain(gate.memory).collect(),

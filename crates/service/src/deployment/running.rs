@@ -11,14 +11,15 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::{Deployment, gate_port::LedgerDoor, gate_process, regions, storage::serve_objects};
+use super::{Deployment, gate_port::LedgerDoor, gate_process, hi1_face, regions, storage::serve_objects};
 use store::{gate_memory::OwedPolicy, peer_releases::PeerReleases};
 
 use crate::{
-    app::timer::keep_ticking,
+    app::{clock::SystemEntropy, timer::keep_ticking},
     auth::Permissions,
     config::Listen,
     gate::{LedgerGate, remote::RemoteGate},
+    hi1::{self, Hi1},
     http::{Api, router},
     link::{Address, BindError, Guard, Reception},
     listener::{self, Door},
@@ -98,6 +99,7 @@ pub struct Running {
     api: SocketAddr,
     link: Option<Address>,
     mail: Option<Address>,
+    hi1: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -118,6 +120,10 @@ impl Running {
     /// Where the mail server hands over demands by LMTP, where it does.
     pub fn mail(&self) -> Option<&Address> {
         self.mail.as_ref()
+    }
+    /// Where authorities' systems send, where they may.
+    pub fn hi1(&self) -> Option<SocketAddr> {
+        self.hi1
     }
     /// Stops taking requests, lets those under way end, and finishes the docket's batch.
     pub async fn stop(self) {
@@ -164,6 +170,7 @@ impl Deployment {
     async fn begin(&self) -> Result<Running, StartError> {
         let (s3_door, s3) = bind("s3", &self.config.s3, self.layout.dir()).await?;
         let (api_door, api) = bind("api", &self.config.api, self.layout.dir()).await?;
+        let hi1 = hi1_face::bind(&self.config, self.layout.dir()).await?;
         sweep_packages(&self.layout.packages());
         let permissions = Arc::new(Permissions::load()?);
         let stop = watch::Sender::new(false);
@@ -217,6 +224,11 @@ impl Deployment {
             }
         };
 
+        let hi1 = hi1.map(|(door, address)| {
+            self.serve_hi1(door, &stop, &mut tasks);
+            address
+        });
+
         if let Some(gate) = self.remote.clone() {
             let (docket, ours, told) = (self.docket.clone(), self.trust_digest, stopped(&stop));
             tasks.push(tokio::spawn(async move {
@@ -237,6 +249,7 @@ impl Deployment {
             api,
             link,
             mail,
+            hi1,
             stop,
             tasks,
         })
@@ -244,6 +257,30 @@ impl Deployment {
 }
 
 impl Deployment {
+    /// Serves authorities' systems.
+    fn serve_hi1(&self, door: Door, stop: &watch::Sender<bool>, tasks: &mut Vec<JoinHandle<()>>) {
+        let Some(us) = hi1_face::us(&self.config) else {
+            return;
+        };
+        let face = Hi1::new(
+            self.desk.clone(),
+            self.objects.clone(),
+            us,
+            hi1_face::peers(&self.config),
+            Arc::new(SystemEntropy),
+        );
+        if let Some(tls) = &door.tls {
+            let (keeping, told) = (Arc::clone(tls).keep_current(), stopped(stop));
+            tasks.push(tokio::spawn(async move {
+                tokio::select! { () = told => {}, () = keeping => {} }
+            }));
+        }
+        let told = stopped(stop);
+        tasks.push(tokio::spawn(async move {
+            listener::serve(door, TowerToHyperService::new(hi1::router(face)), told).await;
+        }));
+    }
+
     /// The listener for nodes of other regions, where the configuration has one and names any.
     async fn bind_link(&self) -> Result<Option<(Reception, Arc<TlsServer>)>, StartError> {
         let listen = self.config.link.as_ref().and_then(|link| link.listen);

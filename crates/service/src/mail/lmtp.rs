@@ -280,10 +280,7 @@ fn path(rest: &str, word: &str) -> Option<(String, Option<usize>)> {
     good.then(|| (address.to_owned(), size))
 }
 
-async fn say<S: AsyncWrite + Unpin>(stream: &mut BufReader<S>, text: &str) -> io::Result<()>
-where
-    S: AsyncRead,
-{
+async fn say<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>, text: &str) -> io::Result<()> {
     let stream = stream.get_mut();
     stream.write_all(text.as_bytes()).await?;
     stream.write_all(b"\r\n").await?;

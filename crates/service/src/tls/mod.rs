@@ -1,8 +1,9 @@
 //! TLS 1.3, and nothing older, for every face that leaves this machine.
 //!
-//! Two audiences. **The public** (S3, the API, a witness): X25519MLKEM768 first, X25519 and P-256 for clients that cannot.
+//! Three audiences. **The public** (S3, the API, a witness): X25519MLKEM768 first, X25519 and P-256 for clients that cannot.
 //! **Our own** (the gate, other regions' nodes): X25519MLKEM768 or nothing, and both sides show a certificate of the
-//! authority and with a name that the other was told to expect.
+//! authority and with a name that the other was told to expect. **Named others** (authorities' systems): the public's key exchange,
+//! and certificates as between our own.
 //!
 //! Certificates are judged when they are read ([`certificate`]) and when a peer shows them ([`verifier`]): one that ended,
 //! has not begun, is for another name, is a stranger's, or has an RSA key under 2048 bits is refused with that reason.
@@ -26,7 +27,7 @@ pub use self::{
     certificate::{Certificate, CertificateError},
     client::TlsClient,
     refusal::Refused,
-    server::{Audience, Caller, TlsServer},
+    server::{Audience, Caller, KnownCaller, TlsServer},
 };
 
 /// Longest a handshake may take.

@@ -42,6 +42,14 @@ pub enum Audience {
         /// Who may come.
         callers: Vec<Caller>,
     },
+    /// Others whom the configuration names, over HTTP: both sides show a certificate, and which of them one is, its
+    /// certificate says. Their systems may not know the hybrid key exchange.
+    Named {
+        /// Ours.
+        files: TlsFiles,
+        /// Who may come.
+        callers: Vec<Caller>,
+    },
 }
 
 /// Somebody of our own: an authority, and the names that its certificate may have.
@@ -68,16 +76,32 @@ impl From<MutualTls> for Audience {
 impl Audience {
     fn files(&self) -> TlsFiles {
         match self {
-            Self::Public(files) | Self::Own { files, .. } => files.clone(),
+            Self::Public(files) | Self::Own { files, .. } | Self::Named { files, .. } => files.clone(),
         }
     }
     fn paths(&self) -> Vec<PathBuf> {
         let files = self.files();
         let mut paths = vec![files.certificate, files.key];
-        if let Self::Own { callers, .. } = self {
-            paths.extend(callers.iter().map(|caller| caller.ca.clone()));
-        }
+        paths.extend(self.callers().iter().map(|caller| caller.ca.clone()));
         paths
+    }
+    fn callers(&self) -> &[Caller] {
+        match self {
+            Self::Public(_) => &[],
+            Self::Own { callers, .. } | Self::Named { callers, .. } => callers,
+        }
+    }
+}
+
+/// A caller whom the handshake proved, by its place in the configuration. Made here alone; a listener puts it into the
+/// requests of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownCaller(usize);
+
+impl KnownCaller {
+    /// Its place in the configuration.
+    pub fn place(self) -> usize {
+        self.0
     }
 }
 
@@ -148,7 +172,9 @@ impl TlsServer {
         // The public's scanners knock all day; what our own cannot do, somebody must see.
         match self.audience {
             Audience::Public(_) => tracing::info!(reason = refused.0, "a TLS handshake was refused"),
-            Audience::Own { .. } => tracing::warn!(reason = refused.0, "a TLS handshake was refused"),
+            Audience::Own { .. } | Audience::Named { .. } => {
+                tracing::warn!(reason = refused.0, "a TLS handshake was refused")
+            }
         }
         Err(refused)
     }
@@ -161,6 +187,17 @@ impl TlsServer {
             (Some(clients), Some((own, above))) => clients.names_of(own, above, UnixTime::now()),
             _ => Vec::new(),
         }
+    }
+
+    /// Which of the callers is at the other end, by its place in the configuration; none for the public, and none where a
+    /// certificate fits several.
+    pub fn caller_of<I>(&self, stream: &TlsStream<I>) -> Option<KnownCaller> {
+        let clients = {
+            let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+            current.clients.clone()?
+        };
+        let (end_entity, intermediates) = stream.get_ref().1.peer_certificates()?.split_first()?;
+        clients.which(end_entity, intermediates).map(KnownCaller)
     }
 
     fn config(&self) -> Arc<ServerConfig> {
@@ -239,29 +276,33 @@ type Configured = (Arc<ServerConfig>, Option<Arc<verifier::OwnClients>>);
 fn config(audience: &Audience) -> Result<Configured, TlsError> {
     let files = audience.files();
     let (chain, key) = identity(&files)?;
-    let mut own = None;
-    let mut config = match audience {
-        Audience::Public(_) => builder(provider::public())?
-            .with_no_client_auth()
-            .with_single_cert(chain, key),
-        Audience::Own { callers, .. } => {
-            let clients = Arc::new(verifier::OwnClients::new(callers)?);
-            own = Some(Arc::clone(&clients));
-            builder(provider::own())?
-                .with_client_cert_verifier(clients)
-                .with_single_cert(chain, key)
+    let clients = match audience {
+        Audience::Public(_) => None,
+        Audience::Own { callers, .. } | Audience::Named { callers, .. } => {
+            Some(Arc::new(verifier::OwnClients::new(callers)?))
         }
+    };
+    let provider = match audience {
+        Audience::Own { .. } => provider::own(),
+        Audience::Public(_) | Audience::Named { .. } => provider::public(),
+    };
+    let begun = builder(provider)?;
+    let begun = match &clients {
+        None => begun.with_no_client_auth(),
+        Some(clients) => begun.with_client_cert_verifier(Arc::clone(clients) as _),
+    };
+    let mut config = begun
+        .with_single_cert(chain, key)
+        .map_err(|error| not_its_key(&files, &error))?;
+    if !matches!(audience, Audience::Own { .. }) {
+        config.alpn_protocols = HTTP.iter().map(|name| name.to_vec()).collect();
     }
-    .map_err(|error| not_its_key(&files, &error))?;
-    match audience {
-        Audience::Public(_) => config.alpn_protocols = HTTP.iter().map(|name| name.to_vec()).collect(),
-        Audience::Own { .. } => {
-            // A resumed session is not judged again: every link shows its certificate anew.
-            config.session_storage = Arc::new(NoServerSessionStorage {});
-            config.send_tls13_tickets = 0;
-        }
+    if clients.is_some() {
+        // A resumed session is not judged again: every link shows its certificate anew.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
     }
-    Ok((Arc::new(config), own))
+    Ok((Arc::new(config), clients))
 }
 
 fn builder(

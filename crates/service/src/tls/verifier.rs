@@ -127,6 +127,19 @@ impl OwnClients {
         names.dedup();
         names
     }
+
+    /// The one caller whose certificate this is.
+    pub(super) fn which(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+    ) -> Option<usize> {
+        let now = UnixTime::now();
+        let all = std::iter::once(&self.first).chain(&self.others).enumerate();
+        let mut fitting = all.filter(|(_, one)| one.verify(end_entity, intermediates, now).is_ok());
+        let (place, _) = fitting.next()?;
+        fitting.next().is_none().then_some(place)
+    }
 }
 
 impl ClientCertVerifier for OwnClients {

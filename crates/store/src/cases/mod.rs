@@ -343,8 +343,23 @@ impl CaseStore {
         if done.rows_affected() == 0 {
             return Err(missing_case(case));
         }
+        // What came over HI-1 for it goes with it.
+        for delete in [
+            "DELETE FROM hi1_objects WHERE case_id = $1",
+            "DELETE FROM hi1_messages WHERE case_id = $1",
+        ] {
+            sqlx::query(delete)
+                .bind(case.0.as_bytes().as_slice())
+                .execute(&mut *connection)
+                .await?;
+        }
         // Or the key would linger on the disk.
-        scrub(self.database.engine(), &mut connection, ["cases"]).await;
+        scrub(
+            self.database.engine(),
+            &mut connection,
+            ["cases", "hi1_objects", "hi1_messages"],
+        )
+        .await;
         Ok(())
     }
 

@@ -428,6 +428,8 @@ fn config(store: Option<&Location>) -> anyhow::Result<Config> {
         mail: None,
         peers: Vec::new(),
         regions: vec![region("eu-de", "DE")?, region("us-east", "US")?],
+        hi1: None,
+        hi1_peers: Vec::new(),
         key_providers: Vec::new(),
     })
 }

@@ -82,8 +82,14 @@ async fn a_scope_is_account_category_and_half_open_window() {
     let found = VaultPort::scope(&scene.vault, &elsewhere, &[Category::Content], None, 10)
         .await
         .unwrap();
-    let places: Vec<_> = found.iter().map(|object| object.account.region.as_str()).collect();
-    assert_eq!(places, [EU; 4], "wherever it was asked for, each says where it lies");
+    let places: Vec<_> = found
+        .iter()
+        .map(|object| object.account.region.as_str())
+        .collect();
+    assert_eq!(
+        places, [EU; 4],
+        "wherever it was asked for, each says where it lies"
+    );
 }
 
 #[tokio::test]

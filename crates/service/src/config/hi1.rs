@@ -1,0 +1,144 @@
+//! The part of the configuration about authorities' systems.
+
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
+
+use casework::{
+    demand::{AuthorityKind, CountryCode},
+    ids::InstrumentId,
+    rulebook::{InstrumentKind, Rulebook},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Config, ConfigError};
+use crate::{hi1::PEERS_MAX, tls::TlsFiles};
+
+/// Where authorities' systems send, and how their messages call this provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hi1End {
+    /// Address and port. There is no plain HTTP here.
+    pub listen: SocketAddr,
+    /// Our certificate and key.
+    pub tls: TlsFiles,
+    /// Country in this provider's own identifier: two upper-case letters, `XX` in tests.
+    pub country: String,
+    /// This provider's own identifier: the receiver that messages name.
+    pub id: String,
+}
+
+/// An authority's system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hi1Peer {
+    /// PEM: who vouches for its certificate; the certificate itself pins it.
+    pub ca: PathBuf,
+    /// Names that its certificate may have: one of them must fit.
+    pub names: Vec<String>,
+    /// Country in its identifier: two upper-case letters, `XX` in tests.
+    pub country: String,
+    /// The country whose authority it is, where that is another than its identifier says, or `XX`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority_country: Option<CountryCode>,
+    /// Its identifier: the sender that its messages name.
+    pub id: String,
+    /// The authority, as letters say it.
+    pub authority: String,
+    /// What kind of body the authority is.
+    pub kind: AuthorityKind,
+    /// The instrument that its disclosure tasks are.
+    pub disclosure: InstrumentId,
+    /// The instrument that its preservation tasks are; without it they are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preservation: Option<InstrumentId>,
+}
+
+impl Hi1Peer {
+    /// The country whose authority it is.
+    pub fn of_country(&self) -> Option<CountryCode> {
+        self.authority_country
+            .clone()
+            .or_else(|| CountryCode::new(self.country.clone()).ok())
+    }
+}
+
+/// Longest identifier of an endpoint, in characters; the standard's is 65,535.
+const ID_CHARS_MAX: usize = 255;
+
+impl Config {
+    pub(super) fn check_hi1(&self) -> Result<(), ConfigError> {
+        let fail = |key, reason| Err(ConfigError::Value { key, reason });
+        let Some(end) = &self.hi1 else {
+            return if self.hi1_peers.is_empty() {
+                Ok(())
+            } else {
+                fail(
+                    "hi1",
+                    "authorities' systems need `[hi1]` with `listen`, `tls`, `country` and `id`",
+                )
+            };
+        };
+        if self.hi1_peers.is_empty() {
+            return fail(
+                "hi1_peer",
+                "name at least one authority's system, or leave `[hi1]` out",
+            );
+        }
+        if self.hi1_peers.len() > PEERS_MAX {
+            return fail("hi1_peer", "there are at most 1000 authorities' systems");
+        }
+        let is_id =
+            |id: &str| !id.trim().is_empty() && id.chars().count() <= ID_CHARS_MAX && !id.contains('/');
+        let is_country = |code: &str| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase());
+        if !is_country(&end.country) {
+            return fail("hi1.country", "write two upper-case letters");
+        }
+        if !is_id(&end.id) {
+            return fail("hi1.id", "write 1 to 255 characters without `/`");
+        }
+        let (mut ids, mut names) = (BTreeSet::new(), BTreeSet::new());
+        for peer in &self.hi1_peers {
+            if !is_id(&peer.id) {
+                return fail("hi1_peer.id", "write 1 to 255 characters without `/`");
+            }
+            if !is_country(&peer.country) {
+                return fail("hi1_peer.country", "write two upper-case letters");
+            }
+            if peer.of_country().is_none() {
+                return fail(
+                    "hi1_peer.authority_country",
+                    "say whose authority it is: its identifier names no country",
+                );
+            }
+            if peer.authority.trim().is_empty() {
+                return fail("hi1_peer.authority", "name the authority");
+            }
+            if !ids.insert((&peer.country, &peer.id)) {
+                return fail("hi1_peer.id", "two authorities' systems have the same identifier");
+            }
+            if peer.names.is_empty() || !peer.names.iter().all(|name| names.insert((&peer.ca, name))) {
+                return fail(
+                    "hi1_peer.names",
+                    "each needs a name of its own: a certificate says which of them one is",
+                );
+            }
+            let course = |instrument| Rulebook::builtin().course(instrument);
+            if course(&peer.disclosure) != InstrumentKind::Disclosure {
+                return fail(
+                    "hi1_peer.disclosure",
+                    "name an instrument of disclosure that the rulebook has",
+                );
+            }
+            if peer
+                .preservation
+                .as_ref()
+                .is_some_and(|instrument| course(instrument) != InstrumentKind::Preservation)
+            {
+                return fail(
+                    "hi1_peer.preservation",
+                    "name an instrument of preservation that the rulebook has",
+                );
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,302 @@
+//! What an authority may have: its own objects, how they stand, and packages that the gate released, encrypted to their
+//! recipient.
+
+use casework::ids::{CaseId, Digest, RecordId};
+use hi1::{
+    Code, Failure, Kind, Object,
+    dictionary::Entry,
+    message::{ListRequest, Record},
+    write,
+};
+use serde_json::json;
+use store::hi1::{LIST_MAX, Listing, NewObject, StoredObject};
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
+use uuid::Uuid;
+
+use super::{
+    Hi1, PART_BYTES, Peer, SCAN_MAX, Step, Trouble,
+    mirror::{self, Mirrored, Released},
+    opened,
+};
+use crate::app::DeskError;
+
+/// Most parts of one package.
+const PARTS_MAX: u64 = 10_000;
+
+impl Hi1 {
+    /// How a case stands; `None` where it was erased.
+    pub(super) async fn mirrored(&self, case: CaseId) -> Result<Option<Mirrored>, Trouble> {
+        Ok(mirror::of(&self.desk().events(case).await?))
+    }
+
+    /// An object as its authority sees it: as it sent it, with what is the receiver's to say.
+    pub(super) async fn shown(&self, peer: &Peer, stored: &StoredObject, object: &Object) -> Step<Object> {
+        let mut shown = object.clone();
+        let mut changed_at = stored.changed_at;
+        shown.set("CountryCode", json!(peer.endpoint.country));
+        shown.set("OwnerIdentifier", json!(peer.endpoint.id));
+        shown.set("Generation", json!(stored.generation));
+        let mirrored = match stored.case {
+            None => None,
+            Some(case) => match self.mirrored(case).await? {
+                None => return Ok(Err(Failure::new(Code::NotDeliverable, "what it said was erased"))),
+                found => found,
+            },
+        };
+        if let Some(mirrored) = &mirrored {
+            changed_at = changed_at.max(mirrored.since);
+        }
+        match (object.kind(), &mirrored) {
+            (Kind::Delivery, Some(mirrored)) => {
+                let record = object
+                    .text("delivery:DeliveryID")
+                    .and_then(|id| id.parse::<RecordId>().ok());
+                let delivered = mirrored
+                    .released
+                    .iter()
+                    .any(|released| Some(released.record) == record && released.delivered);
+                shown.set_status(if delivered { "Received" } else { "Available" }, None);
+            }
+            (kind, Some(mirrored)) => {
+                let expired = kind == Kind::Authorisation
+                    && object
+                        .moment_at(&["auth:AuthorisationTimespan", "auth:EndTime"])
+                        .is_some_and(|end| end <= self.now())
+                    && mirrored.status(kind) == "AwaitingApproval";
+                let status = if expired { "Expired" } else { mirrored.status(kind) };
+                // Why a task stands as it does is said of the task alone.
+                let reason = mirrored
+                    .failure()
+                    .filter(|_| matches!(kind, Kind::LdTask | Kind::LpTask));
+                shown.set_status(status, reason.as_ref());
+            }
+            (kind, None) => shown.set_status(
+                if kind == Kind::LpTask {
+                    "AwaitingPreservation"
+                } else {
+                    "AwaitingApproval"
+                },
+                None,
+            ),
+        }
+        shown.set("LastChanged", json!(write::moment(changed_at)));
+        Ok(Ok(shown))
+    }
+
+    /// One object of this peer's.
+    pub(super) async fn get(&self, peer: &Peer, id: Uuid) -> Step<Object> {
+        let missing = || Failure::new(Code::NotFound, "there is no such object of yours");
+        let Some((stored, object)) = self.kept(peer, id).await? else {
+            return Ok(Err(missing()));
+        };
+        let mut shown = match self.shown(peer, &stored, &object).await? {
+            Ok(shown) => shown,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        if object.kind() == Kind::LdTask {
+            let parts = self.deliveries(peer, &stored, &object).await?;
+            let mut associated = object.associated();
+            associated.extend(parts);
+            if !associated.is_empty() {
+                let ids: Vec<String> = associated.iter().map(Uuid::to_string).collect();
+                shown.set("AssociatedObjects", json!({"AssociatedObject": ids}));
+            }
+        }
+        if object.kind() == Kind::Delivery {
+            return self.with_contents(stored.case, shown).await;
+        }
+        Ok(Ok(shown))
+    }
+
+    /// Which objects of this peer's there are.
+    pub(super) async fn list(&self, peer: &Peer, asked: &ListRequest) -> Step<Vec<Record>> {
+        let kind = match &asked.object_type {
+            None => None,
+            Some(entry) => match entry.of("ObjectType") {
+                Some(kind) => Some(kind),
+                None => {
+                    return Ok(Err(Failure::new(
+                        Code::UnknownValue,
+                        "`ObjectType` takes values of ETSI's dictionary `ObjectType`",
+                    )));
+                }
+            },
+        };
+        for (stored, object) in self.scan(peer, Some("LDTask")).await? {
+            self.deliveries(peer, &stored, &object).await?;
+        }
+        let most = asked.most.unwrap_or(u64::from(LIST_MAX)).min(u64::from(LIST_MAX));
+        let mut records = Vec::new();
+        for (stored, object) in self.scan(peer, kind).await? {
+            if u64::try_from(records.len()).unwrap_or(u64::MAX) >= most {
+                break;
+            }
+            let Ok(shown) = self.shown(peer, &stored, &object).await? else {
+                continue;
+            };
+            let changed = shown.moment("LastChanged");
+            let status = shown
+                .kind()
+                .statuses()
+                .and_then(|statuses| shown.entry(statuses.status));
+            let outside = asked.changed_since.is_some_and(|since| changed < Some(since))
+                || asked.changed_before.is_some_and(|before| changed >= Some(before))
+                || asked.status.is_some() && asked.status != status
+                || asked
+                    .country
+                    .as_ref()
+                    .is_some_and(|country| *country != peer.endpoint.country);
+            if outside {
+                continue;
+            }
+            records.push(Record {
+                object_type: Entry::etsi("ObjectType", &stored.kind),
+                id: stored.id,
+                country: Some(peer.endpoint.country.clone()),
+                owner: Some(peer.endpoint.id.clone()),
+                generation: stored.generation,
+                external: shown.text("ExternalIdentifier").map(str::to_owned),
+                changed: shown.text("LastChanged").map(str::to_owned),
+            });
+        }
+        Ok(Ok(records))
+    }
+
+    /// This peer's objects of a kind, at most [`SCAN_MAX`].
+    async fn scan(&self, peer: &Peer, kind: Option<&str>) -> Result<Vec<(StoredObject, Object)>, Trouble> {
+        let mut which = Listing {
+            kind,
+            ..Listing::default()
+        };
+        let mut found = Vec::new();
+        while found.len() < SCAN_MAX {
+            let page = self.store().page(&peer.name(), which).await?;
+            let Some(last) = page.last() else { break };
+            which.after = Some(last.id);
+            for stored in page {
+                found.push(opened(stored)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The delivery objects of a task: for each package that the gate released, its parts in order. They are made when they
+    /// are first asked for.
+    async fn deliveries(
+        &self,
+        peer: &Peer,
+        stored: &StoredObject,
+        task: &Object,
+    ) -> Result<Vec<Uuid>, Trouble> {
+        let Some(case) = stored.case else {
+            return Ok(Vec::new());
+        };
+        let Some(mirrored) = self.mirrored(case).await? else {
+            return Ok(Vec::new());
+        };
+        let mut ids = Vec::new();
+        for released in &mirrored.released {
+            let parts = released.size.div_ceil(PART_BYTES).clamp(1, PARTS_MAX);
+            for part in 0..parts {
+                let id = part_id(released.record, part);
+                if self.store().object(&peer.name(), id).await?.is_none() {
+                    self.announce(peer, case, task, *released, (part, parts)).await?;
+                }
+                ids.push(id);
+            }
+        }
+        Ok(ids)
+    }
+
+    async fn announce(
+        &self,
+        peer: &Peer,
+        case: CaseId,
+        task: &Object,
+        released: Released,
+        (part, parts): (u64, u64),
+    ) -> Result<(), Trouble> {
+        let id = part_id(released.record, part);
+        let mut delivery = Object::new(Kind::Delivery, id);
+        delivery.set(
+            "AssociatedObjects",
+            json!({"AssociatedObject": [task.id().to_string()]}),
+        );
+        if let Some(reference) = task.text("task:Reference") {
+            delivery.set("delivery:Reference", json!({"delivery:LDID": reference}));
+        }
+        delivery.set("delivery:DeliveryID", json!(released.record.to_string()));
+        delivery.set("delivery:SequenceNumber", json!(part));
+        delivery.set("delivery:LastSequence", json!(part + 1 == parts));
+        let how = format!(
+            "age (age-encryption.org/v1), to the recipient agreed; the parts in sequence are one file of {} bytes, SHA-256 {}",
+            released.size, released.package
+        );
+        delivery.set(
+            "delivery:EncryptionDetails",
+            json!({"delivery:AdditionalInformation": how}),
+        );
+        let bytes = write::object(&delivery)?;
+        let new = NewObject {
+            peer: &peer.name(),
+            id,
+            kind: "Delivery",
+            at: self.now(),
+            case: Some(case),
+            bytes: &bytes,
+        };
+        self.store().add(new, &self.key()?, self.nonces()?).await?;
+        Ok(())
+    }
+
+    /// A delivery with its part of the package. The desk has a package only where the gate opened its keys.
+    async fn with_contents(&self, case: Option<CaseId>, mut delivery: Object) -> Step<Object> {
+        let missing = || Failure::new(Code::NotDeliverable, "the package cannot be given");
+        let record = delivery
+            .text("delivery:DeliveryID")
+            .and_then(|id| id.parse::<RecordId>().ok());
+        let part = delivery
+            .get("delivery:SequenceNumber")
+            .and_then(|part| part.as_u64());
+        let (Some(case), Some(record), Some(part)) = (case, record, part) else {
+            return Ok(Err(missing()));
+        };
+        let package = match self.desk().package(case, record).await {
+            Ok(package) => package,
+            Err(DeskError::NotFound { .. }) => return Ok(Err(missing())),
+            Err(error) => return Err(error.into()),
+        };
+        let mut file = tokio::fs::File::open(&package.path).await?;
+        file.seek(std::io::SeekFrom::Start(part.saturating_mul(PART_BYTES)))
+            .await?;
+        let mut bytes = Vec::new();
+        file.take(PART_BYTES).read_to_end(&mut bytes).await?;
+        use base64::{Engine as _, engine::general_purpose::STANDARD};
+        delivery.set(
+            "delivery:Delivery",
+            json!({"delivery:BinaryData": {
+                "delivery:Data": STANDARD.encode(&bytes),
+                "delivery:ContentType": "application/octet-stream",
+                "delivery:Checksum": Digest::of(&[&bytes]).to_string(),
+                "delivery:ChecksumType": "SHA-256",
+                "delivery:OriginalFilename": format!("{record}.tar.age"),
+                "delivery:ContentLength": bytes.len(),
+            }}),
+        );
+        Ok(Ok(delivery))
+    }
+}
+
+/// The id of a part, which nobody has to keep to find it again.
+fn part_id(record: RecordId, part: u64) -> Uuid {
+    let digest = Digest::of(&[
+        b"amparo/hi1/delivery/v1\n",
+        record.0.as_bytes(),
+        &part.to_be_bytes(),
+    ]);
+    let mut bytes = [0; 16];
+    for (to, from) in bytes.iter_mut().zip(digest.0) {
+        *to = from;
+    }
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
