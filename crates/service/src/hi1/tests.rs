@@ -226,7 +226,7 @@ async fn a_task_runs_from_its_message_to_a_package_and_desires_move_nothing() {
     assert_eq!(office.status().await, "AwaitingDisclosure");
     let listed = json!({"LIST": {"ObjectType": entry("ObjectType", "Delivery")}});
     assert_eq!(
-        office.send(&[listed.clone()]).await[0]["LISTResponse"]["ListResponseRecord"],
+        office.send(std::slice::from_ref(&listed)).await[0]["LISTResponse"]["ListResponseRecord"],
         json!([])
     );
 
