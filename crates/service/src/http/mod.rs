@@ -14,6 +14,7 @@ mod openapi;
 mod records;
 mod steps;
 mod tenants;
+mod transfer_steps;
 mod transfers;
 
 use std::sync::Arc;
@@ -193,14 +194,14 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(transfers::register, transfers::open))
         .routes(routes!(transfers::bases))
         .routes(routes!(transfers::show))
-        .routes(routes!(transfers::state))
-        .routes(routes!(transfers::assess))
-        .routes(routes!(transfers::supplement))
-        .routes(routes!(transfers::decide))
-        .routes(routes!(transfers::stop))
-        .routes(routes!(transfers::propose))
-        .routes(routes!(transfers::approve))
-        .routes(routes!(transfers::start))
+        .routes(routes!(transfer_steps::state))
+        .routes(routes!(transfer_steps::assess))
+        .routes(routes!(transfer_steps::supplement))
+        .routes(routes!(transfer_steps::decide))
+        .routes(routes!(transfer_steps::stop))
+        .routes(routes!(transfer_steps::propose))
+        .routes(routes!(transfer_steps::approve))
+        .routes(routes!(transfer_steps::start))
 }
 
 #[cfg(test)]

@@ -135,7 +135,7 @@ async fn p19_a_transfer_is_worked_and_the_register_says_what_hangs_on_a_basis_th
     let noted = server.moving.transfers.note_lapses().await.unwrap();
     assert_eq!(
         noted.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        std::slice::from_ref(&transfer)
+        [transfer.as_str()]
     );
     assert_eq!(server.moving.transfers.note_lapses().await.unwrap(), []);
     let today = register("?hanging=true").await;
