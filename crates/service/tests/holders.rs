@@ -459,12 +459,12 @@ async fn a_release_asks_the_holder_anew_and_a_no_leaves_the_record_unused() {
         (
             Mood::Away,
             "does not answer",
-            "release again when the provider answers",
+            "ask again when the provider answers",
         ),
         (
             Mood::Slow,
             "did not answer within",
-            "release again when the provider answers",
+            "ask again when the provider answers",
         ),
         (Mood::Wrong, "does not open", "not used up"),
     ] {
