@@ -24,8 +24,11 @@ pub const SECRET_KEY: &str = "of-no-use-elsewhere";
 /// The only bucket.
 pub const BUCKET: &str = "bench";
 
-/// Keys written and read in turn.
+/// Keys read in turn.
 const KEYS: usize = 16;
+/// Keys that each connection writes in turn, where objects are no larger than [`OWN_KEYS_BYTES`]; else one.
+const OWN_KEYS: usize = 4;
+const OWN_KEYS_BYTES: usize = 1 << 20;
 /// Clock ticks of `/proc` in a second; fixed on Linux.
 const TICKS: f64 = 100.0;
 const HEAD_BYTES_MAX: usize = 8192;
@@ -151,7 +154,7 @@ impl Server {
         let mut first = TcpStream::connect(&self.host).await?;
         ask(&mut first, &self.request("PUT", &format!("/{BUCKET}"), 0), &[]).await?;
         let body = noise(size);
-        for key in 0..KEYS {
+        for key in 0..if method == "GET" { KEYS } else { 0 } {
             let head = self.request("PUT", &format!("/{BUCKET}/{size}-{key}"), size);
             ask(&mut first, &head, &body).await?;
         }
@@ -159,14 +162,14 @@ impl Server {
         let mut tasks = Vec::new();
         for connection in 0..connections {
             let length = if method == "PUT" { size } else { 0 };
-            let heads: Vec<_> = (0..KEYS)
-                .map(|key| {
-                    self.request(
-                        method,
-                        &format!("/{BUCKET}/{size}-{}", (key + connection * 5) % KEYS),
-                        length,
-                    )
+            // Nobody writes what another writes at the same time: not every peer can take that.
+            let own = if size > OWN_KEYS_BYTES { 1 } else { OWN_KEYS };
+            let heads: Vec<_> = (0..if method == "PUT" { own } else { KEYS })
+                .map(|key| match method {
+                    "PUT" => format!("/{BUCKET}/{size}-{connection}-{key}"),
+                    _ => format!("/{BUCKET}/{size}-{}", (key + connection * 5) % KEYS),
                 })
+                .map(|path| self.request(method, &path, length))
                 .collect();
             let body = if method == "PUT" { body.clone() } else { Vec::new() };
             let mut stream = TcpStream::connect(&self.host).await?;
