@@ -78,7 +78,8 @@ impl Checker {
                     let HeaderValue::Text(value) = &header.value else {
                         return;
                     };
-                    let mut results = value.split(';').map(str::trim);
+                    let results = parts_of(value);
+                    let mut results = results.iter().map(|part| part.trim());
                     let id = results.next().unwrap_or_default();
                     if !id
                         .split_whitespace()
@@ -101,6 +102,39 @@ impl Checker {
             }
         }
     }
+}
+
+/// The field at its semicolons, without its comments; those in quoted strings part nothing (RFC 8601 section 2.2, RFC 5322
+/// section 3.2).
+fn parts_of(value: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let (mut quoted, mut comments, mut escaped) = (false, 0_usize, false);
+    for c in value.chars() {
+        let literal = std::mem::take(&mut escaped);
+        match c {
+            '\\' if !literal && (quoted || comments > 0) => {
+                escaped = true;
+                continue;
+            }
+            '"' if !literal && comments == 0 => quoted = !quoted,
+            '(' if !literal && !quoted => comments += 1,
+            ')' if !literal && !quoted && comments > 0 => {
+                comments -= 1;
+                continue;
+            }
+            ';' if !quoted && comments == 0 => {
+                parts.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        if comments == 0
+            && let Some(part) = parts.last_mut()
+        {
+            part.push(c);
+        }
+    }
+    parts
 }
 
 /// One `method=result` of the field.
@@ -134,7 +168,11 @@ fn take_result(text: &str, check: &mut SenderCheck) {
                         || domain.ends_with(&format!(".{}", named.to_ascii_lowercase()))
                 })
             });
-            check.dmarc = if same { verdict } else { Verdict::Fail };
+            let verdict = if same { verdict } else { Verdict::Fail };
+            // Said twice, the worse counts.
+            if check.dmarc == Verdict::NotKnown || check.dmarc == Verdict::Pass {
+                check.dmarc = verdict;
+            }
         }
         _ => {}
     }

@@ -70,25 +70,16 @@ impl MailDesk {
             return Err(MailError::Empty);
         }
         let intake = self.desk.intake(raw, Channel::Email, None).await?;
+        // Noted before anything is judged: a suspension meanwhile finds this case, or is found by it.
+        let mut check = self.checker.check(raw);
+        self.registry.note_case(check.from.clone(), intake.case).await?;
         if self.desk.sender_is_checked(intake.case).await? {
             return Ok(intake);
         }
-        let mut check = self.checker.check(raw);
         self.registry.judge(&mut check).await?;
         self.desk.check_sender(intake.case, check).await?;
-        self.registry
-            .note_case(raw_sender(&self.desk, intake.case).await?, intake.case)
-            .await?;
         Ok(intake)
     }
-}
-
-async fn raw_sender(desk: &Desk, case: CaseId) -> Result<Vec<String>, DeskError> {
-    Ok(desk
-        .sender(case)
-        .await?
-        .map(|check| check.from)
-        .unwrap_or_default())
 }
 
 impl Desk {

@@ -81,7 +81,11 @@ impl Reception {
         let mut sessions = tokio::task::JoinSet::new();
         tokio::pin!(told);
         loop {
-            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+            let slot = tokio::select! {
+                () = &mut told => break,
+                slot = Arc::clone(&slots).acquire_owned() => slot,
+            };
+            let Ok(slot) = slot else {
                 break;
             };
             let (desk, inbox) = (Arc::clone(&desk), inbox.clone());
@@ -282,9 +286,13 @@ fn path(rest: &str, word: &str) -> Option<(String, Option<usize>)> {
 
 async fn say<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>, text: &str) -> io::Result<()> {
     let stream = stream.get_mut();
-    stream.write_all(text.as_bytes()).await?;
-    stream.write_all(b"\r\n").await?;
-    stream.flush().await
+    // Who does not read gives its place up.
+    tokio::time::timeout(SILENCE_MAX, async {
+        stream.write_all(text.as_bytes()).await?;
+        stream.write_all(b"\r\n").await?;
+        stream.flush().await
+    })
+    .await?
 }
 
 enum Line {

@@ -163,6 +163,65 @@ fn only_our_own_servers_results_are_believed_and_without_them_nothing_passed() {
     assert_eq!(check(&two, Some("mx.provider.example")).domain, None);
 }
 
+#[test]
+fn what_a_sender_writes_into_our_servers_field_is_no_result() {
+    let dmarc = |results: &str| {
+        checker(Some("mx.provider.example"))
+            .check(&message("agent@fbi.gov", results))
+            .dmarc
+    };
+    for echoed in [
+        r#"spf=none smtp.mailfrom="a; dmarc=pass"@evil.example"#,
+        r#"spf=none (said \"); dmarc=pass" here; dmarc=pass) smtp.mailfrom=evil.example"#,
+        r#"dmarc=fail header.from=fbi.gov; spf=none smtp.mailfrom="\"; dmarc=pass; x="@evil.example"#,
+        "dmarc=fail header.from=fbi.gov; dmarc=pass header.from=fbi.gov",
+        "dmarc=pass header.from=fbi.gov; dmarc=fail header.from=fbi.gov",
+    ] {
+        assert_ne!(dmarc(echoed), Verdict::Pass, "{echoed}");
+    }
+    assert_eq!(
+        dmarc("spf=pass (a; b) smtp.mailfrom=fbi.gov; dmarc=pass (p=reject; sp=none) header.from=fbi.gov"),
+        Verdict::Pass
+    );
+}
+
+#[tokio::test]
+async fn a_suspension_finds_every_case_of_an_address_though_one_was_noted_late_and_one_is_gone() {
+    let scene = Scene::new().await;
+    let registry = Arc::new(registry(&scene).await);
+    let checker = checker(Some("mx.provider.example"));
+    let desk = MailDesk::new(scene.desk.clone(), checker.clone(), Arc::clone(&registry));
+    // Stopped after the check was durable and before the address was noted: the mail server sends it again.
+    let raw = message("Brandt@XN--bcher-kva.example", "dmarc=none");
+    let late = scene
+        .desk
+        .intake(&raw, casework::event::Channel::Email, None)
+        .await
+        .unwrap();
+    scene
+        .desk
+        .check_sender(late.case, checker.check(&raw))
+        .await
+        .unwrap();
+    assert_eq!(desk.take_in(&raw).await.unwrap().case, late.case);
+    let gone = desk
+        .take_in(&message("Brandt@XN--bcher-kva.example", "dmarc=none; x=1"))
+        .await
+        .unwrap();
+    scene.desk.cases().erase(gone.case).await.unwrap();
+    let reviewed = registry
+        .suspend(
+            &scene.desk,
+            "brandt@b\u{fc}cher.example",
+            "stolen",
+            &staff("ruth"),
+        )
+        .await
+        .unwrap();
+    assert_eq!(reviewed.reopened, [late.case]);
+    assert_eq!(reviewed.to_review, [gone.case]);
+}
+
 async fn registry(scene: &Scene) -> Registry {
     let database = store::testkit::database(&scene.dir.path().join("requesters.db")).await;
     Registry::new(RequesterStore::new(database), Arc::new(Hints::default()))

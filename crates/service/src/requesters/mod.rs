@@ -183,7 +183,7 @@ impl Registry {
     /// When the database fails.
     pub async fn judge(&self, check: &mut SenderCheck) -> Result<(), RegistryError> {
         for address in &check.from {
-            if let Some(officer) = self.store.officer(&address.to_lowercase()).await?
+            if let Some(officer) = self.store.officer(&as_kept(address)).await?
                 && let Some(reason) = officer.suspended_at.and(officer.reason)
             {
                 check.suspended = Some(reason);
@@ -234,6 +234,7 @@ impl Registry {
     /// # Errors
     /// When the database fails.
     pub async fn note_case(&self, senders: Vec<String>, case: CaseId) -> Result<(), RegistryError> {
+        let senders: Vec<_> = senders.iter().map(|address| as_kept(address)).collect();
         Ok(self.store.note_case(&senders, case).await?)
     }
 
@@ -301,7 +302,15 @@ impl Registry {
         self.store.suspend(&row).await?;
         let mut reviewed = Reviewed::default();
         for case in self.store.cases_of(&address).await? {
-            let view = desk.case(case).await?;
+            // One that cannot be read or written any more, an erased one among them, must not keep the others.
+            let view = match desk.case(case).await {
+                Ok(view) => view,
+                Err(error) => {
+                    tracing::warn!(%case, %error, "a case of a suspended address cannot be read; a person must look");
+                    reviewed.to_review.push(case);
+                    continue;
+                }
+            };
             if view.records.iter().any(|record| record.released) {
                 reviewed.to_review.push(case);
             }
@@ -315,8 +324,13 @@ impl Registry {
                 outcome: RequesterCheck::Unchecked,
                 how: format!("the address that it came from was suspended: {reason}"),
             };
-            desk.record(case, Actor::Staff(by.clone()), body).await?;
-            reviewed.reopened.push(case);
+            match desk.record(case, Actor::Staff(by.clone()), body).await {
+                Ok(_) => reviewed.reopened.push(case),
+                Err(error) => {
+                    tracing::error!(%case, %error, "a case of a suspended address was not reopened; suspend it again");
+                    reviewed.to_review.push(case);
+                }
+            }
         }
         Ok(reviewed)
     }
@@ -373,6 +387,11 @@ fn digits(number: &str) -> Result<String, RegistryError> {
         return Err(invalid("the number", "write it with its country: `+49 611 55 0`"));
     }
     Ok(digits)
+}
+
+/// An address as the register keeps it; one that is none, in small letters.
+fn as_kept(address: &str) -> String {
+    address_of(address).unwrap_or_else(|_| address.to_lowercase())
 }
 
 fn address_of(address: &str) -> Result<String, RegistryError> {

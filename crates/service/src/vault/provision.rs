@@ -1,6 +1,6 @@
 //! What an operator sets up: regions, tenants, access keys, accounts; and takes away: accounts.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use casework::{
     demand::CountryCode,
@@ -193,7 +193,7 @@ impl Vault {
         if let Some(known) = self.inner.credentials.find(id) {
             return Ok(Some(known));
         }
-        let begun = Instant::now();
+        let reading = self.inner.credentials.reading();
         let Some(row) = self.inner.store.access_key(id).await? else {
             return Ok(None);
         };
@@ -209,7 +209,7 @@ impl Vault {
             secret: Zeroizing::new(secret.to_owned()),
             bypass_governance: row.bypass_governance,
         });
-        self.inner.credentials.keep(&credential, begun);
+        self.inner.credentials.keep(&credential, reading);
         Ok(Some(credential))
     }
 

@@ -18,7 +18,7 @@ use casework::{
 };
 use envelope::case_file::{CaseFileError, CaseKey, CaseRoot, Part};
 use jiff::Timestamp;
-use sqlx::{Any, AnyConnection, AnyPool, Row, Transaction, any::AnyRow};
+use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Row, Transaction, any::AnyRow};
 
 use crate::database::{Database, scrub};
 
@@ -334,11 +334,12 @@ impl CaseStore {
     /// When there is no such case or the database fails.
     pub async fn erase(&self, case: CaseId) -> Result<(), CaseStoreError> {
         let mut connection = self.pool.acquire().await?;
+        let mut transaction = connection.begin().await?;
         let done = sqlx::query(
             "UPDATE cases SET wrapped_key = NULL, demand = NULL, demand_name = NULL, wake_at = NULL WHERE id = $1",
         )
         .bind(case.0.as_bytes().as_slice())
-        .execute(&mut *connection)
+        .execute(&mut *transaction)
         .await?;
         if done.rows_affected() == 0 {
             return Err(missing_case(case));
@@ -350,9 +351,10 @@ impl CaseStore {
         ] {
             sqlx::query(delete)
                 .bind(case.0.as_bytes().as_slice())
-                .execute(&mut *connection)
+                .execute(&mut *transaction)
                 .await?;
         }
+        transaction.commit().await?;
         // Or the key would linger on the disk.
         scrub(
             self.database.engine(),
