@@ -6,6 +6,7 @@
 
 mod carry;
 mod location;
+mod migrations;
 mod readers;
 
 use std::{path::Path, time::Duration};
@@ -13,11 +14,10 @@ use std::{path::Path, time::Duration};
 use sqlx::{
     Any, AnyConnection, AnyPool, Connection as _, Transaction,
     any::{AnyPoolOptions, AnyRow},
-    migrate::Migrator,
     query::Query,
 };
 
-use self::readers::Readers;
+use self::{migrations::migrator, readers::Readers};
 pub use self::{
     carry::CarryError,
     location::{Location, LocationError},
@@ -35,9 +35,6 @@ const STATEMENT_MS: &str = "60000";
 /// SQLite's write-ahead log is folded into the file above this many pages of 4 KiB (64 MiB), so that bursts of small
 /// writes do not pay for it every few hundred rows.
 const CHECKPOINT_PAGES: &str = "16384";
-
-static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("./migrations/postgres");
 
 /// Why a database could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -169,7 +166,7 @@ impl Database {
 
     async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
         match self.engine {
-            Engine::Sqlite => SQLITE.run(&self.pool).await,
+            Engine::Sqlite => migrator(self.engine).run(&self.pool).await,
             Engine::Postgres => {
                 // Several nodes may start at once. A row is locked, and no advisory lock, which not every server has.
                 sqlx::raw_sql(
@@ -182,8 +179,10 @@ impl Database {
                 sqlx::query("SELECT name FROM migration_turn WHERE name = 'all' FOR UPDATE")
                     .execute(&mut *turn)
                     .await?;
-                let mut migrator = Migrator::with_migrations(POSTGRES.iter().cloned().collect());
-                migrator.set_locking(false).run(&self.pool).await?;
+                migrator(self.engine)
+                    .set_locking(false)
+                    .run(&self.pool)
+                    .await?;
                 Ok(turn.commit().await?)
             }
         }
