@@ -37,6 +37,8 @@ fn metadata() -> Metadata {
 const EDGES: &[(&str, &[&str])] = &[
     ("translog", &[]),
     ("hi1", &[]),
+    // A program of its own: nothing of ours may link what reads PDFs.
+    ("paper", &[]),
     ("envelope", &["translog"]),
     ("casework", &["envelope", "translog"]),
     ("evidence", &["casework", "envelope", "translog"]),
