@@ -17,12 +17,12 @@ use sqlx::{
     query::Query,
 };
 
-use self::{migrations::migrator, readers::Readers};
 pub use self::{
     carry::CarryError,
     location::{Location, LocationError},
     readers::READERS_MAX,
 };
+use self::{migrations::migrator, readers::Readers};
 
 /// Most connections of one process at once, the vault's writer apart.
 pub const CONNECTIONS_MAX: u32 = 8;
@@ -179,10 +179,7 @@ impl Database {
                 sqlx::query("SELECT name FROM migration_turn WHERE name = 'all' FOR UPDATE")
                     .execute(&mut *turn)
                     .await?;
-                migrator(self.engine)
-                    .set_locking(false)
-                    .run(&self.pool)
-                    .await?;
+                migrator(self.engine).set_locking(false).run(&self.pool).await?;
                 Ok(turn.commit().await?)
             }
         }
