@@ -44,6 +44,19 @@ pub async fn hold(database: &Database, name: &str, node: NodeId, now: Timestamp)
     Ok(holder.is_some_and(|holder| holder == node.0))
 }
 
+/// Whether some node holds the lease.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_held(database: &Database, name: &str, now: Timestamp) -> Result<bool, LeaseError> {
+    let row = sqlx::query("SELECT 1 FROM lease WHERE name = $1 AND until >= $2")
+        .bind(name)
+        .bind(now.as_microsecond())
+        .fetch_optional(&database.pool)
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Gives the lease back, if `node` holds it, so that another need not wait.
 ///
 /// # Errors
@@ -75,7 +88,10 @@ mod tests {
         assert!(!hold(&database, "desk", first, at(61)).await.unwrap());
         give_back(&database, "desk", first).await.unwrap();
         assert!(!hold(&database, "desk", first, at(62)).await.unwrap());
+        assert!(is_held(&database, "desk", at(90)).await.unwrap());
+        assert!(!is_held(&database, "desk", at(91)).await.unwrap());
         give_back(&database, "desk", second).await.unwrap();
+        assert!(!is_held(&database, "desk", at(62)).await.unwrap());
         assert!(hold(&database, "desk", first, at(63)).await.unwrap());
     }
 }

@@ -77,6 +77,14 @@ impl TransferStore {
         lease::give_back(&self.database, &claim_name(transfer), mover).await
     }
 
+    /// Whether somebody has the claim to move a transfer.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn is_claimed(&self, transfer: CaseId, now: jiff::Timestamp) -> Result<bool, LeaseError> {
+        lease::is_held(&self.database, &claim_name(transfer), now).await
+    }
+
     /// Begins a transaction that writes, alone.
     ///
     /// # Errors

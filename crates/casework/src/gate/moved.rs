@@ -1,6 +1,6 @@
-//! What the gate itself knows of data that moved: it took the keys there. A record whose accounts were looked up before
-//! would leave out what went where the look-up did not see it. The desk looks first, at the objects; this is what is left
-//! where it did not, and rests on the clocks of both being right.
+//! What the gate itself knows of data that moved, or was copied: it took the keys there. A record whose accounts were looked
+//! up before would leave out what went where the look-up did not see it, and that region's law was not judged. The desk looks
+//! first, at the objects; this is what is left where it did not, and rests on the clocks of both being right.
 
 use jiff::Timestamp;
 
@@ -51,7 +51,7 @@ pub(super) fn none_left_out(chain: &Chain, record: &ReleaseRecord, moved: &[Move
             return Err(Refusal::promise(
                 Promise::P12,
                 format!(
-                    "data of account {} of the record moved to region `{}` since the accounts were looked up",
+                    "data of account {} of the record came to lie in region `{}` since the accounts were looked up",
                     place.saturating_add(1),
                     to.region
                 ),

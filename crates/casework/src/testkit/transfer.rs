@@ -17,7 +17,7 @@ use crate::{
     promise::Reviewers,
     rulebook::{LANGUAGE, Rulebook},
     transfer::{
-        Assessment, Basis, Data, Importer, LawThere, Measure, Opening, Place, Shown, ShownTransfer,
+        Assessment, Basis, Data, Importer, LawThere, Measure, Mode, Opening, Place, Shown, ShownTransfer,
         TransferBody, TransferChain, TransferRecord, TransferSchema, signed_decision,
         transfer_approval_message,
     },
@@ -62,6 +62,7 @@ impl TransferWorld {
                 from: place("eu-de", "DE"),
                 to: place("us-east", "US"),
                 data: Data::Accounts(vec![AccountId::new("alice").unwrap()]),
+                mode: Mode::Move,
                 categories: vec![Category::Subscriber, Category::Content],
                 purpose: "the customer opens an office there".to_owned(),
                 importer: Importer {
@@ -179,6 +180,7 @@ impl TransferWorld {
             from: self.opening.from.region.clone(),
             to: self.opening.to.region.clone(),
             data: self.opening.data.clone(),
+            mode: self.opening.mode,
             categories: self.opening.categories.clone(),
             drawn_at: self.now,
             expires_at: self.now + SignedDuration::from_hours(24),

@@ -82,15 +82,29 @@ pub enum TransferBody {
         /// Their bytes.
         bytes: u64,
     },
-    /// Nothing is left in the region that the data came from.
+    /// Nothing is left in the region that the data came from, or nothing there is without its copy.
     Done {
-        /// When the last old copy was removed.
+        /// When the last old copy was removed; of a copy, the last piece that was written in vain.
         removed_at: Timestamp,
     },
     /// Somebody stopped it. What was moved stays where it is; a transfer of its own moves the rest, or all of it back.
     Stopped {
         /// Why.
         reason: String,
+    },
+    /// Somebody gave a copy up: it is deleted, and the original stays.
+    Withdrawn {
+        /// Why.
+        reason: String,
+    },
+    /// The copy is deleted, with every key that only it needed.
+    CopyRemoved {
+        /// Objects whose copies were deleted.
+        objects: u64,
+        /// Their bytes.
+        bytes: u64,
+        /// When the last was.
+        removed_at: Timestamp,
     },
     /// The basis does not hold any more.
     Lapsed {

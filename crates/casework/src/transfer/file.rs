@@ -52,6 +52,10 @@ pub enum Stage {
     Done,
     /// Stopped for good.
     Stopped,
+    /// A copy was given up, and is being deleted.
+    Withdrawing,
+    /// A copy was given up, and is deleted.
+    Withdrawn,
 }
 
 /// What was recorded when the basis ended.
@@ -184,7 +188,7 @@ impl Transfer {
         self.drawn = None;
         self.approvals.clear();
         self.logged_at = None;
-        if self.stage != Stage::Done {
+        if !matches!(self.stage, Stage::Done | Stage::Withdrawing | Stage::Withdrawn) {
             self.stage = Stage::Open;
         }
     }
@@ -260,6 +264,11 @@ impl Transfer {
                 self.lapse();
                 self.stage = Stage::Stopped;
             }
+            TransferBody::Withdrawn { .. } => {
+                self.lapse();
+                self.stage = Stage::Withdrawing;
+            }
+            TransferBody::CopyRemoved { .. } => self.stage = Stage::Withdrawn,
             TransferBody::Lapsed { rules, explanation } => {
                 self.lapse();
                 self.lapsed = Some(Lapse {

@@ -1,6 +1,6 @@
 //! Transfers of a customer's data between regions (P19): a matter with a chain of its own.
 //!
-//! A transfer is opened, gets a legal basis, and, where the basis asks for it, an assessment and measures; two people
+//! A transfer moves data or copies it. It is opened, gets a legal basis, and, where the basis asks for it, an assessment and measures; two people
 //! approve exactly what will move; its record goes into the docket; only then the gate re-wraps keys. [`judge`] says
 //! whether the basis holds on a day, from the chain and the rulebook alone, and [`Based`] is the evidence that it does:
 //! neither the mover nor the gate moves anything without one.
@@ -43,7 +43,7 @@ pub const ITEMS_MAX: usize = 100;
 /// Most accounts that may move on a derogation. No law gives a number: a derogation is for single cases, so this is small.
 pub const DEROGATION_ACCOUNTS_MAX: usize = 10;
 
-/// What a transfer moves, from where, to where, for what.
+/// What a transfer moves or copies, from where, to where, for what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Opening {
@@ -53,16 +53,37 @@ pub struct Opening {
     pub tenant_country: CountryCode,
     /// Where the data lies.
     pub from: Place,
-    /// Where it is to lie.
+    /// Where it is to lie, or its copy.
     pub to: Place,
     /// Which data.
     pub data: Data,
+    /// Whether the original stays.
+    #[serde(default, skip_serializing_if = "Mode::is_move")]
+    pub mode: Mode,
     /// Categories of data that may be among it.
     pub categories: Vec<Category>,
     /// What for.
     pub purpose: String,
     /// Who receives it there.
     pub importer: Importer,
+}
+
+/// Whether the original stays. The law asks for the same basis either way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// The data lies in the other region afterwards, and nowhere else. What says nothing moves.
+    #[default]
+    Move,
+    /// The data stays, and what lay there when the copy was made lies in the other region, too, under keys of that region.
+    Copy,
+}
+
+impl Mode {
+    /// Whether it moves.
+    pub fn is_move(&self) -> bool {
+        *self == Self::Move
+    }
 }
 
 /// A region and the country whose law governs it.

@@ -26,10 +26,7 @@ pub(super) fn opens(actor: &Actor, opening: &Opening) -> Result<(), NotNow> {
         return refuse("a transfer is opened by a person", "sign in as staff");
     }
     if opening.from.region == opening.to.region {
-        return refuse(
-            "the data lies in that region already",
-            "name another region to move it to",
-        );
+        return refuse("the data lies in that region already", "name another region");
     }
     if opening.purpose.trim().is_empty() || opening.importer.name.trim().is_empty() {
         return refuse(
@@ -69,12 +66,7 @@ pub(super) fn may(
     body: &TransferBody,
 ) -> Result<(), NotNow> {
     let stage = transfer.stage();
-    if stage == Stage::Stopped && !matches!(body, TransferBody::Note { .. } | TransferBody::Lapsed { .. }) {
-        return refuse(
-            "the transfer was stopped",
-            "open another for what is left to move",
-        );
-    }
+    still_on(stage, body)?;
     match body {
         TransferBody::Opened { .. } => refuse("it is open already", "open another transfer"),
         TransferBody::BasisStated { bases } => {
@@ -192,6 +184,25 @@ pub(super) fn may(
             by_person(actor)?;
             short(&[reason])
         }
+        TransferBody::Withdrawn { reason } => {
+            if transfer.opening().mode.is_move() {
+                return refuse(
+                    "what was moved has no original elsewhere",
+                    "open a transfer back, or delete the objects",
+                );
+            }
+            if !transfer.has_moved() {
+                return refuse("nothing was copied", "stop the transfer");
+            }
+            by_person(actor)?;
+            short(&[reason])
+        }
+        TransferBody::CopyRemoved { .. } => {
+            if stage != Stage::Withdrawing {
+                return refuse("the copy was not given up", "withdraw it");
+            }
+            by_program(actor)
+        }
         TransferBody::Lapsed { .. } => by_program(actor),
         TransferBody::Refused { record, .. } => {
             if !transfer.is_drawn(*record) {
@@ -200,6 +211,23 @@ pub(super) fn may(
             by_program(actor)
         }
         TransferBody::Note { text } => short(&[text]),
+    }
+}
+
+/// What may still be recorded once a transfer was stopped, or its copy given up.
+fn still_on(stage: Stage, body: &TransferBody) -> Result<(), NotNow> {
+    let remark = matches!(body, TransferBody::Note { .. } | TransferBody::Lapsed { .. });
+    match (stage, body) {
+        (Stage::Stopped, TransferBody::Withdrawn { .. })
+        | (Stage::Withdrawing, TransferBody::CopyRemoved { .. }) => Ok(()),
+        (Stage::Stopped, _) if !remark => refuse(
+            "the transfer was stopped",
+            "open another for what is left to move",
+        ),
+        (Stage::Withdrawing | Stage::Withdrawn, _) if !remark => {
+            refuse("the copy was given up", "open another transfer for a new copy")
+        }
+        _ => Ok(()),
     }
 }
 
@@ -214,6 +242,7 @@ fn drawn_from(transfer: &Transfer, at: Timestamp, record: &TransferRecord) -> Re
         && record.from == opening.from.region
         && record.to == opening.to.region
         && record.data == opening.data
+        && record.mode == opening.mode
         && record.categories == opening.categories;
     if !same {
         return refuse("the record differs from the transfer", HINT);

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use translog::entry::{Committed, Uncommittable};
 
-use super::{Based, Data};
+use super::{Based, Data, Mode};
 use crate::{
     canonical::CanonicalError,
     demand::Category,
@@ -40,6 +40,9 @@ pub struct TransferRecord {
     pub to: RegionId,
     /// Which.
     pub data: Data,
+    /// Whether the original stays.
+    #[serde(default, skip_serializing_if = "Mode::is_move")]
+    pub mode: Mode,
     /// Categories of data that may be among it.
     pub categories: Vec<Category>,
     /// When it was drawn up.

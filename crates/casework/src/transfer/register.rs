@@ -23,7 +23,7 @@ pub struct Entry {
     pub stage: Stage,
     /// Who approved the record on its way, or the last one.
     pub approved_by: Vec<StaffId>,
-    /// Objects of it that lie in the other region, where somebody counted.
+    /// Objects of it that lie in the other region, or copies, where somebody counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lies_there: Option<u64>,
     /// Whether it has a basis on the day asked for.
@@ -45,6 +45,8 @@ pub enum Hanging {
     Moving,
     /// It lies there without one: bring it back, end it, or state another basis.
     LyingThere,
+    /// A copy lies there without one: delete it, or state another basis.
+    CopyLyingThere,
 }
 
 /// The register as of a day. `transfers` comes with the number of objects that lie in the other region, where it was
@@ -63,7 +65,8 @@ pub fn register<'a>(
             let hanging = match transfer.stage() {
                 _ if !transfer.has_moved() || gone || verdict.outcome == Outcome::Based => Hanging::No,
                 Stage::Running => Hanging::Moving,
-                _ => Hanging::LyingThere,
+                _ if transfer.opening().mode.is_move() => Hanging::LyingThere,
+                _ => Hanging::CopyLyingThere,
             };
             Entry {
                 transfer: transfer.id(),

@@ -52,7 +52,7 @@ fn p12_a_release_is_refused_where_the_gate_took_data_elsewhere_since_the_look_up
     refused(
         ask_with(&world, shown.clone(), &after),
         p(Promise::P12),
-        "moved to region `us-west`",
+        "came to lie in region `us-west`",
     );
     // Before: the look-up saw where it was by then.
     ask_with(&world, shown.clone(), &went(&shown, ELSEWHERE, at - hour)).unwrap();

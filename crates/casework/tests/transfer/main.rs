@@ -8,5 +8,6 @@
 )]
 
 mod bases;
+mod copies;
 mod gate;
 mod judge;

@@ -100,6 +100,19 @@ pub trait VaultPort: Send + Sync {
         limit: usize,
     ) -> Result<Vec<ReleasedObject>, PortError>;
 
+    /// Copies, in the account's region, of its objects in these categories and this window that lie in another, by id. At most
+    /// `limit`. Of no use where the objects themselves are released.
+    ///
+    /// # Errors
+    /// When the vault fails.
+    async fn copies(
+        &self,
+        account: &AccountRef,
+        categories: &[Category],
+        window: Option<Window>,
+        limit: usize,
+    ) -> Result<Vec<ReleasedObject>, PortError>;
+
     /// Whether one node serves all these regions, so that its gate can release from them together.
     fn on_one_node(&self, _regions: &BTreeSet<RegionId>) -> bool {
         true

@@ -118,8 +118,9 @@ impl Desk {
         })
     }
 
-    /// What lies in the scope of the accounts as they were found. Nothing is left out unsaid: whatever lies where the look-up
-    /// did not find it refuses the record.
+    /// What lies in the scope of the accounts as they were found, each object once. Nothing is left out unsaid: whatever lies
+    /// where the look-up did not find it refuses the record. An object that lies in a region that was left to another record
+    /// is released from its copy, where it has one in a region of this.
     async fn objects_of(
         &self,
         found: &[&AccountFacts],
@@ -140,6 +141,7 @@ impl Desk {
             });
         }
         let mut objects: BTreeMap<ObjectId, ReleasedObject> = BTreeMap::new();
+        let mut copies: BTreeMap<ObjectId, ReleasedObject> = BTreeMap::new();
         for account in refs(found) {
             // A node is asked once for each of its regions and answers for all of them: what moves meanwhile is seen in one
             // of them, and the later answer counts.
@@ -158,9 +160,19 @@ impl Desk {
                     Named::Nowhere => return Err(moved(&account, &object.account.region)),
                 }
             }
-            if objects.len() > OBJECTS_MAX {
+            // None of an object that is released from where it lies. Any one does of those that are not: the first region's.
+            for copy in vault.copies(&account, categories, window, room).await? {
+                copies.entry(copy.object).or_insert(copy);
+            }
+            if objects.len() > OBJECTS_MAX || copies.len() > OBJECTS_MAX {
                 return Err(too_large());
             }
+        }
+        for (object, copy) in copies {
+            objects.entry(object).or_insert(copy);
+        }
+        if objects.len() > OBJECTS_MAX {
+            return Err(too_large());
         }
         // Whatever node it went to: the account has a key there before anything moves.
         for one in found {

@@ -202,6 +202,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(transfer_steps::propose))
         .routes(routes!(transfer_steps::approve))
         .routes(routes!(transfer_steps::start))
+        .routes(routes!(transfer_steps::withdraw))
 }
 
 #[cfg(test)]

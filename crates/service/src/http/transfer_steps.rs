@@ -11,7 +11,7 @@ use casework::{
 };
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
-use store::cases::CaseStoreError;
+use store::{cases::CaseStoreError, vault::Moved};
 use utoipa::ToSchema;
 
 use super::{
@@ -159,7 +159,7 @@ pub(super) async fn decide(
     .await
 }
 
-/// Why it is stopped.
+/// Why it is stopped, or given up.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TransferStop {
@@ -270,18 +270,18 @@ pub(super) async fn approve(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What became of a move that was begun.
+/// What became of work that was begun.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct TransferMoving {
-    /// Whether nothing is left to move. Else it goes on: `GET /transfers/{transfer}` says how far it has come.
+    /// Whether nothing is left to do. Else it goes on: `GET /transfers/{transfer}` says how far it has come.
     done: bool,
-    /// Objects moved, where it is done.
+    /// Objects moved, copied, or copies deleted, where it is done.
     objects: Option<u64>,
     /// Their bytes.
     bytes: Option<u64>,
 }
 
-/// Moves the data, or goes on moving it; needs a basis today, at each batch. Answers when it is done or under way. A move
+/// Moves or copies the data, or goes on; needs a basis today, at each batch. Answers when it is done or under way. A move
 /// that a restart cut off goes on when it is started again.
 #[utoipa::path(
     post, path = "/transfers/{transfer}/start", tag = "transfers", params(("transfer" = String, Path)),
@@ -301,14 +301,46 @@ pub(super) async fn start(
     let permit = api.permit(&caller, Action::TransferStart)?;
     let actor = permit.staff().actor();
     let moved = api.transfers(&permit).start_beside(transfer, actor).await?;
-    let status = match moved {
+    Ok(answer(moved))
+}
+
+/// Gives a copy up: what it copied is deleted, with every key that only it needed, and the original stays. Needs no approval.
+/// Answers when it is done or under way; one that a restart cut off goes on when it is asked for again.
+#[utoipa::path(
+    post, path = "/transfers/{transfer}/withdrawal", tag = "transfers", params(("transfer" = String, Path)),
+    request_body = TransferStop, security(("token" = [])),
+    responses(
+        (status = 200, description = "done", body = TransferMoving), (status = 202, description = "under way", body = TransferMoving),
+        (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
+        (status = 409, description = "it moved, copied nothing, or is being worked on already", body = ErrorBody)
+    ),
+    extensions(("x-amparo-action" = json!("transfer_start")))
+)]
+pub(super) async fn withdraw(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(transfer): Path<CaseId>,
+    body: Read<TransferStop>,
+) -> Result<(StatusCode, Json<TransferMoving>), ApiError> {
+    let permit = api.permit(&caller, Action::TransferStart)?;
+    let TransferStop { reason } = body.get()?;
+    let actor = permit.staff().actor();
+    let gone = api
+        .transfers(&permit)
+        .withdraw_beside(transfer, actor, reason)
+        .await?;
+    Ok(answer(gone))
+}
+
+fn answer(done: Option<Moved>) -> (StatusCode, Json<TransferMoving>) {
+    let status = match done {
         Some(_) => StatusCode::OK,
         None => StatusCode::ACCEPTED,
     };
     let moving = TransferMoving {
-        done: moved.is_some(),
-        objects: moved.map(|moved| moved.objects),
-        bytes: moved.map(|moved| moved.bytes),
+        done: done.is_some(),
+        objects: done.map(|done| done.objects),
+        bytes: done.map(|done| done.bytes),
     };
-    Ok((status, Json(moving)))
+    (status, Json(moving))
 }

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     auth::Action,
-    transfers::{NewTransfer, TransferError, TransferView},
+    transfers::{NewTransfer, TransferError, TransferView, UNKNOWN_HINT},
 };
 
 /// Which part of the register.
@@ -160,11 +160,11 @@ pub(super) struct TransferOpened {
     transfer: CaseId,
 }
 
-/// Opens a transfer: what moves, from where, to where, what for, to whom. Countries are those of the regions and the customer.
+/// Opens a transfer: what moves or is copied, from where, to where, what for, to whom. Countries are those of the regions and the customer.
 #[utoipa::path(
     post, path = "/transfers", tag = "transfers", security(("token" = [])),
     request_body(content = Value, description = "`tenant`, `from`, `to`, `data` (`{\"bucket\": NAME}` or \
-        `{\"accounts\": [...]}`), `categories`, `purpose`, `importer` (`{\"name\", \"shown\": [{\"mark\", \"how\", \
+        `{\"accounts\": [...]}`), `mode` (`move` unless said, or `copy`), `categories`, `purpose`, `importer` (`{\"name\", \"shown\": [{\"mark\", \"how\", \
         \"checked_on\"}]}`)"),
     responses(
         (status = 201, body = TransferOpened), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
@@ -238,6 +238,12 @@ impl From<TransferError> for ApiError {
                 let hint = "open another transfer that names the category";
                 conflict("other_category", other.to_string(), hint, Some("P19".to_owned()))
             }
+            TransferError::Unknown { what, named, all } => ApiError::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "unknown",
+                format!("no {what} `{named}` in the rulebook, which has: {all}"),
+                UNKNOWN_HINT,
+            ),
             other @ TransferError::Invalid { .. } => ApiError::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "invalid",

@@ -143,6 +143,33 @@ impl VaultPort for Peer {
         }
     }
 
+    async fn copies(
+        &self,
+        account: &AccountRef,
+        categories: &[Category],
+        window: Option<Window>,
+        limit: usize,
+    ) -> Result<Vec<ReleasedObject>, PortError> {
+        let ask = Ask::Copies {
+            account: account.clone(),
+            categories: categories.to_vec(),
+            window,
+            limit,
+        };
+        match self.ask(&ask, &[], SCOPE_PATIENCE).await? {
+            (Told::Scope { objects }, _) => {
+                let asked = |object: &ReleasedObject| {
+                    object.account == *account && categories.contains(&object.category)
+                };
+                match objects.len() <= limit && objects.iter().all(asked) {
+                    true => Ok(objects),
+                    false => Err(self.failed("it named copies that were not asked for")),
+                }
+            }
+            _ => Err(self.confused()),
+        }
+    }
+
     async fn keys(&self, objects: &[ReleasedObject]) -> Result<Vec<WrappedChain>, PortError> {
         let ask = Ask::Keys {
             objects: objects.to_vec(),

@@ -23,6 +23,12 @@ pub(super) enum Ask {
         window: Option<Window>,
         limit: usize,
     },
+    Copies {
+        account: AccountRef,
+        categories: Vec<Category>,
+        window: Option<Window>,
+        limit: usize,
+    },
     Keys {
         objects: Vec<ReleasedObject>,
     },
@@ -44,6 +50,7 @@ pub(super) enum Told {
     Accounts {
         accounts: Vec<AccountFacts>,
     },
+    /// A scope, or the copies in one.
     Scope {
         objects: Vec<ReleasedObject>,
     },

@@ -82,6 +82,17 @@ impl VaultPort for Vaults {
         Ok(objects)
     }
 
+    async fn copies(
+        &self,
+        account: &AccountRef,
+        categories: &[Category],
+        window: Option<Window>,
+        limit: usize,
+    ) -> Result<Vec<ReleasedObject>, PortError> {
+        let node = self.of(&account.region)?;
+        node.copies(account, categories, window, limit).await
+    }
+
     fn on_one_node(&self, regions: &BTreeSet<RegionId>) -> bool {
         regions.is_subset(&self.regions) || self.peers.iter().any(|peer| regions.is_subset(peer.regions()))
     }

@@ -75,6 +75,17 @@ impl PeerService {
                 objects.retain(|object| self.regions.contains(&object.account.region));
                 plain(Told::Scope { objects })
             }
+            Ask::Copies {
+                account,
+                categories,
+                window,
+                limit,
+            } => {
+                self.here(&account.region)?;
+                let limit = limit.min(OBJECTS_MAX);
+                let objects = self.vault.copies(&account, &categories, window, limit).await?;
+                plain(Told::Scope { objects })
+            }
             Ask::Keys { objects } => {
                 for object in &objects {
                     self.here(&object.account.region)?;

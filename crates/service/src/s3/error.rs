@@ -28,6 +28,7 @@ pub(super) fn of(error: VaultError) -> S3Error {
                 "Access Denied because object protected by object lock.",
             );
         }
+        VaultError::NoCopy { .. } => Code::NoSuchKey,
         VaultError::NoLocks => {
             return message(
                 Code::InvalidRequest,

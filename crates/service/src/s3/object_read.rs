@@ -1,8 +1,9 @@
 //! Reading objects: GET and HEAD, which answer alike but for the body.
 
+use casework::ids::RegionId;
 use hyper::HeaderMap;
 use s3s::{
-    S3Request, S3Response, S3Result,
+    S3ErrorCode, S3Request, S3Response, S3Result,
     dto::{
         self, ChecksumMode, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, StreamingBlob,
     },
@@ -13,6 +14,9 @@ use crate::vault::{ObjectInfo, Principal, ResolvedRange, Target};
 
 /// What S3 says of a body that came without a type.
 const DEFAULT_CONTENT_TYPE: &str = "binary/octet-stream";
+
+/// The region whose copy of the object is asked for; without it, the object is read where it lies.
+const COPY_IN: &str = "x-amparo-copy-in";
 
 /// What is read, as both requests name it.
 struct Asked<'a> {
@@ -80,10 +84,12 @@ impl Face {
         request: S3Request<GetObjectInput>,
     ) -> S3Result<S3Response<GetObjectOutput>> {
         let who = self.caller_at(&request, &request.input.bucket).await?;
+        let copy_in = copy_in(&request.headers)?;
         let input = request.input;
         let target = Target {
             key: &input.key,
             version: convert::version(input.version_id.as_deref())?,
+            copy_in: copy_in.as_ref(),
         };
         let range = convert::range(input.range, input.part_number)?;
         let conditions = convert::conditions(
@@ -119,10 +125,12 @@ impl Face {
         request: S3Request<HeadObjectInput>,
     ) -> S3Result<S3Response<HeadObjectOutput>> {
         let who = self.caller_at(&request, &request.input.bucket).await?;
+        let copy_in = copy_in(&request.headers)?;
         let input = request.input;
         let target = Target {
             key: &input.key,
             version: convert::version(input.version_id.as_deref())?,
+            copy_in: copy_in.as_ref(),
         };
         let conditions = convert::conditions(
             input.if_match,
@@ -237,4 +245,16 @@ fn expires_header(info: &ObjectInfo, overridden: bool) -> HeaderMap {
         headers.insert(hyper::header::EXPIRES, value);
     }
     headers
+}
+
+/// The region named by [`COPY_IN`].
+fn copy_in(headers: &HeaderMap) -> S3Result<Option<RegionId>> {
+    let Some(value) = headers.get(COPY_IN) else {
+        return Ok(None);
+    };
+    let region = value.to_str().ok().and_then(|text| text.parse().ok());
+    let message = "x-amparo-copy-in does not name a region";
+    region
+        .map(Some)
+        .ok_or_else(|| convert::bad(S3ErrorCode::InvalidArgument, message))
 }

@@ -1,6 +1,6 @@
-//! Moving beside whoever asked for it: a move takes hours, a request does not.
+//! Moving, copying and taking back beside whoever asked for it: a move takes hours, a request does not.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use casework::{event::Actor, ids::CaseId};
 use store::vault::Moved;
@@ -14,31 +14,57 @@ pub const MOVES_MAX: usize = 4;
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Transfers {
-    /// Begins to move a transfer's data, or goes on, and comes back while it moves: `Some` where it was done in
+    /// Begins to move or copy a transfer's data, or goes on, and comes back while it does: `Some` where it was done in
     /// [`PATIENCE`]. What stops it later stands in the log and, where gate or law stopped it, in the transfer. A process that
     /// ends leaves it to be started again.
     ///
     /// # Errors
     /// As [`Transfers::start`]; [`TransferError::Busy`] with [`MOVES_MAX`] under way.
     pub async fn start_beside(&self, transfer: CaseId, actor: Actor) -> Result<Option<Moved>> {
+        let transfers = self.clone();
+        let work = async move { transfers.start(transfer, actor, |_, _| ()).await };
+        self.beside(transfer, work).await
+    }
+
+    /// Gives a copy up, and comes back while it is deleted: `Some` where that was done in [`PATIENCE`].
+    ///
+    /// # Errors
+    /// As [`Transfers::withdraw`]; [`TransferError::Busy`] with [`MOVES_MAX`] under way.
+    pub async fn withdraw_beside(
+        &self,
+        transfer: CaseId,
+        actor: Actor,
+        reason: String,
+    ) -> Result<Option<Moved>> {
+        let transfers = self.clone();
+        let work = async move { transfers.withdraw(transfer, actor, reason).await };
+        self.beside(transfer, work).await
+    }
+
+    async fn beside(
+        &self,
+        transfer: CaseId,
+        work: impl Future<Output = Result<Moved>> + Send + 'static,
+    ) -> Result<Option<Moved>> {
         let slot = Arc::clone(&self.moves).try_acquire_owned();
         let slot = slot.map_err(|_| TransferError::Busy(MOVES_MAX))?;
-        let transfers = self.clone();
-        let mut moving = tokio::spawn(async move {
+        let mut working = tokio::spawn(async move {
             let _slot = slot;
-            transfers.start(transfer, actor, |_, _| ()).await
+            work.await
         });
-        match timeout(PATIENCE, &mut moving).await {
+        match timeout(PATIENCE, &mut working).await {
             Ok(Ok(done)) => done.map(Some),
             Ok(Err(_)) => Err(TransferError::ClaimLost(transfer)),
             Err(_) => {
                 tokio::spawn(async move {
-                    match moving.await {
+                    match working.await {
                         Ok(Ok(moved)) => {
                             tracing::info!(%transfer, objects = moved.objects, "a transfer is done")
                         }
-                        Ok(Err(error)) => tracing::warn!(%transfer, %error, "a transfer stopped moving"),
-                        Err(_) => tracing::error!(%transfer, "a transfer's mover was cut off"),
+                        Ok(Err(error)) => {
+                            tracing::warn!(%transfer, %error, "a transfer stopped where it was")
+                        }
+                        Err(_) => tracing::error!(%transfer, "work on a transfer was cut off"),
                     }
                 });
                 Ok(None)

@@ -134,5 +134,7 @@ fn stage_name(stage: Stage) -> &'static str {
         Stage::Running => "running",
         Stage::Done => "done",
         Stage::Stopped => "stopped",
+        Stage::Withdrawing => "withdrawing",
+        Stage::Withdrawn => "withdrawn",
     }
 }

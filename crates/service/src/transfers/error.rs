@@ -16,6 +16,10 @@ use crate::{
     vault::{ProvisionError, VaultError},
 };
 
+/// What to do about a name that is not in the rulebook.
+pub(crate) const UNKNOWN_HINT: &str = "name one of these; `amparo transfer bases --as-of DATE` shows each basis with its law and days, and \
+     docs/transfers.md the rest";
+
 /// Why a transfer did not go on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -78,6 +82,16 @@ pub enum TransferError {
         what: &'static str,
         /// Why.
         reason: String,
+    },
+    /// Something named is not in the rulebook.
+    #[error("no {what} `{named}` in the rulebook, which has: {all}\nhint: {hint}", hint = UNKNOWN_HINT)]
+    Unknown {
+        /// What was named.
+        what: &'static str,
+        /// As what.
+        named: String,
+        /// What there is.
+        all: String,
     },
     /// The chain does not hold, or is shorter than the gate knows.
     #[error(

@@ -17,6 +17,8 @@ pub enum Step {
     Rewrap,
     /// A batch of rows changes region.
     Relocate,
+    /// A batch of copies is recorded.
+    RecordCopies,
     /// The event that all was verified is committed.
     RecordVerified,
     /// Old copies are removed.
@@ -25,11 +27,19 @@ pub enum Step {
     ForgetKeys,
     /// The event that it is done is committed.
     RecordDone,
+    /// The event that a copy is given up is committed.
+    RecordWithdrawn,
+    /// A batch of copies is forgotten.
+    DropCopies,
+    /// Their pieces are deleted.
+    DeleteCopies,
+    /// The event that a copy is deleted is committed.
+    RecordRemoved,
 }
 
 impl Step {
-    /// Every step, in order.
-    pub const ALL: [Step; 9] = [
+    /// Every step of a move, in order.
+    pub const MOVE: [Step; 9] = [
         Step::RecordStarted,
         Step::Redirect,
         Step::Copy,
@@ -39,6 +49,24 @@ impl Step {
         Step::RemoveOld,
         Step::ForgetKeys,
         Step::RecordDone,
+    ];
+    /// Every step of a copy, in order.
+    pub const COPY: [Step; 7] = [
+        Step::RecordStarted,
+        Step::Copy,
+        Step::Rewrap,
+        Step::RecordCopies,
+        Step::RecordVerified,
+        Step::RemoveOld,
+        Step::RecordDone,
+    ];
+    /// Every step by which a copy is deleted, in order.
+    pub const WITHDRAW: [Step; 5] = [
+        Step::RecordWithdrawn,
+        Step::DropCopies,
+        Step::DeleteCopies,
+        Step::ForgetKeys,
+        Step::RecordRemoved,
     ];
 }
 

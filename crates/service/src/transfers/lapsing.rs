@@ -37,12 +37,7 @@ impl Transfers {
         let Err(TransferError::NoBasis(verdict)) = self.based(&chain) else {
             return Ok(false);
         };
-        let opening = matter.opening();
-        let there = self
-            .parts
-            .vault
-            .lies_in(&opening.tenant, &opening.data, &opening.to.region)
-            .await?;
+        let there = self.parts.vault.lies_there(transfer, matter.opening()).await?;
         // Brought back, or erased.
         if there.objects == 0 && matter.stage() != Stage::Running {
             return Ok(false);

@@ -1,8 +1,10 @@
 //! Transfers between regions (P19): opened, judged, approved, logged, and then moved.
 //!
 //! [`steps`] records what people do, [`mover`] does what they approved. Both read the whole chain first, and neither goes
-//! on without a basis on that day; [`lapsing`] notes where one ended. Only the gate re-wraps keys, and it believes neither.
+//! on without a basis on that day; [`lapsing`] notes where one ended, and [`withdrawing`] deletes a copy that was given up.
+//! Only the gate re-wraps keys, and it believes neither.
 
+mod ailing;
 mod beside;
 mod claim;
 mod course;
@@ -13,6 +15,7 @@ mod mover;
 mod ports;
 mod steps;
 mod view;
+mod withdrawing;
 
 use std::sync::Arc;
 
@@ -20,11 +23,13 @@ use casework::{promise::Reviewers, rulebook::Rulebook};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use store::transfers::TransferStore;
 
+pub use ailing::{Ailing, Ailment};
 pub use beside::{MOVES_MAX, PATIENCE};
 pub use error::TransferError;
+pub(crate) use error::UNKNOWN_HINT;
 pub use ports::{TransferPort, Wrapping};
 pub use steps::NewTransfer;
-pub use view::{RecordView, TransferView};
+pub use view::{Counted, RecordView, TransferView};
 
 use crate::{
     app::{

@@ -1,5 +1,6 @@
 //! The mover: copies every sealed body, reads it back, has the gate wrap the keys anew, and changes the rows, batch by
-//! batch; only when nothing is left does it remove the old copies. After a crash at any step it is started again and goes
+//! batch; only when nothing is left does it remove the old copies. Where a transfer copies, the rows stay as they are, and
+//! copies are recorded beside them. After a crash at any step it is started again and goes
 //! on where the database says that it stopped.
 //!
 //! What is written to a bucket while it moves goes to the new region at once; what was read before a row changed stays
@@ -13,7 +14,7 @@ use casework::{
     finding::Promise,
     gate::{Breach, Refusal},
     ids::{AccountId, CaseId},
-    transfer::{Based, Stage, TransferBody, TransferChain, TransferRecord},
+    transfer::{Based, Mode, Stage, TransferBody, TransferChain, TransferRecord},
 };
 use envelope::keys::{Wrapped, WrappedAccount};
 use store::vault::{Moved, ObjectRow, Relocation, Scope};
@@ -32,7 +33,7 @@ pub const BATCH_OBJECTS: u32 = 100;
 pub const PASSES_MAX: u32 = 20;
 
 impl Transfers {
-    /// Moves a transfer's data: waits for the docket, begins, and goes on until nothing is left. `progress` hears of each
+    /// Moves or copies a transfer's data: waits for the docket, begins, and goes on until nothing is left. `progress` hears of each
     /// batch: what is moved, and what was counted to be moved in all. Done twice, it answers the same.
     ///
     /// # Errors
@@ -64,10 +65,12 @@ impl Transfers {
         let (chain, issued) = self.logged(chain).await?;
         let record = approved(&chain)?.clone();
         let based = self.based_or_lapsed(&chain).await?;
-        let whole = self.begin(&chain, &actor, &record, &based).await?;
-        self.fault(Step::Redirect, When::Before).await?;
-        self.parts.vault.redirect(&record).await?;
-        self.fault(Step::Redirect, When::After).await?;
+        let whole = self.begin(&chain, &actor, &based).await?;
+        if record.mode == Mode::Move {
+            self.fault(Step::Redirect, When::Before).await?;
+            self.parts.vault.redirect(&record).await?;
+            self.fault(Step::Redirect, When::After).await?;
+        }
         for scope in self.parts.vault.scopes(&record.tenant, &record.data).await? {
             let mut passes = PASSES_MAX;
             // What changed while it was copied is left to the next pass; the last one finds nothing.
@@ -78,7 +81,7 @@ impl Transfers {
         self.finish(&record).await
     }
 
-    async fn fault(&self, step: Step, when: When) -> Result<()> {
+    pub(super) async fn fault(&self, step: Step, when: When) -> Result<()> {
         Ok(self.parts.faults.at(step, when).await?)
     }
 
@@ -112,19 +115,9 @@ impl Transfers {
     }
 
     /// Records that the move begins, or goes on. Only with evidence of a basis.
-    async fn begin(
-        &self,
-        chain: &TransferChain,
-        actor: &Actor,
-        record: &TransferRecord,
-        based: &Based,
-    ) -> Result<Moved> {
+    async fn begin(&self, chain: &TransferChain, actor: &Actor, based: &Based) -> Result<Moved> {
         let transfer = based.transfer();
-        let left = self
-            .parts
-            .vault
-            .lies_in(&record.tenant, &record.data, &record.from)
-            .await?;
+        let left = self.parts.vault.left_to_do(chain.matter().opening()).await?;
         let moved = self.parts.vault.store().moved_by(transfer).await?;
         let whole = Moved {
             objects: left.objects.saturating_add(moved.objects),
@@ -172,7 +165,11 @@ impl Transfers {
         after: i64,
     ) -> Result<Option<(i64, bool)>> {
         let store = self.parts.vault.store();
-        let rows = store.left_in(scope, &record.from, after, BATCH_OBJECTS).await?;
+        let between = (&record.from, &record.to);
+        let rows = match record.mode {
+            Mode::Move => store.left_in(scope, &record.from, after, BATCH_OBJECTS).await?,
+            Mode::Copy => store.uncopied_in(scope, between, after, BATCH_OBJECTS).await?,
+        };
         let Some(last) = rows.last().map(|row| row.seq) else {
             return Ok(None);
         };
@@ -234,11 +231,13 @@ impl Transfers {
                 })
             })
             .collect();
-        self.fault(Step::Relocate, When::Before).await?;
-        store
-            .relocate(record.transfer, &record.from, &record.to, relocations)
-            .await?;
-        self.fault(Step::Relocate, When::After).await?;
+        let settling = match record.mode {
+            Mode::Move => Step::Relocate,
+            Mode::Copy => Step::RecordCopies,
+        };
+        self.fault(settling, When::Before).await?;
+        self.parts.vault.settle(record, relocations).await?;
+        self.fault(settling, When::After).await?;
         Ok(Some((last, tried)))
     }
 
@@ -284,7 +283,8 @@ impl Transfers {
         }
     }
 
-    /// Nothing is left: says so, removes the old copies, and destroys the keys that were left behind.
+    /// Nothing is left: says so, removes the old copies, and destroys the keys that were left behind. Of a copy, only what was
+    /// written in vain is removed.
     async fn finish(&self, record: &TransferRecord) -> Result<Moved> {
         let store = self.parts.vault.store();
         let moved = store.moved_by(record.transfer).await?;
@@ -296,11 +296,17 @@ impl Transfers {
         self.system(record.transfer, &verified).await?;
         self.fault(Step::RecordVerified, When::After).await?;
         self.fault(Step::RemoveOld, When::Before).await?;
-        self.parts.vault.remove_superseded(record).await?;
+        let between = (&record.from, &record.to);
+        self.parts
+            .vault
+            .remove_superseded(record.transfer, between)
+            .await?;
         self.fault(Step::RemoveOld, When::After).await?;
-        self.fault(Step::ForgetKeys, When::Before).await?;
-        store.forget_left_keys(record.transfer, &record.from).await?;
-        self.fault(Step::ForgetKeys, When::After).await?;
+        if record.mode == Mode::Move {
+            self.fault(Step::ForgetKeys, When::Before).await?;
+            store.forget_left_keys(record.transfer, &record.from).await?;
+            self.fault(Step::ForgetKeys, When::After).await?;
+        }
         self.fault(Step::RecordDone, When::Before).await?;
         let removed_at = self.now();
         self.system(record.transfer, &TransferBody::Done { removed_at })

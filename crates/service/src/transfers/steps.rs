@@ -7,7 +7,7 @@ use casework::{
     ids::{CaseId, RecordId, RegionId, StaffId, TenantId},
     rulebook::{BasisKind, LANGUAGE},
     transfer::{
-        Based, Basis, Data, Importer, Opening, Place, TransferBody, TransferChain, TransferRecord,
+        Based, Basis, Data, Importer, Mode, Opening, Place, TransferBody, TransferChain, TransferRecord,
         TransferSchema, transfer_approval_message,
     },
 };
@@ -33,6 +33,9 @@ pub struct NewTransfer {
     pub to: RegionId,
     /// Which.
     pub data: Data,
+    /// Whether the original stays; it moves unless said.
+    #[serde(default)]
+    pub mode: Mode,
     /// Categories of data that may be among it.
     pub categories: Vec<Category>,
     /// What for.
@@ -69,6 +72,7 @@ impl Transfers {
             to: place(&new.to)?,
             tenant: new.tenant,
             data: new.data,
+            mode: new.mode,
             categories: new.categories,
             purpose: new.purpose,
             importer: new.importer,
@@ -252,6 +256,7 @@ impl Transfers {
             from: opening.from.region.clone(),
             to: opening.to.region.clone(),
             data: opening.data.clone(),
+            mode: opening.mode,
             categories: opening.categories.clone(),
             drawn_at: now,
             expires_at,
@@ -310,9 +315,10 @@ fn known<'a>(
 ) -> Result<()> {
     for one in named {
         if !all().contains(&one) {
-            return Err(TransferError::Invalid {
+            return Err(TransferError::Unknown {
                 what,
-                reason: format!("`{one}` is not in the rulebook, which has: {}", all().join(", ")),
+                named: one.to_owned(),
+                all: all().join(", "),
             });
         }
     }

@@ -9,6 +9,7 @@ use casework::{
 };
 use jiff::{Timestamp, civil::Date};
 use serde::Serialize;
+use store::vault::Left;
 
 use super::{Result, Transfers};
 
@@ -40,10 +41,12 @@ pub struct TransferView {
     pub lapsed: Option<Lapse>,
     /// What counsel would sign to decide what no rule does.
     pub matter: Digest,
-    /// Objects and bytes moved.
+    /// Objects and bytes moved, or copied.
     pub moved: Counted,
-    /// Objects and bytes that still lie where they came from.
+    /// Objects and bytes that are left to be moved, or copied.
     pub left: Counted,
+    /// Objects and bytes that lie in the other region; of a copy, what this transfer copied and nobody deleted since.
+    pub there: Counted,
 }
 
 /// A record, and who signed it.
@@ -70,6 +73,15 @@ pub struct Counted {
     pub bytes: u64,
 }
 
+impl From<Left> for Counted {
+    fn from(left: Left) -> Self {
+        Self {
+            objects: left.objects,
+            bytes: left.bytes,
+        }
+    }
+}
+
 impl Transfers {
     /// One transfer, with the verdict of today.
     ///
@@ -91,10 +103,8 @@ impl Transfers {
             None => None,
         };
         let moved = parts.vault.store().moved_by(transfer).await?;
-        let left = parts
-            .vault
-            .lies_in(&opening.tenant, &opening.data, &opening.from.region)
-            .await?;
+        let left = parts.vault.left_to_do(opening).await?;
+        let there = parts.vault.lies_there(transfer, opening).await?;
         Ok(TransferView {
             transfer,
             stage: matter.stage(),
@@ -111,10 +121,8 @@ impl Transfers {
                 objects: moved.objects,
                 bytes: moved.bytes,
             },
-            left: Counted {
-                objects: left.objects,
-                bytes: left.bytes,
-            },
+            left: left.into(),
+            there: there.into(),
         })
     }
 
@@ -150,11 +158,7 @@ impl Transfers {
         for transfer in ids {
             let chain = self.chain(transfer).await?;
             let opening = chain.matter().opening();
-            let there = self
-                .parts
-                .vault
-                .lies_in(&opening.tenant, &opening.data, &opening.to.region)
-                .await?;
+            let there = self.parts.vault.lies_there(transfer, opening).await?;
             transfers.push((chain.matter().clone(), Some(there.objects)));
         }
         let listed = transfers.iter().map(|(transfer, there)| (transfer, *there));

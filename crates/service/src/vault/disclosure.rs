@@ -32,8 +32,8 @@ fn gone(object: ObjectId) -> PortError {
 }
 
 impl Vault {
-    /// The row of an object that a record names. Whether its wrapped key is still the named one, for a rotation changes it,
-    /// is for the gate to find and for the case to record.
+    /// The row of an object that a record names, or of its copy in the region that the record names. Whether its wrapped key is
+    /// still the named one, for a rotation changes it, is for the gate to find and for the case to record.
     async fn named(&self, object: &ReleasedObject) -> Result<(ObjectRow, WrappedChain), PortError> {
         let row = self
             .inner
@@ -41,7 +41,11 @@ impl Vault {
             .object_by_id(object.object)
             .await
             .map_err(failed)?;
-        let row = row.ok_or_else(|| gone(object.object))?;
+        let mut row = row.ok_or_else(|| gone(object.object))?;
+        if row.region != object.account.region {
+            let copy = self.inner.store.copy_of(&row, &object.account.region).await;
+            row = copy.map_err(failed)?.unwrap_or(row);
+        }
         let chain = row.chain.clone().ok_or_else(|| gone(object.object))?;
         Ok((row, chain))
     }
@@ -91,6 +95,36 @@ impl VaultPort for Vault {
                 key: Digest(chain.object_key.digest()),
             });
         }
+        found.sort_by_key(|object| object.object);
+        Ok(found)
+    }
+
+    async fn copies(
+        &self,
+        account: &AccountRef,
+        categories: &[Category],
+        window: Option<Window>,
+        limit: usize,
+    ) -> Result<Vec<ReleasedObject>, PortError> {
+        let of = (&account.tenant, &account.account, &account.region);
+        let copies = self
+            .inner
+            .store
+            .copies_in_scope(of, categories, window, limit)
+            .await
+            .map_err(failed)?;
+        let mut found: Vec<ReleasedObject> = copies
+            .into_iter()
+            .map(|copy| ReleasedObject {
+                object: copy.object,
+                account: account.clone(),
+                category: copy.category,
+                concerns_at: copy.concerns_at,
+                size: copy.size,
+                commitment: Digest(copy.commitment),
+                key: Digest(copy.key.digest()),
+            })
+            .collect();
         found.sort_by_key(|object| object.object);
         Ok(found)
     }

@@ -14,6 +14,14 @@ pub enum VaultError {
     /// The bucket has no object of this key.
     #[error("no object of this key")]
     NoSuchKey,
+    /// The object does not lie in that region, and has no copy there.
+    #[error(
+        "the object has no copy in region `{region}`; leave `x-amparo-copy-in` out to read it where it lies"
+    )]
+    NoCopy {
+        /// The region.
+        region: casework::ids::RegionId,
+    },
     /// The key has no such version.
     #[error("no such version of this key")]
     NoSuchVersion,

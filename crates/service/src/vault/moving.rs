@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use casework::{
     ids::{AccountId, CaseId, ObjectId, RegionId, TenantId},
-    transfer::{Data, TransferRecord},
+    transfer::{Data, Mode, Opening, TransferRecord},
 };
 use envelope::{chunked::sealed_len, keys::WrappedAccount};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use store::{
     blobs::{BlobError, BlobId, BlobReader, BlobStore},
-    vault::{Left, ObjectRow, Scope},
+    vault::{Left, ObjectRow, Relocation, Scope},
 };
 
 use super::{Result, Vault, VaultError, error::store_failed, random, sealed::damaged};
@@ -49,23 +49,76 @@ impl Vault {
         }
     }
 
+    /// The same; none where the bucket was deleted since.
+    async fn scopes_now(&self, tenant: &TenantId, data: &Data) -> Result<Vec<Scope>> {
+        match self.scopes(tenant, data).await {
+            Err(VaultError::NoSuchBucket) => Ok(Vec::new()),
+            other => other,
+        }
+    }
+
     /// How much of a transfer's data lies in a region.
     ///
     /// # Errors
     /// When the store fails.
     pub(crate) async fn lies_in(&self, tenant: &TenantId, data: &Data, region: &RegionId) -> Result<Left> {
-        let scopes = match self.scopes(tenant, data).await {
-            // Deleted since.
-            Err(VaultError::NoSuchBucket) => Vec::new(),
-            other => other?,
-        };
         let mut sum = Left::default();
-        for scope in scopes {
+        for scope in self.scopes_now(tenant, data).await? {
             let left = self.inner.store.count_in(scope, region).await?;
             sum.objects = sum.objects.saturating_add(left.objects);
             sum.bytes = sum.bytes.saturating_add(left.bytes);
         }
         Ok(sum)
+    }
+
+    /// How many objects of a transfer's data in a region open nowhere, for their account's key there is gone.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn keyless(&self, tenant: &TenantId, data: &Data, region: &RegionId) -> Result<u64> {
+        let mut sum: u64 = 0;
+        for scope in self.scopes_now(tenant, data).await? {
+            sum = sum.saturating_add(self.inner.store.count_keyless(scope, region).await?);
+        }
+        Ok(sum)
+    }
+
+    /// Whether this node has the region's bodies.
+    pub(crate) fn serves(&self, region: &RegionId) -> bool {
+        self.inner.blobs.of(region).is_ok()
+    }
+
+    /// How much of a transfer's data is left to move, or to copy.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn left_to_do(&self, opening: &Opening) -> Result<Left> {
+        let (from, to) = (&opening.from.region, &opening.to.region);
+        if opening.mode == Mode::Move {
+            return self.lies_in(&opening.tenant, &opening.data, from).await;
+        }
+        let mut sum = Left::default();
+        for scope in self.scopes_now(&opening.tenant, &opening.data).await? {
+            let left = self.inner.store.count_uncopied(scope, (from, to)).await?;
+            sum.objects = sum.objects.saturating_add(left.objects);
+            sum.bytes = sum.bytes.saturating_add(left.bytes);
+        }
+        Ok(sum)
+    }
+
+    /// How much of a transfer's data lies in the region that it goes to; of a copy, what this transfer copied and nobody
+    /// deleted since.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn lies_there(&self, transfer: CaseId, opening: &Opening) -> Result<Left> {
+        match opening.mode {
+            Mode::Move => {
+                self.lies_in(&opening.tenant, &opening.data, &opening.to.region)
+                    .await
+            }
+            Mode::Copy => Ok(self.inner.store.copies_by(transfer).await?),
+        }
     }
 
     /// Has what is stored from now on lie in the other region, where a whole bucket moves; ends uploads under way in it.
@@ -76,6 +129,9 @@ impl Vault {
         let Data::Bucket(name) = &record.data else {
             return Ok(());
         };
+        if record.mode == Mode::Copy {
+            return Ok(());
+        }
         let store = &self.inner.store;
         let bucket = store.bucket(&record.tenant, name).await?;
         let bucket = bucket.ok_or(VaultError::NoSuchBucket)?;
@@ -154,14 +210,32 @@ impl Vault {
         Ok(now.is_none_or(|now| now.region != row.region || now.chain != row.chain))
     }
 
+    /// Records that objects lie in the other region now, or have a copy there.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn settle(&self, record: &TransferRecord, objects: Vec<Relocation>) -> Result<()> {
+        let store = &self.inner.store;
+        let (transfer, from, to) = (record.transfer, &record.from, &record.to);
+        match record.mode {
+            Mode::Move => self.free(store.relocate(transfer, from, to, objects).await?),
+            Mode::Copy => store.add_copies(transfer, from, to, objects).await?,
+        }
+        Ok(())
+    }
+
     /// Removes the old copies of what a transfer moved, and new ones that nobody needs any more.
     ///
     /// # Errors
     /// When a store fails; said again, it goes on.
-    pub(crate) async fn remove_superseded(&self, record: &TransferRecord) -> Result<()> {
+    pub(crate) async fn remove_superseded(
+        &self,
+        transfer: CaseId,
+        (from, to): (&RegionId, &RegionId),
+    ) -> Result<()> {
         let store = &self.inner.store;
         loop {
-            let batch = store.superseded(record.transfer, REMOVALS).await?;
+            let batch = store.superseded(transfer, REMOVALS).await?;
             if batch.is_empty() {
                 return Ok(());
             }
@@ -169,13 +243,13 @@ impl Vault {
             let held = store.blobs_held(Timestamp::now()).await?;
             let mut gone = Vec::with_capacity(batch.len());
             for (blob, new) in batch {
-                let region = if new { &record.to } else { &record.from };
+                let region = if new { to } else { from };
                 if !held {
                     self.blobs_of(region)?.delete(blob).await?;
                 }
                 gone.push(blob);
             }
-            store.removed(record.transfer, gone).await?;
+            store.removed(transfer, gone).await?;
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use casework::ids::ObjectId;
+use casework::ids::{ObjectId, RegionId};
 use envelope::{
     chunked::{self, ChunkedError, HEADER_BYTES, Opener, SEALED_CHUNK_BYTES, Span},
     keys::{ObjectKey, WrappedAccount, WrappedChain},
@@ -90,7 +90,11 @@ impl Vault {
         conditions: &Conditions,
     ) -> Result<Download> {
         let target = target.into();
-        let Target { key, version } = target;
+        let Target {
+            key,
+            version,
+            copy_in,
+        } = target;
         let bucket = self.find_bucket(who, bucket).await?;
         let mut tries = 0;
         loop {
@@ -102,6 +106,7 @@ impl Vault {
             let Some(row) = row else {
                 return Err(self.missing(&bucket, target).await);
             };
+            let row = self.at(row, copy_in).await?;
             let before = (row.id, row.region.clone(), row.chain.clone());
             let got = self.get_row(who, &bucket, row, range, conditions).await;
             let Err(VaultError::NoSuchKey | VaultError::Damaged { .. }) = got else {
@@ -110,6 +115,10 @@ impl Vault {
             // Replaced, removed or moved to another region between one read and the next: what counts is what is there now.
             let now = self.inner.store.object(bucket.row.seq, key, version).await?;
             tries += 1;
+            let now = match now {
+                Some(row) => self.at(row, copy_in).await.ok(),
+                None => None,
+            };
             if tries == TRIES_MAX || now.is_some_and(|row| (row.id, row.region, row.chain) == before) {
                 return got;
             }
@@ -137,11 +146,29 @@ impl Vault {
 
     pub(super) async fn find(&self, who: &Principal, bucket: &str, target: Target<'_>) -> Result<Found> {
         let bucket = self.find_bucket(who, bucket).await?;
-        let Target { key, version } = target;
+        let Target {
+            key,
+            version,
+            copy_in,
+        } = target;
         match self.inner.store.object(bucket.row.seq, key, version).await? {
-            Some(row) => self.open(who, &bucket, row).await,
+            Some(row) => {
+                let row = self.at(row, copy_in).await?;
+                self.open(who, &bucket, row).await
+            }
             None => Err(self.missing(&bucket, target).await),
         }
+    }
+
+    /// The object as it is read: where it lies, or its copy in a region, where one is asked for.
+    async fn at(&self, row: ObjectRow, copy_in: Option<&RegionId>) -> Result<ObjectRow> {
+        let Some(region) = copy_in.filter(|region| **region != row.region) else {
+            return Ok(row);
+        };
+        let copy = self.inner.store.copy_of(&row, region).await?;
+        copy.ok_or_else(|| VaultError::NoCopy {
+            region: region.clone(),
+        })
     }
 
     /// Opens an object's key for its owner.
@@ -170,7 +197,15 @@ impl Vault {
         if row.parts == 0 {
             return Ok(Vec::new());
         }
-        let parts = self.inner.store.parts(row.id, None, PARTS_MAX).await?;
+        let parts = match row.is_copy {
+            true => {
+                self.inner
+                    .store
+                    .copy_parts(row.id, &row.region, PARTS_MAX)
+                    .await?
+            }
+            false => self.inner.store.parts(row.id, None, PARTS_MAX).await?,
+        };
         if parts.len() != usize::try_from(row.parts).unwrap_or(0) {
             // Replaced between the two reads: for this reader it is gone.
             return Err(VaultError::NoSuchKey);

@@ -270,7 +270,7 @@ impl Vault {
         };
         let mut done = Rotated::default();
         for _ in 0..ROUNDS_MAX {
-            for table in [Table::Upload, Table::Object] {
+            for table in [Table::Upload, Table::Object, Table::Copy] {
                 let mut after: Option<ObjectKeyRow> = None;
                 loop {
                     let page = store

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::{
     blobs::{BlobError, BlobStore, Digesting, SealedDigest},
-    vault::{KeptObject, KeptPart},
+    vault::{KeptAfter, KeptObject, KeptPart},
 };
 
 use super::{Result, Vault, VaultError, error::store_failed, sweep::ORPHAN_AGE};
@@ -117,7 +117,8 @@ pub struct Progress {
     pub tally: Tally,
     objects_after: i64,
     objects_done: bool,
-    parts_after: Option<(ObjectId, u32)>,
+    #[serde(default)]
+    blobs_after: KeptAfter,
     parts_done: bool,
     stores_done: usize,
     shards_done: u32,
@@ -216,9 +217,10 @@ impl Vault {
         tell: &mut impl FnMut(Told<'_>),
     ) -> Result<()> {
         while !progress.parts_done {
-            let page = self.inner.store.kept_parts(progress.parts_after).await?;
+            let mut after = progress.blobs_after.clone();
+            let page = self.inner.store.kept_blobs(&mut after).await?;
             let before = pace.read.load(Ordering::Relaxed);
-            let last = page.last().map(|part| (part.object, part.number));
+            let none_left = page.is_empty();
             let wanted = page.into_iter().filter(|part| {
                 let other = |only: &RegionId| part.region.as_ref().is_some_and(|region| region != only);
                 !options.region.as_ref().is_some_and(other)
@@ -243,8 +245,8 @@ impl Vault {
                 }
             }
             progress.tally.bytes += pace.read.load(Ordering::Relaxed) - before;
-            progress.parts_done = last.is_none();
-            progress.parts_after = last.or(progress.parts_after);
+            progress.parts_done = none_left;
+            progress.blobs_after = after;
             tell(Told::Progress(progress));
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Versions as their owner sees them: kept, listed, removed.
 
-use casework::ids::ObjectId;
+use casework::ids::{ObjectId, RegionId};
 use futures::future::join_all;
 use jiff::Timestamp;
 use store::vault::{ListRequest, Removal};
@@ -22,11 +22,13 @@ pub struct Target<'k> {
     pub key: &'k str,
     /// The version; the latest where none is named.
     pub version: Option<VersionId>,
+    /// The region of the copy to be read; where the object lies, where none is named.
+    pub copy_in: Option<&'k RegionId>,
 }
 
 impl<'k> From<&'k str> for Target<'k> {
     fn from(key: &'k str) -> Self {
-        Self { key, version: None }
+        (key, None).into()
     }
 }
 
@@ -38,7 +40,11 @@ impl<'k> From<&'k String> for Target<'k> {
 
 impl<'k> From<(&'k str, Option<VersionId>)> for Target<'k> {
     fn from((key, version): (&'k str, Option<VersionId>)) -> Self {
-        Self { key, version }
+        Self {
+            key,
+            version,
+            copy_in: None,
+        }
     }
 }
 

@@ -7,6 +7,8 @@
 mod account;
 mod bucket;
 mod condition;
+mod copies;
+mod copy_change;
 mod destroy;
 mod hold;
 mod list;
@@ -35,6 +37,7 @@ pub use self::{
     account::{AccountDetails, AccountRow},
     bucket::{BucketRow, NewBucketRow},
     condition::{EtagMatch, WriteConditions},
+    copies::CopyRow,
     destroy::{Destroyed, DestroyedKey, Statement},
     hold::BackupMade,
     list::{ListEntry, ListPage, ListRequest, UploadPage},
@@ -45,7 +48,7 @@ pub use self::{
     relocate::{Copying, Left, Moved, Relocation, Scope},
     rotate::{AccountKeyRow, MovedAccount, MovedObject, ObjectKeyRow, Table, TenantKeyRow},
     scope::{SCOPE_PAGE, ScopedObject},
-    scrub::{KeptObject, KeptPart, WALK_PAGE},
+    scrub::{KeptAfter, KeptObject, KeptPart, WALK_PAGE},
     upload::{CompleteUpload, NewUpload, UploadRow},
     version::{MarkerRow, Removal, RemovalConditions, Removed, Seen, Standing, VersionId, Versioning},
     version_list::{VersionEntry, VersionPage},

@@ -55,6 +55,8 @@ pub struct ObjectRow {
     pub version: VersionId,
     /// What keeps it from being removed.
     pub lock: Lock,
+    /// Whether region and keys are those of a copy, and its pieces lie with that ([`VaultStore::copy_of`]).
+    pub is_copy: bool,
 }
 
 /// A piece of a body in the blob store.
@@ -119,6 +121,7 @@ pub(super) fn object_row(row: &AnyRow) -> Result<ObjectRow, StoreError> {
         inline: get(row, 18)?,
         version: VersionId::of(get::<i64>(row, 19)? == 1, id),
         lock: Lock::of(row, [20, 21, 22])?,
+        is_copy: false,
     })
 }
 
@@ -238,7 +241,7 @@ impl VaultStore {
         self.database.rows(query).await?.iter().map(part_row).collect()
     }
 
-    /// Those of `blobs` that no row names: neither an object's nor that of a copy being made.
+    /// Those of `blobs` that no row names: neither an object's, nor a copy's, nor that of a copy being made.
     ///
     /// # Errors
     /// When the database fails.
@@ -247,6 +250,7 @@ impl VaultStore {
         for blob in blobs {
             let named: Option<i64> = sqlx::query_scalar(
                 "SELECT 1 FROM part WHERE blob = $1 UNION ALL \
+                 SELECT 1 FROM object_copy_part WHERE blob = $1 UNION ALL \
                  SELECT 1 FROM transfer_part WHERE old_blob = $1 OR new_blob = $1 LIMIT 1",
             )
             .bind(blob.0.as_slice())

@@ -11,6 +11,7 @@ use sqlx::{AnyConnection, any::AnyRow};
 
 use super::{
     Lock, StoreError, VaultStore, VersionId, Versioning, WriteConditions,
+    copy_change::end_copies,
     lock::default_retention,
     row::{blob_id, flag, get, signed},
     version,
@@ -297,14 +298,23 @@ pub(super) async fn remove(db: &mut AnyConnection, object: &Existing) -> Result<
             .execute(&mut *db)
             .await?;
     }
-    let region: Option<String> = sqlx::query_scalar("DELETE FROM object WHERE seq = $1 RETURNING region")
-        .bind(object.seq)
-        .fetch_optional(&mut *db)
-        .await?;
-    match region {
-        Some(region) if object.parts > 0 => free_parts(db, &object.id, &RegionId::new(region)?).await,
-        _ => Ok(Vec::new()),
+    let row = sqlx::query(
+        "DELETE FROM object WHERE seq = $1 RETURNING region, \
+         (SELECT count(*) FROM object_copy c WHERE c.object = object.id)",
+    )
+    .bind(object.seq)
+    .fetch_optional(&mut *db)
+    .await?;
+    let Some(row) = row else { return Ok(Vec::new()) };
+    let mut freed = match object.parts {
+        0 => Vec::new(),
+        _ => free_parts(db, &object.id, &RegionId::new(get::<String>(&row, 0)?)?).await?,
+    };
+    // What is deleted is deleted everywhere.
+    if get::<i64>(&row, 1)? > 0 {
+        freed.extend(end_copies(db, &object.id, None).await?);
     }
+    Ok(freed)
 }
 
 /// Forgets the parts of an object or upload that lies in a region.

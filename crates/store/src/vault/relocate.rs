@@ -13,7 +13,9 @@ use sqlx::AnyConnection;
 use super::{
     ObjectRow, StoreError, VaultStore, Written,
     bucket::end_uploads,
+    copy_change::{count_done, end_copies, ready},
     object::{object_row, object_sql},
+    record::Freed,
     row::{blob_id, get, unsigned},
     writer::{Change, Needs},
 };
@@ -37,7 +39,7 @@ pub struct Left {
     pub bytes: u64,
 }
 
-/// What was moved.
+/// What was moved or copied.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Moved {
     /// Objects.
@@ -59,7 +61,7 @@ pub struct Copying {
     pub copied: bool,
 }
 
-/// An object whose pieces were all copied, about to change region.
+/// An object whose pieces were all copied, about to change region, or to have a copy there.
 #[derive(Debug, Clone)]
 pub struct Relocation {
     /// The object.
@@ -163,6 +165,29 @@ impl VaultStore {
         })
     }
 
+    /// Objects of `scope` in `region` whose account's key there is gone: they open nowhere.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_keyless(&self, scope: Scope, region: &RegionId) -> Result<u64, StoreError> {
+        const BUCKET: &str = "SELECT count(*) FROM object o WHERE o.bucket = $1 AND o.region = $2 \
+                              AND o.account IS NOT NULL AND NOT EXISTS (SELECT 1 FROM account_key k \
+                              WHERE k.account = o.account AND k.region = o.region AND k.version = o.key_version)";
+        const ACCOUNT: &str = "SELECT count(*) FROM object o WHERE o.account = $1 AND o.region = $2 \
+                               AND NOT EXISTS (SELECT 1 FROM account_key k \
+                               WHERE k.account = o.account AND k.region = o.region AND k.version = o.key_version)";
+        let (sql, row) = match scope {
+            Scope::Bucket(row) => (BUCKET, row),
+            Scope::Account(row) => (ACCOUNT, row),
+        };
+        let counted = sqlx::query(sql)
+            .bind(row)
+            .bind(region.as_str())
+            .fetch_one(&self.database.pool)
+            .await?;
+        unsigned(&counted, 0)
+    }
+
     /// Plans copies of an object's pieces, each to a blob of its own. What was copied keeps its copy; what was only planned
     /// is planned anew, and what an attempt before wrote is left to the sweep.
     ///
@@ -202,7 +227,8 @@ impl VaultStore {
     }
 
     /// Moves objects to the region that their copies lie in: each whole, or not at all where it was replaced, removed or
-    /// moved meanwhile. The wraps that opened them before are overwritten.
+    /// moved meanwhile. The wraps that opened them before are overwritten. A copy that lay there already ends; its pieces
+    /// are given back, to be deleted.
     ///
     /// # Errors
     /// When the database fails.
@@ -212,7 +238,7 @@ impl VaultStore {
         from: &RegionId,
         to: &RegionId,
         objects: Vec<Relocation>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Freed>, StoreError> {
         let change = Relocate {
             transfer,
             from: from.clone(),
@@ -222,7 +248,7 @@ impl VaultStore {
         self.writer.change(change).await
     }
 
-    /// What a transfer has moved so far.
+    /// What a transfer has moved, or copied, so far.
     ///
     /// # Errors
     /// When the database fails.
@@ -239,7 +265,7 @@ impl VaultStore {
         })
     }
 
-    /// Forgets the keys, in the region that a transfer came from, of accounts of which it moved everything. What is still
+    /// Forgets the keys, in a region that a transfer emptied, of accounts of which nothing lies there any more. What is still
     /// being written under one of them is refused when it is recorded, also where a new key was made there in between.
     ///
     /// # Errors
@@ -372,39 +398,16 @@ struct Relocate {
 
 #[async_trait]
 impl Change for Relocate {
-    type Output = ();
-    async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
+    type Output = Vec<Freed>;
+    async fn apply(&self, db: &mut AnyConnection) -> Result<Vec<Freed>, StoreError> {
         let transfer = self.transfer.0.as_bytes();
+        let mut freed = Vec::new();
         for relocation in &self.objects {
             let object = relocation.object.0.as_bytes();
-            // The very pieces that were copied, and all of them. Whichever mover copied one: its row names a blob that was
-            // read back, and that nobody removes while the row stands so.
-            let row = sqlx::query(
-                "SELECT o.parts, (SELECT count(*) FROM part p JOIN transfer_part t ON t.object = p.object \
-                 AND t.number = p.number AND t.old_blob = p.blob WHERE p.object = o.id AND t.transfer = $1 \
-                 AND t.copied = 1 AND t.moved = 0) FROM object o WHERE o.id = $2 AND o.region = $3 AND o.wrapped_key = $4",
-            )
-            .bind(transfer.as_slice())
-            .bind(object.as_slice())
-            .bind(self.from.as_str())
-            .bind(relocation.old_key.as_bytes())
-            .fetch_optional(&mut *db)
-            .await?;
-            let Some(row) = row else { continue };
-            if get::<i64>(&row, 0)? != get::<i64>(&row, 1)? {
+            let Some(version) = ready(db, self.transfer, (&self.from, &self.to), relocation).await? else {
                 continue;
-            }
-            // The version of the key that wraps it there. One that was rotated in between: the mover comes by again.
-            let under: Option<i64> = sqlx::query_scalar(
-                "SELECT k.version FROM account_key k JOIN object o ON o.account = k.account \
-                 WHERE o.id = $1 AND k.region = $2 AND k.wrapped = $3",
-            )
-            .bind(object.as_slice())
-            .bind(self.to.as_str())
-            .bind(relocation.under.as_bytes())
-            .fetch_optional(&mut *db)
-            .await?;
-            let Some(version) = under else { continue };
+            };
+            freed.extend(end_copies(db, object, Some(&self.to)).await?);
             sqlx::query("UPDATE object SET region = $1, wrapped_key = $2, key_version = $3 WHERE id = $4")
                 .bind(self.to.as_str())
                 .bind(relocation.new_key.as_bytes())
@@ -425,19 +428,12 @@ impl Change for Relocate {
                 .bind(object.as_slice())
                 .execute(&mut *db)
                 .await?;
-            sqlx::query(
-                "INSERT INTO transfer_object (transfer, object, account, size) \
-                 SELECT $1, id, account, size FROM object WHERE id = $2 ON CONFLICT DO NOTHING",
-            )
-            .bind(transfer.as_slice())
-            .bind(object.as_slice())
-            .execute(&mut *db)
-            .await?;
+            count_done(db, self.transfer, relocation).await?;
         }
-        Ok(())
+        Ok(freed)
     }
     fn scrub(&self) -> &'static [&'static str] {
-        &["object"]
+        &["object", "object_copy"]
     }
 }
 
@@ -447,7 +443,8 @@ macro_rules! left_keys {
         "WHERE account_key.region = $1 \
          AND account_key.account IN (SELECT account FROM transfer_object WHERE transfer = $2) \
          AND NOT EXISTS (SELECT 1 FROM object o WHERE o.account = account_key.account AND o.region = $1) \
-         AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.account = account_key.account AND u.region = $1)"
+         AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.account = account_key.account AND u.region = $1) \
+         AND NOT EXISTS (SELECT 1 FROM object_copy c WHERE c.account = account_key.account AND c.region = $1)"
     };
 }
 const REMEMBER_LEFT: &str = concat!(

@@ -66,6 +66,8 @@ pub enum Table {
     Object,
     /// Uploads under way.
     Upload,
+    /// Copies of objects that lie in another region.
+    Copy,
 }
 
 /// An object's key, of an object or of an upload.
@@ -302,6 +304,7 @@ impl VaultStore {
         let (sql, id) = match table {
             Table::Object => (OBJECTS_BELOW, false),
             Table::Upload => (UPLOADS_BELOW, true),
+            Table::Copy => (COPIES_BELOW, true),
         };
         let (category, at, last) = after.map_or(("", i64::MIN, &[][..]), |row| {
             (&row.cursor.0, row.cursor.1, &row.cursor.2)
@@ -370,6 +373,10 @@ const OBJECTS_BELOW: &str = "SELECT id, category, concerns_at, key_version, wrap
 const UPLOADS_BELOW: &str = "SELECT object, category, concerns_at, key_version, wrapped_key, id FROM upload \
     WHERE account = $1 AND region = $2 AND key_version < $3 AND (category, concerns_at, id) > ($4, $5, $6) \
     ORDER BY category, concerns_at, id LIMIT $7";
+const COPIES_BELOW: &str = "SELECT c.object, o.category, o.concerns_at, c.key_version, c.wrapped_key, c.object \
+    FROM object_copy c JOIN object o ON o.id = c.object \
+    WHERE c.account = $1 AND c.region = $2 AND c.key_version < $3 \
+    AND (o.category, o.concerns_at, c.object) > ($4, $5, $6) ORDER BY o.category, o.concerns_at, c.object LIMIT $7";
 
 fn seq_of(bytes: &[u8]) -> i64 {
     bytes.try_into().map_or(-1, i64::from_be_bytes)

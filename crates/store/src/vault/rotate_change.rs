@@ -215,6 +215,7 @@ impl MoveObjects {
         let (table, id) = match self.table {
             Table::Object => ("object", "id"),
             Table::Upload => ("upload", "object"),
+            Table::Copy => ("object_copy", "object"),
         };
         let values: Vec<_> = (0..rows)
             .map(|row| format!("(${}, ${})", 2 * row + 4, 2 * row + 5))
@@ -278,6 +279,7 @@ impl Change for EndAccount {
         for sql in [
             "SELECT key_version FROM object WHERE account = $1 AND region = $2 AND key_version < $3 LIMIT 1",
             "SELECT key_version FROM upload WHERE account = $1 AND region = $2 AND key_version < $3 LIMIT 1",
+            "SELECT key_version FROM object_copy WHERE account = $1 AND region = $2 AND key_version < $3 LIMIT 1",
         ] {
             let named: Option<i64> = sqlx::query_scalar(sql)
                 .bind(self.account)

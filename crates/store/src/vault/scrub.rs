@@ -1,10 +1,12 @@
 //! Walking over all that is stored, page by page, for checks and copies.
 
 use casework::ids::{ObjectId, RegionId};
+use serde::{Deserialize, Serialize};
+use sqlx::any::AnyRow;
 
 use super::{
     StoreError, VaultStore,
-    row::{blob_id, bytes, digest, get, object_id, unsigned},
+    row::{blob_id, digest, get, object_id, unsigned},
 };
 use crate::blobs::{BlobId, SealedDigest};
 
@@ -26,6 +28,14 @@ pub struct KeptPart {
     pub size: u64,
     /// What was digested when it was stored; `None` for what was stored before digests were kept.
     pub digest: Option<SealedDigest>,
+}
+
+/// How far a walk over blobs has come: those of objects and uploads, and then those of copies.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptAfter {
+    part: Option<(ObjectId, u32)>,
+    parts_done: bool,
+    copy: Option<(ObjectId, String, u32)>,
 }
 
 /// An object, and what there is of its body.
@@ -51,7 +61,55 @@ pub struct KeptObject {
     pub digest: Option<SealedDigest>,
 }
 
+fn part(row: &AnyRow) -> Result<KeptPart, StoreError> {
+    let region: Option<String> = get(row, 2)?;
+    Ok(KeptPart {
+        object: object_id(row, 0)?,
+        number: unsigned(row, 1)?,
+        region: region.map(RegionId::new).transpose()?,
+        blob: blob_id(row, 3)?,
+        size: unsigned(row, 4)?,
+        digest: digest(row, 5)?,
+    })
+}
+
 impl VaultStore {
+    /// The next blobs that rows name, of objects, uploads and copies, at most [`WALK_PAGE`]; nothing at the end. `after` moves on.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn kept_blobs(&self, after: &mut KeptAfter) -> Result<Vec<KeptPart>, StoreError> {
+        if !after.parts_done {
+            let page = self.kept_parts(after.part).await?;
+            if let Some(last) = page.last() {
+                after.part = Some((last.object, last.number));
+                return Ok(page);
+            }
+            after.parts_done = true;
+        }
+        let (object, region, number) = match &after.copy {
+            Some((object, region, number)) => (*object, region.as_str(), i64::from(*number)),
+            None => (ObjectId(uuid::Uuid::nil()), "", -1),
+        };
+        let rows = sqlx::query(
+            "SELECT c.object, c.number, CASE WHEN o.id IS NULL THEN NULL ELSE c.region END, c.blob, \
+             COALESCE(p.size, 0), p.sealed_digest, c.region FROM object_copy_part c \
+             LEFT JOIN object o ON o.id = c.object LEFT JOIN part p ON p.object = c.object AND p.number = c.number \
+             WHERE (c.object, c.region, c.number) > ($1, $2, $3) ORDER BY c.object, c.region, c.number LIMIT $4",
+        )
+        .bind(object.0.as_bytes().as_slice())
+        .bind(region)
+        .bind(number)
+        .bind(i64::from(WALK_PAGE))
+        .fetch_all(&self.database.pool)
+        .await?;
+        let page: Vec<KeptPart> = rows.iter().map(part).collect::<Result<_, _>>()?;
+        if let (Some(row), Some(last)) = (rows.last(), page.last()) {
+            after.copy = Some((last.object, get(row, 6)?, last.number));
+        }
+        Ok(page)
+    }
+
     /// The next parts after one, by object and number, at most [`WALK_PAGE`]. Parts of uploads under way are among them.
     ///
     /// # Errors
@@ -70,17 +128,6 @@ impl VaultStore {
         .bind(i64::from(WALK_PAGE))
         .fetch_all(&self.database.pool)
         .await?;
-        let part = |row| {
-            let region: Option<String> = get(row, 2)?;
-            Ok(KeptPart {
-                object: object_id(row, 0)?,
-                number: unsigned(row, 1)?,
-                region: region.map(RegionId::new).transpose()?,
-                blob: blob_id(row, 3)?,
-                size: unsigned(row, 4)?,
-                digest: digest(row, 5)?,
-            })
-        };
         rows.iter().map(part).collect()
     }
 
@@ -115,19 +162,21 @@ impl VaultStore {
         rows.iter().map(object).collect()
     }
 
-    /// Whether a part still names the blob that was seen there: what is replaced or deleted meanwhile is no loss.
+    /// Whether a part, or that of a copy, still names the blob that was seen there: what is replaced or deleted meanwhile is no
+    /// loss.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn still_names(&self, part: &KeptPart) -> Result<bool, StoreError> {
-        let row = sqlx::query("SELECT blob FROM part WHERE object = $1 AND number = $2")
-            .bind(part.object.0.as_bytes().as_slice())
-            .bind(i64::from(part.number))
-            .fetch_optional(&self.database.pool)
-            .await?;
-        match row {
-            Some(row) => Ok(bytes::<16>(&row, 0)? == part.blob.0),
-            None => Ok(false),
-        }
+        let row = sqlx::query(
+            "SELECT blob FROM part WHERE object = $1 AND number = $2 AND blob = $3 UNION ALL \
+             SELECT blob FROM object_copy_part WHERE object = $1 AND number = $2 AND blob = $3",
+        )
+        .bind(part.object.0.as_bytes().as_slice())
+        .bind(i64::from(part.number))
+        .bind(part.blob.0.as_slice())
+        .fetch_optional(&self.database.pool)
+        .await?;
+        Ok(row.is_some())
     }
 }

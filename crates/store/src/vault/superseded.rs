@@ -43,8 +43,10 @@ impl Change for GiveUp {
         let transfer = self.transfer.0.as_bytes();
         // What an object names is not superseded, whatever is said here.
         sqlx::query(
-            "DELETE FROM transfer_part WHERE transfer = $1 AND EXISTS (SELECT 1 FROM part p \
-             WHERE p.blob = CASE WHEN transfer_part.moved = 1 THEN transfer_part.old_blob ELSE transfer_part.new_blob END)",
+            "DELETE FROM transfer_part WHERE transfer = $1 AND (EXISTS (SELECT 1 FROM part p \
+             WHERE p.blob = CASE WHEN transfer_part.moved = 1 THEN transfer_part.old_blob ELSE transfer_part.new_blob END) \
+             OR EXISTS (SELECT 1 FROM object_copy_part c \
+             WHERE c.blob = CASE WHEN transfer_part.moved = 1 THEN transfer_part.old_blob ELSE transfer_part.new_blob END))",
         )
         .bind(transfer.as_slice())
         .execute(&mut *db)

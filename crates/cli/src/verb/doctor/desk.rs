@@ -5,6 +5,21 @@ use store::gate_memory::PolicySeen;
 
 use super::report::Report;
 
+/// Names transfers that do not come to their end by themselves, each with the way on.
+async fn transfers(deployment: &Deployment, report: &mut Report) -> anyhow::Result<()> {
+    let (count, ailing) = deployment.transfers().ailing().await?;
+    if ailing.is_empty() && count > 0 {
+        report.good(&format!("{count} transfer(s): none hangs"));
+    }
+    for one in ailing {
+        match one.ailment.is_wrong() {
+            true => report.bad(&one.to_string()),
+            false => report.warn(&one.to_string()),
+        }
+    }
+    Ok(())
+}
+
 /// Looks at an open deployment.
 ///
 /// # Errors
@@ -25,6 +40,7 @@ pub(super) async fn look(
     for (_, error) in wrong {
         report.failed(&error);
     }
+    transfers(deployment, report).await?;
     if let PolicySeen::New { before } = deployment.policy_seen() {
         report.warn(&format!(
             "trust.toml is not the one in force before ({before} earlier): whoever writes it decides who reviews and \

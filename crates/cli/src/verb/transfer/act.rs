@@ -8,7 +8,7 @@ use casework::{
     demand::Category,
     ids::{AccountId, CaseId, RegionId, RuleId, TenantId},
     transfer::{
-        Assessment, Basis, Data, Importer, Measure, MeasureKind, Shown, TransferBody, signed_decision,
+        Assessment, Basis, Data, Importer, Measure, MeasureKind, Mode, Shown, TransferBody, signed_decision,
         transfer_approval_message,
     },
 };
@@ -43,6 +43,9 @@ pub(super) struct Open {
     /// An account, in whatever bucket; may be given several times.
     #[arg(long)]
     account: Vec<AccountId>,
+    /// Copy it: the original stays where it lies.
+    #[arg(long)]
+    copy: bool,
     /// A category of data that may be among it; may be given several times.
     #[arg(long, required = true, value_parser = category)]
     category: Vec<Category>,
@@ -153,6 +156,18 @@ pub(super) struct Start {
 }
 
 #[derive(Debug, clap::Args)]
+pub(super) struct Withdraw {
+    /// The transfer.
+    #[arg(value_parser = transfer_id)]
+    transfer: CaseId,
+    /// Why.
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    acting: Acting,
+}
+
+#[derive(Debug, clap::Args)]
 pub(super) struct Stop {
     /// The transfer.
     #[arg(value_parser = transfer_id)]
@@ -172,6 +187,7 @@ impl Open {
             from: self.from,
             to: self.to,
             data: self.bucket.map_or(Data::Accounts(self.account), Data::Bucket),
+            mode: if self.copy { Mode::Copy } else { Mode::Move },
             categories: self.category,
             purpose: self.purpose,
             importer: Importer {
@@ -318,6 +334,7 @@ impl Start {
             .await;
         bar.finish_and_clear();
         let moved = moved?;
+        let opening = deployment.transfers().view(self.transfer).await?.opening;
         match format {
             Format::Json => data!(
                 "{}",
@@ -326,10 +343,39 @@ impl Start {
                     "objects": moved.objects, "bytes": moved.bytes,
                 })
             ),
-            Format::Text => say!(
+            Format::Text if opening.mode.is_move() => say!(
                 "{GOOD}moved{GOOD:#} {} objects, {} bytes; each copy was read back, and the old ones are gone",
                 moved.objects,
                 moved.bytes
+            ),
+            Format::Text => say!(
+                "{GOOD}copied{GOOD:#} {} objects, {} bytes to {}; each copy was read back, and the original stays",
+                moved.objects,
+                moved.bytes,
+                opening.to.region
+            ),
+        }
+        Ok(())
+    }
+}
+
+impl Withdraw {
+    pub(super) async fn run(self, deployment: &Deployment, format: Format) -> anyhow::Result<()> {
+        let actor = self.acting.actor(deployment).await?;
+        let transfers = deployment.transfers();
+        let gone = transfers.withdraw(self.transfer, actor, self.reason).await?;
+        match format {
+            Format::Json => data!(
+                "{}",
+                json!({
+                    "schema": "amparo.cli.transfer_withdrawn/1", "transfer": self.transfer,
+                    "objects": gone.objects, "bytes": gone.bytes,
+                })
+            ),
+            Format::Text => say!(
+                "{GOOD}deleted{GOOD:#} the copies of {} objects, {} bytes, and the keys that only they needed",
+                gone.objects,
+                gone.bytes
             ),
         }
         Ok(())

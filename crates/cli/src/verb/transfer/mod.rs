@@ -1,4 +1,4 @@
-//! `amparo transfer`: moving a customer's data between regions on a legal basis (P19).
+//! `amparo transfer`: moving or copying a customer's data between regions on a legal basis (P19).
 
 mod act;
 mod read;
@@ -15,7 +15,7 @@ use service::{auth::Role, deployment::Deployment};
 use super::{case::enrolled, place::Place};
 use crate::voice::Format;
 
-/// Move a customer's data between regions, on a legal basis (P19).
+/// Move or copy a customer's data between regions, on a legal basis (P19).
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit codes: 0 done, 1 refused (no basis, not approved, or the gate said no), 2 it could not be done.\n\n\
@@ -26,7 +26,8 @@ use crate::voice::Format;
     amparo transfer propose 0197... --as olga\n  \
     amparo transfer approve 0197... --as rita --key rita.key\n  \
     amparo transfer start 0197... --as olga\n  \
-    amparo transfer register --as-of 2027-01-01\n\n\
+    amparo transfer register --as-of 2027-01-01\n  \
+    amparo transfer withdraw 0197... --reason 'the decision ended' --as olga\n\n\
     docs/transfers.md says how a transfer is judged."
 )]
 pub struct Args {
@@ -41,7 +42,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Open a transfer: what moves, from where, to where, what for, to whom.
+    /// Open a transfer: what moves, or is copied (`--copy`), from where, to where, what for, to whom.
     Open(act::Open),
     /// State what it rests on, one basis for each law that asks for one.
     Basis(act::StateBasis),
@@ -55,10 +56,12 @@ enum Verb {
     Propose(act::Propose),
     /// Sign the record as a reviewer: two people, neither of whom opened the transfer.
     Approve(act::Approve),
-    /// Move the data, or go on moving it.
+    /// Move or copy the data, or go on with it.
     Start(act::Start),
     /// Stop it for good; what was moved stays where it is.
     Stop(act::Stop),
+    /// Give a copy up: what was copied is deleted, the original stays.
+    Withdraw(act::Withdraw),
     /// Show a transfer: where it stands, and whether it has a basis today.
     Status(read::Status),
     /// List every transfer with its basis as of a day, and name those that hang on one that ended.
@@ -87,6 +90,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Approve(verb) => verb.run(&deployment, format).await,
         Verb::Start(verb) => verb.run(&deployment, format).await,
         Verb::Stop(verb) => verb.run(&deployment, format).await,
+        Verb::Withdraw(verb) => verb.run(&deployment, format).await,
         Verb::Status(verb) => verb.run(&deployment, format).await,
         Verb::Register(verb) => return verb.run(&deployment, format).await,
         Verb::Bases(_) => Ok(()),

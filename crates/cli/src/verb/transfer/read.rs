@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use casework::{
     ids::CaseId,
     rulebook::Rulebook,
-    transfer::{Data, Hanging, Outcome, Verdict},
+    transfer::{Data, Hanging, Mode, Outcome, Verdict},
 };
 use jiff::civil::Date;
 use serde_json::json;
@@ -58,7 +58,8 @@ pub(super) async fn show(deployment: &Deployment, transfer: CaseId, format: Form
     let opening = &view.opening;
     data!("{STRONG}{transfer}{STRONG:#} {}", word(&view.stage));
     data!(
-        "  {} of {}, from {} ({}) to {} ({})",
+        "  {}{} of {}, from {} ({}) to {} ({})",
+        kind(opening.mode),
         of(&opening.data),
         opening.tenant,
         opening.from.region,
@@ -68,12 +69,21 @@ pub(super) async fn show(deployment: &Deployment, transfer: CaseId, format: Form
     );
     data!("  for: {}; to: {}", opening.purpose, opening.importer.name);
     data!(
-        "  moved {} objects ({} bytes), {} left ({} bytes)",
+        "  {} {} objects ({} bytes), {} left ({} bytes)",
+        if opening.mode.is_move() { "moved" } else { "copied" },
         view.moved.objects,
         view.moved.bytes,
         view.left.objects,
         view.left.bytes
     );
+    if !opening.mode.is_move() {
+        data!(
+            "  copies of {} objects ({} bytes) lie in {}",
+            view.there.objects,
+            view.there.bytes,
+            opening.to.region
+        );
+    }
     if let Some(record) = &view.record {
         let signed: Vec<&str> = record
             .approved_by
@@ -133,8 +143,9 @@ impl Register {
             for entry in &entries {
                 let opening = &entry.opening;
                 data!(
-                    "{STRONG}{}{STRONG:#} {} of {}, {} to {}: {}",
+                    "{STRONG}{}{STRONG:#} {}{} of {}, {} to {}: {}",
                     entry.transfer,
+                    kind(opening.mode),
                     of(&opening.data),
                     opening.tenant,
                     opening.from.region,
@@ -146,6 +157,13 @@ impl Register {
                     Hanging::Moving => data!("  {BAD}moving without a basis{BAD:#}: it goes no further"),
                     Hanging::LyingThere => data!(
                         "  {BAD}lies there without a basis{BAD:#}: bring it back, erase it, or state another"
+                    ),
+                    Hanging::CopyLyingThere => data!(
+                        "  {BAD}copies of {} objects lie in {} without a basis{BAD:#}: delete them (`amparo transfer \
+                         withdraw {}`), or state another",
+                        entry.lies_there.unwrap_or_default(),
+                        opening.to.region,
+                        entry.transfer
                     ),
                 }
                 if let Some(lapse) = &entry.lapsed {
@@ -210,6 +228,13 @@ impl Bases {
             data!("  in force {}{needs}", periods.join(", "));
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn kind(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Move => "",
+        Mode::Copy => "copy of ",
     }
 }
 

@@ -358,6 +358,15 @@ impl VaultPort for TestVault {
             .cloned()
             .unwrap_or_default())
     }
+    async fn copies(
+        &self,
+        _: &AccountRef,
+        _: &[Category],
+        _: Option<Window>,
+        _: usize,
+    ) -> Result<Vec<ReleasedObject>, PortError> {
+        Ok(Vec::new())
+    }
     async fn scope(
         &self,
         account: &AccountRef,

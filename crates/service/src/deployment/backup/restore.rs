@@ -17,7 +17,7 @@ use store::{
     database::{Database, Location},
     docket::LogDirectory,
     gate_memory::GateMemory,
-    vault::{KeptPart, VaultStore},
+    vault::{KeptAfter, KeptPart, VaultStore},
 };
 use tokio::task::spawn_blocking;
 use translog::{audit::audit, note::VerifierKey};
@@ -229,11 +229,12 @@ async fn bring_blobs(
     blobs: &RegionBlobs,
     manifest: &Manifest,
 ) -> Result<u64, BackupError> {
-    let (mut after, mut count, mut copied) = (None, 0, 0);
+    let (mut after, mut count, mut copied) = (KeptAfter::default(), 0, 0);
     loop {
-        let page = rows.kept_parts(after).await?;
-        let Some(last) = page.last() else { break };
-        after = Some((last.object, last.number));
+        let page = rows.kept_blobs(&mut after).await?;
+        if page.is_empty() {
+            break;
+        }
         let mut copies = stream::iter(page.iter().map(|part| bring(backup, part, blobs, manifest)))
             .buffer_unordered(IN_FLIGHT);
         while let Some(done) = copies.next().await {

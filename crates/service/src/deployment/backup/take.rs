@@ -16,7 +16,7 @@ use store::{
     blobs::{BlobError, Digesting, RegionBlobs},
     database::Database,
     docket::DocketStore,
-    vault::{BackupMade, KeptPart, VaultStore},
+    vault::{BackupMade, KeptAfter, KeptPart, VaultStore},
 };
 use tokio::task::spawn_blocking;
 use translog::witness::origin_hash;
@@ -170,11 +170,12 @@ async fn backup(
     let witness = witness.filter(|_| config.docket.own_witness);
 
     let (mut count, mut bytes, mut copied, mut without) = (0, 0, 0, Vec::new());
-    let mut after = None;
+    let mut after = KeptAfter::default();
     loop {
-        let page = kept.kept_parts(after).await?;
-        let Some(last) = page.last() else { break };
-        after = Some((last.object, last.number));
+        let page = kept.kept_blobs(&mut after).await?;
+        if page.is_empty() {
+            break;
+        }
         let mut copies =
             stream::iter(page.iter().map(|part| copy_blob(blobs, part, out))).buffer_unordered(IN_FLIGHT);
         while let Some(done) = copies.next().await {

@@ -1,5 +1,7 @@
 //! Transfers over a real vault, a real gate and a docket in memory: whole, against faults, and without a basis.
 
+mod ailing;
+mod copies;
 mod held;
 pub(crate) mod scene;
 
@@ -85,7 +87,7 @@ async fn p19_an_account_moves_and_the_others_stay() {
 /// when it is started again.
 #[tokio::test]
 async fn p19_the_mover_goes_on_after_a_fault_at_any_step() {
-    for step in Step::ALL {
+    for step in Step::MOVE {
         for when in [When::Before, When::After] {
             let faults = Arc::new(Once::new(step, when));
             let scene = Scene::new(faults.clone()).await;

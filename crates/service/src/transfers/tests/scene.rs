@@ -17,7 +17,7 @@ use casework::{
     ids::{AccountId, CaseId, Digest, ObjectId, ProviderId, RegionId, TenantId},
     rulebook::Rulebook,
     testkit::{TestDocket, TransferWorld, staff},
-    transfer::{Data, Importer, TransferBody, TransferRecord},
+    transfer::{Data, Importer, Mode, TransferBody, TransferRecord},
 };
 use envelope::{
     case_file::CaseRoot,
@@ -50,7 +50,7 @@ use crate::{
         NewTransfer, Parts, TransferPort, Transfers, Wrapping,
         faults::{Faults, Injected, Step, When},
     },
-    vault::{Mapping, NewBucket, PathRule, Principal, PutOptions, Vault, VaultError},
+    vault::{Mapping, NewBucket, PathRule, Principal, PutOptions, Target, Vault, VaultError},
 };
 
 use super::held::Holder;
@@ -66,7 +66,7 @@ pub(super) fn region(id: &str) -> RegionId {
     RegionId::new(id).unwrap()
 }
 
-fn contoso() -> TenantId {
+pub(super) fn contoso() -> TenantId {
     TenantId::new("contoso").unwrap()
 }
 
@@ -320,6 +320,10 @@ impl Scene {
 
     /// A transfer to the other region, which lies in that country; the vault is made with the first.
     pub(super) async fn opened(&self, country: &str, data: Data, marks: &[&str]) -> CaseId {
+        self.opened_as(Mode::Move, country, data, marks).await
+    }
+
+    async fn opened_as(&self, mode: Mode, country: &str, data: Data, marks: &[&str]) -> CaseId {
         if self.vault.regions().await.unwrap().is_empty() {
             self.provision(country).await;
         }
@@ -328,6 +332,7 @@ impl Scene {
             from: region(EU),
             to: region(US),
             data,
+            mode,
             categories: vec![Category::Content],
             purpose: "the customer opens an office there".to_owned(),
             importer: Importer {
@@ -352,7 +357,11 @@ impl Scene {
     }
 
     pub(super) async fn approved_for(&self, country: &str, data: Data) -> CaseId {
-        let transfer = self.opened(country, data, &["us.dpf_certified"]).await;
+        self.approved_as(Mode::Move, country, data).await
+    }
+
+    pub(super) async fn approved_as(&self, mode: Mode, country: &str, data: Data) -> CaseId {
+        let transfer = self.opened_as(mode, country, data, &["us.dpf_certified"]).await;
         let basis = match country {
             "US" => "eu.adequacy.us.dpf",
             _ => "eu.adequacy.gb",
@@ -401,6 +410,29 @@ impl Scene {
         let pieces: Vec<Bytes> = got.body.try_collect().await.unwrap();
         pieces.concat()
     }
+    /// What a region's copy of an object reads as.
+    pub(super) async fn copy(&self, key: &str, region: &str) -> Result<Vec<u8>, VaultError> {
+        let region = self::region(region);
+        let target = Target {
+            key,
+            version: None,
+            copy_in: Some(&region),
+        };
+        let got = self
+            .vault
+            .get(&self.who, "box", target, None, &Default::default())
+            .await?;
+        assert_eq!(got.info.region, region, "{key}");
+        let pieces: Vec<Bytes> = got.body.try_collect().await?;
+        Ok(pieces.concat())
+    }
+    /// Every object reads where it lies, and from its copy in the other region.
+    pub(super) async fn everything_is_copied(&self) {
+        self.everything_reads(EU).await;
+        for (key, len) in OBJECTS {
+            assert_eq!(self.copy(key, US).await.unwrap(), body(len), "{key}");
+        }
+    }
     pub(super) async fn region_of(&self, key: &str) -> String {
         let info = self
             .vault
@@ -437,6 +469,11 @@ impl Scene {
         let mut found = BTreeSet::new();
         walk(&self.folder.path().join("blobs").join(region), &mut found);
         found
+    }
+
+    /// Loses a region's bodies.
+    pub(super) fn lose(&self, region: &str) {
+        std::fs::remove_dir_all(self.folder.path().join("blobs").join(region)).unwrap();
     }
 
     pub(super) async fn seq_of(&self, account: &str) -> i64 {
