@@ -32,6 +32,8 @@ pub enum Part {
     Letter([u8; 32]),
     /// The salt and recipient of a release, by record id.
     Release([u8; 16]),
+    /// What a list says of what stands under this number.
+    Brief(u64),
 }
 
 impl Part {
@@ -51,6 +53,10 @@ impl Part {
             Part::Release(record) => {
                 data.push(3);
                 data.extend_from_slice(&record);
+            }
+            Part::Brief(seq) => {
+                data.push(4);
+                data.extend_from_slice(&seq.to_be_bytes());
             }
         }
         data

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 /// Longest description that is sent, in characters: the schema's `LongString`.
 const DESCRIPTION_CHARS_MAX: usize = 65_535;
 
-/// The standard's error codes, as far as this provider gives them.
+/// The standard's error codes, as far as this provider gives them. The published schemas hold no list of them: any whole number
+/// fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u32)]
 pub enum Code {
@@ -43,6 +44,8 @@ pub enum Code {
     LinkMissing = 3016,
     /// An associated object is refused in the same message.
     LinkFailed = 3018,
+    /// The message is in an encoding that is not taken.
+    Encoding = 3019,
     /// The message does not fit its schema.
     Validation = 3020,
     /// The message is too large.

@@ -348,7 +348,20 @@ async fn strangers_and_bad_forms_meet_a_closed_door() {
     let (_, body) = post(&scene.police(), scene.at, "application/xml", &message)
         .await
         .unwrap();
-    assert_eq!(code(&body), 3001);
+    assert_eq!(code(&body), 3019);
+    // One that begins and does not go on.
+    let stream = TcpStream::connect(scene.at).await.unwrap();
+    let name = ServerName::try_from("hi1.provider.example").unwrap();
+    let mut stalled = scene.police().connect(name, stream).await.unwrap();
+    let head = "POST / HTTP/1.1\r\nHost: hi1.provider.example\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
+    stalled.write_all(head.as_bytes()).await.unwrap();
+    let mut said = Vec::new();
+    while !said.windows(4).any(|window| window == b"3003") {
+        let mut some = [0; 4096];
+        let read = stalled.read(&mut some).await.unwrap();
+        assert_ne!(read, 0, "{}", String::from_utf8_lossy(&said));
+        said.extend_from_slice(&some[..read]);
+    }
     let (_, body) = post(&scene.police(), scene.at, "application/json", b"<HI1Message/>")
         .await
         .unwrap();

@@ -53,6 +53,23 @@ pub struct StoredObject {
     pub bytes: Vec<u8>,
 }
 
+/// An object as a list has it: without its contents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedObject {
+    /// Its id, the authority's.
+    pub id: Uuid,
+    /// Which kind.
+    pub kind: String,
+    /// How often it was changed, from 1 on.
+    pub generation: u64,
+    /// When it was last changed.
+    pub changed_at: Timestamp,
+    /// The case that it opened or belongs to.
+    pub case: Option<CaseId>,
+    /// What was kept for lists; none of an object from before that was.
+    pub brief: Option<Vec<u8>>,
+}
+
 /// An object to be kept.
 #[derive(Debug, Clone, Copy)]
 pub struct NewObject<'a> {
@@ -68,6 +85,8 @@ pub struct NewObject<'a> {
     pub case: Option<CaseId>,
     /// As it stands.
     pub bytes: &'a [u8],
+    /// What a list says of it.
+    pub brief: &'a [u8],
 }
 
 /// Which objects to list. What is absent excludes nothing.
@@ -75,10 +94,6 @@ pub struct NewObject<'a> {
 pub struct Listing<'a> {
     /// Of this kind.
     pub kind: Option<&'a str>,
-    /// Changed at this time or later.
-    pub since: Option<Timestamp>,
-    /// Changed before this time.
-    pub before: Option<Timestamp>,
     /// With an id beyond this one.
     pub after: Option<Uuid>,
 }
@@ -190,6 +205,45 @@ impl Hi1Store {
         row.map(|row| self.opened(peer, &row)).transpose()
     }
 
+    /// Which kind an object of this peer's is, and how many bytes it has, before it is opened.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn weigh(&self, peer: &str, id: Uuid) -> Result<Option<(String, u64)>, CaseStoreError> {
+        let row = sqlx::query(
+            "SELECT kind, CAST(length(sealed) AS BIGINT) FROM hi1_objects WHERE peer = $1 AND object = $2",
+        )
+        .bind(peer)
+        .bind(id.as_bytes().as_slice())
+        .fetch_optional(&self.database.pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let length =
+            u64::try_from(row.try_get::<i64, _>(1)?).map_err(|_| CaseStoreError::Corrupt("length"))?;
+        Ok(Some((row.try_get(0)?, length)))
+    }
+
+    /// By what a message is kept.
+    pub fn name(&self, bytes: &[u8]) -> [u8; 32] {
+        self.root.demand_name(bytes)
+    }
+
+    /// Notes that a message brought or changed an object.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn brought(&self, peer: &str, object: Uuid, name: &[u8; 32]) -> Result<(), CaseStoreError> {
+        sqlx::query(
+            "INSERT INTO hi1_brought (peer, object, name) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        )
+        .bind(peer)
+        .bind(object.as_bytes().as_slice())
+        .bind(name.as_slice())
+        .execute(&self.database.pool)
+        .await?;
+        Ok(())
+    }
+
     /// Adds an object; `false` where the peer has one of that id. `key` and the nonces are fresh.
     ///
     /// # Errors
@@ -198,12 +252,12 @@ impl Hi1Store {
         &self,
         new: NewObject<'_>,
         key: &CaseKey,
-        nonces: (Nonce, Nonce),
+        nonces: (Nonce, Nonce, Nonce),
     ) -> Result<bool, CaseStoreError> {
         let place = place(new.peer, new.id.as_bytes());
         let done = sqlx::query(
-            "INSERT INTO hi1_objects (peer, object, kind, generation, changed_at, case_id, wrapped_key, sealed) \
-             VALUES ($1, $2, $3, 1, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+            "INSERT INTO hi1_objects (peer, object, kind, generation, changed_at, case_id, wrapped_key, sealed, brief) \
+             VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
         )
         .bind(new.peer)
         .bind(new.id.as_bytes().as_slice())
@@ -212,6 +266,7 @@ impl Hi1Store {
         .bind(new.case.map(|case| case.0.as_bytes().to_vec()))
         .bind(self.root.wrap(&place, key, nonces.0)?)
         .bind(key.seal(&place, Part::Body(1), nonces.1, new.bytes)?)
+        .bind(key.seal(&place, Part::Brief(1), nonces.2, new.brief)?)
         .execute(&self.database.pool)
         .await?;
         Ok(done.rows_affected() == 1)
@@ -225,9 +280,9 @@ impl Hi1Store {
         &self,
         peer: &str,
         seen: &StoredObject,
-        bytes: &[u8],
+        (bytes, brief): (&[u8], &[u8]),
         at: Timestamp,
-        nonce: Nonce,
+        nonces: (Nonce, Nonce),
     ) -> Result<bool, CaseStoreError> {
         let place = place(peer, seen.id.as_bytes());
         let row = sqlx::query("SELECT wrapped_key FROM hi1_objects WHERE peer = $1 AND object = $2")
@@ -240,14 +295,15 @@ impl Hi1Store {
             .unwrap(&place, &row.try_get::<Vec<u8>, _>("wrapped_key")?)?;
         let next = seen.generation.saturating_add(1);
         let done = sqlx::query(
-            "UPDATE hi1_objects SET generation = generation + 1, changed_at = $1, sealed = $2 \
+            "UPDATE hi1_objects SET generation = generation + 1, changed_at = $1, sealed = $2, brief = $6 \
              WHERE peer = $3 AND object = $4 AND generation = $5",
         )
         .bind(at.as_microsecond())
-        .bind(key.seal(&place, Part::Body(next), nonce, bytes)?)
+        .bind(key.seal(&place, Part::Body(next), nonces.0, bytes)?)
         .bind(peer)
         .bind(seen.id.as_bytes().as_slice())
         .bind(i64::try_from(seen.generation).unwrap_or(i64::MAX))
+        .bind(key.seal(&place, Part::Brief(next), nonces.1, brief)?)
         .execute(&self.database.pool)
         .await?;
         Ok(done.rows_affected() == 1)
@@ -318,44 +374,98 @@ impl Hi1Store {
         rows.iter().map(|row| uuid(row.try_get("id")?)).collect()
     }
 
-    /// A page of this peer's objects by id, at most [`LIST_MAX`].
+    /// A page of this peer's objects by id, without their contents; at most [`LIST_MAX`].
     ///
     /// # Errors
-    /// When one does not open, or the database fails.
-    pub async fn page(&self, peer: &str, which: Listing<'_>) -> Result<Vec<StoredObject>, CaseStoreError> {
+    /// When a brief does not open, or the database fails.
+    pub async fn page(&self, peer: &str, which: Listing<'_>) -> Result<Vec<ListedObject>, CaseStoreError> {
         let rows = sqlx::query(
-            "SELECT * FROM hi1_objects WHERE peer = $1 AND ($2 IS NULL OR kind = $2) \
-             AND changed_at >= $3 AND changed_at < $4 AND ($5 IS NULL OR object > $5) ORDER BY object LIMIT $6",
+            "SELECT object, kind, generation, changed_at, case_id, wrapped_key, brief FROM hi1_objects \
+             WHERE peer = $1 AND ($2 IS NULL OR kind = $2) AND ($3 IS NULL OR object > $3) ORDER BY object LIMIT $4",
         )
         .bind(peer)
         .bind(which.kind)
-        .bind(which.since.map_or(i64::MIN, |at| at.as_microsecond()))
-        .bind(which.before.map_or(i64::MAX, |at| at.as_microsecond()))
         .bind(which.after.map(|id| id.as_bytes().to_vec()))
         .bind(i64::from(LIST_MAX))
         .fetch_all(&self.database.pool)
         .await?;
-        rows.iter().map(|row| self.opened(peer, row)).collect()
+        rows.iter().map(|row| self.listed(peer, row)).collect()
+    }
+
+    fn listed(&self, peer: &str, row: &AnyRow) -> Result<ListedObject, CaseStoreError> {
+        let Standing {
+            id,
+            kind,
+            generation,
+            changed_at,
+            case,
+        } = Standing::read(row)?;
+        let sealed: Option<Vec<u8>> = row.try_get("brief")?;
+        let brief = match sealed {
+            None => None,
+            Some(sealed) => {
+                let place = place(peer, id.as_bytes());
+                let key = self
+                    .root
+                    .unwrap(&place, &row.try_get::<Vec<u8>, _>("wrapped_key")?)?;
+                Some(key.open(&place, Part::Brief(generation), &sealed)?.to_vec())
+            }
+        };
+        Ok(ListedObject {
+            id,
+            kind,
+            generation,
+            changed_at,
+            case,
+            brief,
+        })
     }
 
     fn opened(&self, peer: &str, row: &AnyRow) -> Result<StoredObject, CaseStoreError> {
-        let id = uuid(row.try_get("object")?)?;
+        let Standing {
+            id,
+            kind,
+            generation,
+            changed_at,
+            case,
+        } = Standing::read(row)?;
         let place = place(peer, id.as_bytes());
-        let generation = u64::try_from(row.try_get::<i64, _>("generation")?)
-            .map_err(|_| CaseStoreError::Corrupt("generation"))?;
         let key = self
             .root
             .unwrap(&place, &row.try_get::<Vec<u8>, _>("wrapped_key")?)?;
         let sealed: Vec<u8> = row.try_get("sealed")?;
-        let case: Option<Vec<u8>> = row.try_get("case_id")?;
         Ok(StoredObject {
             id,
+            kind,
+            generation,
+            changed_at,
+            case,
+            bytes: key.open(&place, Part::Body(generation), &sealed)?.to_vec(),
+        })
+    }
+}
+
+/// What stands of an object in the clear.
+struct Standing {
+    id: Uuid,
+    kind: String,
+    generation: u64,
+    changed_at: Timestamp,
+    case: Option<CaseId>,
+}
+
+impl Standing {
+    fn read(row: &AnyRow) -> Result<Self, CaseStoreError> {
+        let generation = u64::try_from(row.try_get::<i64, _>("generation")?)
+            .map_err(|_| CaseStoreError::Corrupt("generation"))?;
+        let case: Option<Vec<u8>> = row.try_get("case_id")?;
+        Ok(Self {
+            id: uuid(row.try_get("object")?)?,
             kind: row.try_get("kind")?,
             generation,
             changed_at: Timestamp::from_microsecond(row.try_get("changed_at")?)
                 .map_err(|_| CaseStoreError::Corrupt("time"))?,
             case: case.map(uuid).transpose()?.map(CaseId),
-            bytes: key.open(&place, Part::Body(generation), &sealed)?.to_vec(),
         })
     }
 }

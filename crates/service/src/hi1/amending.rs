@@ -5,13 +5,15 @@ use casework::{
     ids::{CaseId, RecordId},
 };
 use hi1::{Code, Failure, Kind, Object, write};
-use store::hi1::StoredObject;
+use store::hi1::{Hi1Store, StoredObject};
+use uuid::Uuid;
 
 use super::{
-    Hi1, Peer, Step, Trouble,
+    AUTHORISATIONS_MAX, Hi1, Peer, Step, Trouble,
     checking::{desired_value, desires_end},
+    giving::brief,
     mirror::Standing,
-    reading,
+    opened, reading,
     taking::{Sent, is_task, refused},
 };
 use crate::app::{DeskError, is_entered};
@@ -26,7 +28,9 @@ impl Hi1 {
         if stands.kind() != update.kind() {
             return fail(Code::ChangeNotAllowed, "an object's type does not change");
         }
-        if update.generation().is_some_and(|seen| seen < stored.generation) {
+        let merged = amended(&stands, update);
+        // What an update says already is no change of it: it came before, and was not worked off to its end.
+        if merged != stands && update.generation().is_some_and(|seen| seen < stored.generation) {
             return fail(
                 Code::ImproperChange,
                 "the object was changed since the generation that the update names; GET it first",
@@ -39,7 +43,6 @@ impl Hi1 {
         if let Err(failure) = Self::leaves_ours(update, &shown) {
             return Ok(Err(failure));
         }
-        let merged = stands.updated(update);
         if update.kind() == Kind::Delivery {
             return Ok(acknowledges(update, &shown));
         }
@@ -156,42 +159,33 @@ impl Hi1 {
         ids.extend(task.associated());
         ids.sort();
         ids.dedup();
-        let mut found = Vec::new();
-        for id in ids {
-            if let Some((_, object)) = self.kept(peer, id).await?
-                && object.kind() == Kind::Authorisation
-            {
-                found.push(object);
-            }
-        }
-        Ok(found)
+        authorisations(self.store(), peer, ids).await
     }
 
     /// Changes an object as was checked. Gives the case that it concerns.
-    pub(super) async fn update(&self, sent: &Sent<'_>, update: &Object) -> Step<Option<CaseId>> {
+    /// `begun` is set before anything is done.
+    pub(super) async fn update(
+        &self,
+        sent: &Sent<'_>,
+        update: &Object,
+        begun: &mut bool,
+    ) -> Step<Option<CaseId>> {
         let peer = sent.peer.name();
         let Some((stored, stands)) = self.kept(sent.peer, update.id()).await? else {
             return refused(Code::UpdateMissing, "there is no such object of yours");
         };
-        let mut merged = stands.updated(update);
-        // What is computed for every answer is not kept.
-        for member in update
-            .kind()
-            .receivers_own()
-            .iter()
-            .chain(&["Generation", "LastChanged"])
-        {
-            merged.remove(member);
-        }
-        // What is only desired, or only told, makes no other demand.
+        let merged = amended(&stands, update);
+        // What is only desired, or only told, makes no other demand. What stands as the update has it may be of an update that
+        // was not worked off to its end: reading it once more changes nothing where it was.
         let reads_anew = (is_task(&merged) || merged.kind() == Kind::Authorisation)
-            && (sent.anew || substance(&merged) != substance(&stands));
-        // The same message may come again after trouble: what it changed is changed.
+            && (merged == stands || substance(&merged) != substance(&stands));
         if merged != stands {
-            let bytes = write::object(&merged)?;
+            let (bytes, brief) = (write::object(&merged)?, brief(&merged)?);
+            self.store().brought(&peer, update.id(), &sent.name).await?;
+            let nonces = self.nonces()?;
             let replaced = self
                 .store()
-                .replace(&peer, &stored, &bytes, self.now(), self.nonce()?)
+                .replace(&peer, &stored, (&bytes, &brief), self.now(), nonces)
                 .await?;
             if !replaced {
                 return refused(
@@ -200,6 +194,7 @@ impl Hi1 {
                 );
             }
         }
+        *begun = true;
         if merged.kind() == Kind::Delivery {
             self.acknowledge(stored.case, &merged).await?;
             return Ok(Ok(stored.case));
@@ -287,6 +282,44 @@ impl Hi1 {
     }
 }
 
+/// Of these objects the authorisations: one more than [`AUTHORISATIONS_MAX`] at most, so that whoever reads sees that there are
+/// too many.
+pub(super) async fn authorisations(
+    store: &Hi1Store,
+    peer: &Peer,
+    ids: Vec<Uuid>,
+) -> Result<Vec<Object>, Trouble> {
+    let kind = Kind::Authorisation.object_type();
+    let mut found = Vec::new();
+    for id in ids {
+        let known = store.weigh(&peer.name(), id).await?;
+        if known.is_none_or(|(known, _)| Some(known.as_str()) != kind) {
+            continue;
+        }
+        if let Some(stored) = store.object(&peer.name(), id).await? {
+            found.push(opened(stored)?.1);
+        }
+        if found.len() > AUTHORISATIONS_MAX {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// An object as an update has it, without what is computed for every answer.
+fn amended(stands: &Object, update: &Object) -> Object {
+    let mut merged = stands.updated(update);
+    for member in update
+        .kind()
+        .receivers_own()
+        .iter()
+        .chain(&["Generation", "LastChanged"])
+    {
+        merged.remove(member);
+    }
+    merged
+}
+
 /// An object without what its sender only desires, and what it only calls it.
 fn substance(object: &Object) -> Object {
     let mut substance = object.clone();
@@ -313,7 +346,7 @@ fn over(why: &str) -> Step<()> {
 }
 
 /// A case that is closed takes no note.
-fn closed(trouble: Trouble) -> Result<(), Trouble> {
+pub(super) fn closed(trouble: Trouble) -> Result<(), Trouble> {
     match trouble {
         Trouble::Desk(DeskError::NotNow { .. }) => Ok(()),
         other => Err(other),

@@ -1,6 +1,8 @@
 //! What an authority may have: its own objects, how they stand, and packages that the gate released, encrypted to their
 //! recipient.
 
+use std::collections::BTreeMap;
+
 use casework::ids::{CaseId, Digest, RecordId};
 use hi1::{
     Code, Failure, Kind, Object,
@@ -8,20 +10,60 @@ use hi1::{
     message::{ListRequest, Record},
     write,
 };
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::hi1::{LIST_MAX, Listing, NewObject, StoredObject};
+use store::hi1::{LIST_MAX, ListedObject, Listing, NewObject, StoredObject};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use uuid::Uuid;
 
 use super::{
-    Hi1, PART_BYTES, Peer, SCAN_MAX, Step, Trouble,
+    ANSWER_BYTES_MAX, Hi1, PART_BYTES, Peer, SCAN_MAX, Step, Trouble,
     mirror::{self, Mirrored, Released},
-    opened,
 };
 use crate::app::DeskError;
 
 /// Most parts of one package.
 const PARTS_MAX: u64 = 10_000;
+
+/// What a list says of an object, kept apart from its contents.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Brief {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    external: Option<String>,
+    /// When an authorisation ends, as it says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ends: Option<String>,
+    /// Which delivery it is part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    delivery: Option<String>,
+}
+
+const ENDS: [&str; 2] = ["auth:AuthorisationTimespan", "auth:EndTime"];
+
+/// An object's brief, as it is kept.
+pub(super) fn brief(object: &Object) -> Result<Vec<u8>, Trouble> {
+    let brief = Brief {
+        external: object.text("ExternalIdentifier").map(str::to_owned),
+        ends: object
+            .path(&ENDS)
+            .and_then(|ends| ends.as_str())
+            .map(str::to_owned),
+        delivery: object.text("delivery:DeliveryID").map(str::to_owned),
+    };
+    serde_json::to_vec(&brief).map_err(|error| Trouble::Kept(error.to_string()))
+}
+
+/// How often an object was changed, and when last.
+struct Stands {
+    generation: u64,
+    changed_at: Timestamp,
+}
+
+/// What one answer gives away, in bytes.
+#[derive(Debug, Default)]
+pub(super) struct Given(u64);
 
 impl Hi1 {
     /// How a case stands; `None` where it was erased.
@@ -31,11 +73,6 @@ impl Hi1 {
 
     /// An object as its authority sees it: as it sent it, with what is the receiver's to say.
     pub(super) async fn shown(&self, peer: &Peer, stored: &StoredObject, object: &Object) -> Step<Object> {
-        let mut shown = object.clone();
-        let mut changed_at = stored.changed_at;
-        shown.set("CountryCode", json!(peer.endpoint.country));
-        shown.set("OwnerIdentifier", json!(peer.endpoint.id));
-        shown.set("Generation", json!(stored.generation));
         let mirrored = match stored.case {
             None => None,
             Some(case) => match self.mirrored(case).await? {
@@ -43,10 +80,29 @@ impl Hi1 {
                 found => found,
             },
         };
-        if let Some(mirrored) = &mirrored {
+        let stands = Stands {
+            generation: stored.generation,
+            changed_at: stored.changed_at,
+        };
+        Ok(Ok(self.as_it_stands(peer, &stands, object, mirrored.as_ref())))
+    }
+
+    fn as_it_stands(
+        &self,
+        peer: &Peer,
+        stands: &Stands,
+        object: &Object,
+        mirrored: Option<&Mirrored>,
+    ) -> Object {
+        let mut shown = object.clone();
+        let mut changed_at = stands.changed_at;
+        shown.set("CountryCode", json!(peer.endpoint.country));
+        shown.set("OwnerIdentifier", json!(peer.endpoint.id));
+        shown.set("Generation", json!(stands.generation));
+        if let Some(mirrored) = mirrored {
             changed_at = changed_at.max(mirrored.since);
         }
-        match (object.kind(), &mirrored) {
+        match (object.kind(), mirrored) {
             (Kind::Delivery, Some(mirrored)) => {
                 let record = object
                     .text("delivery:DeliveryID")
@@ -59,9 +115,7 @@ impl Hi1 {
             }
             (kind, Some(mirrored)) => {
                 let expired = kind == Kind::Authorisation
-                    && object
-                        .moment_at(&["auth:AuthorisationTimespan", "auth:EndTime"])
-                        .is_some_and(|end| end <= self.now())
+                    && object.moment_at(&ENDS).is_some_and(|end| end <= self.now())
                     && mirrored.status(kind) == "AwaitingApproval";
                 let status = if expired { "Expired" } else { mirrored.status(kind) };
                 // Why a task stands as it does is said of the task alone.
@@ -80,12 +134,31 @@ impl Hi1 {
             ),
         }
         shown.set("LastChanged", json!(write::moment(changed_at)));
-        Ok(Ok(shown))
+        shown
     }
 
-    /// One object of this peer's.
-    pub(super) async fn get(&self, peer: &Peer, id: Uuid) -> Step<Object> {
+    /// One object of this peer's, where the answer has room for it: its first has, whatever its size.
+    pub(super) async fn get(&self, peer: &Peer, id: Uuid, given: &mut Given) -> Step<Object> {
         let missing = || Failure::new(Code::NotFound, "there is no such object of yours");
+        let Some((kind, length)) = self.store().weigh(&peer.name(), id).await? else {
+            return Ok(Err(missing()));
+        };
+        // A part is given in base64.
+        let length = if kind == "Delivery" {
+            PART_BYTES.saturating_mul(4) / 3
+        } else {
+            length
+        };
+        let with = given.0.saturating_add(length);
+        if given.0 > 0 && with > ANSWER_BYTES_MAX {
+            return Ok(Err(Failure::new(
+                Code::TooLarge,
+                format!(
+                    "the answer would be larger than {ANSWER_BYTES_MAX} bytes; GET this object in a message of its own"
+                ),
+            )));
+        }
+        given.0 = with;
         let Some((stored, object)) = self.kept(peer, id).await? else {
             return Ok(Err(missing()));
         };
@@ -94,7 +167,13 @@ impl Hi1 {
             Err(failure) => return Ok(Err(failure)),
         };
         if object.kind() == Kind::LdTask {
-            let parts = self.deliveries(peer, &stored, &object).await?;
+            let parts = match stored.case {
+                Some(case) => {
+                    self.deliveries(peer, case, id, self.mirrored(case).await?.as_ref())
+                        .await?
+                }
+                None => Vec::new(),
+            };
             let mut associated = object.associated();
             associated.extend(parts);
             if !associated.is_empty() {
@@ -122,18 +201,35 @@ impl Hi1 {
                 }
             },
         };
-        for (stored, object) in self.scan(peer, Some("LDTask")).await? {
-            self.deliveries(peer, &stored, &object).await?;
+        // Each case is read once, and nothing but briefs is opened: a list costs the same whatever its objects hold.
+        let mut cases = BTreeMap::new();
+        for task in self.scan(peer, Some("LDTask")).await? {
+            if let Some(case) = task.case {
+                let mirrored = self.once(&mut cases, case).await?;
+                self.deliveries(peer, case, task.id, mirrored.as_ref()).await?;
+            }
         }
         let most = asked.most.unwrap_or(u64::from(LIST_MAX)).min(u64::from(LIST_MAX));
         let mut records = Vec::new();
-        for (stored, object) in self.scan(peer, kind).await? {
+        for listed in self.scan(peer, kind).await? {
             if u64::try_from(records.len()).unwrap_or(u64::MAX) >= most {
                 break;
             }
-            let Ok(shown) = self.shown(peer, &stored, &object).await? else {
+            let mirrored = match listed.case {
+                None => None,
+                Some(case) => match self.once(&mut cases, case).await? {
+                    None => continue,
+                    found => found,
+                },
+            };
+            let Some(object) = self.briefly(peer, &listed).await? else {
                 continue;
             };
+            let stands = Stands {
+                generation: listed.generation,
+                changed_at: listed.changed_at,
+            };
+            let shown = self.as_it_stands(peer, &stands, &object, mirrored.as_ref());
             let changed = shown.moment("LastChanged");
             let status = shown
                 .kind()
@@ -150,11 +246,11 @@ impl Hi1 {
                 continue;
             }
             records.push(Record {
-                object_type: Entry::etsi("ObjectType", &stored.kind),
-                id: stored.id,
+                object_type: Entry::etsi("ObjectType", &listed.kind),
+                id: listed.id,
                 country: Some(peer.endpoint.country.clone()),
                 owner: Some(peer.endpoint.id.clone()),
-                generation: stored.generation,
+                generation: listed.generation,
                 external: shown.text("ExternalIdentifier").map(str::to_owned),
                 changed: shown.text("LastChanged").map(str::to_owned),
             });
@@ -162,20 +258,52 @@ impl Hi1 {
         Ok(Ok(records))
     }
 
-    /// This peer's objects of a kind, at most [`SCAN_MAX`].
-    async fn scan(&self, peer: &Peer, kind: Option<&str>) -> Result<Vec<(StoredObject, Object)>, Trouble> {
-        let mut which = Listing {
-            kind,
-            ..Listing::default()
+    /// How a case stands, read once for each list.
+    async fn once(
+        &self,
+        cases: &mut BTreeMap<CaseId, Option<Mirrored>>,
+        case: CaseId,
+    ) -> Result<Option<Mirrored>, Trouble> {
+        if let Some(known) = cases.get(&case) {
+            return Ok(known.clone());
+        }
+        let mirrored = self.mirrored(case).await?;
+        cases.insert(case, mirrored.clone());
+        Ok(mirrored)
+    }
+
+    /// An object with no more than a list says of it.
+    async fn briefly(&self, peer: &Peer, listed: &ListedObject) -> Result<Option<Object>, Trouble> {
+        let Some(bytes) = &listed.brief else {
+            // It was kept before briefs were: it alone is opened, and let go.
+            return Ok(self.kept(peer, listed.id).await?.map(|(_, object)| object));
         };
+        let kind = Kind::all().find(|kind| kind.object_type() == Some(listed.kind.as_str()));
+        let kind = kind.ok_or_else(|| Trouble::Kept(format!("`{}` is no kind of object", listed.kind)))?;
+        let brief: Brief = serde_json::from_slice(bytes).map_err(|error| Trouble::Kept(error.to_string()))?;
+        let mut object = Object::new(kind, listed.id);
+        if let Some(external) = brief.external {
+            object.set("ExternalIdentifier", json!(external));
+        }
+        if let Some(ends) = brief.ends {
+            let [timespan, end] = ENDS;
+            object.set(timespan, json!({end: ends}));
+        }
+        if let Some(delivery) = brief.delivery {
+            object.set("delivery:DeliveryID", json!(delivery));
+        }
+        Ok(Some(object))
+    }
+
+    /// This peer's objects of a kind, without their contents; at most [`SCAN_MAX`].
+    async fn scan(&self, peer: &Peer, kind: Option<&str>) -> Result<Vec<ListedObject>, Trouble> {
+        let mut which = Listing { kind, after: None };
         let mut found = Vec::new();
         while found.len() < SCAN_MAX {
             let page = self.store().page(&peer.name(), which).await?;
             let Some(last) = page.last() else { break };
             which.after = Some(last.id);
-            for stored in page {
-                found.push(opened(stored)?);
-            }
+            found.extend(page);
         }
         Ok(found)
     }
@@ -185,24 +313,24 @@ impl Hi1 {
     async fn deliveries(
         &self,
         peer: &Peer,
-        stored: &StoredObject,
-        task: &Object,
+        case: CaseId,
+        task: Uuid,
+        mirrored: Option<&Mirrored>,
     ) -> Result<Vec<Uuid>, Trouble> {
-        let Some(case) = stored.case else {
-            return Ok(Vec::new());
-        };
-        let Some(mirrored) = self.mirrored(case).await? else {
-            return Ok(Vec::new());
-        };
         let mut ids = Vec::new();
-        for released in &mirrored.released {
+        for released in mirrored.into_iter().flat_map(|mirrored| &mirrored.released) {
             let parts = released.size.div_ceil(PART_BYTES).clamp(1, PARTS_MAX);
+            ids.extend((0..parts).map(|part| part_id(released.record, part)));
+            // They are made in order: where the last is there, all are.
+            let last = part_id(released.record, parts.saturating_sub(1));
+            if self.store().weigh(&peer.name(), last).await?.is_some() {
+                continue;
+            }
+            let Some((_, task)) = self.kept(peer, task).await? else {
+                continue;
+            };
             for part in 0..parts {
-                let id = part_id(released.record, part);
-                if self.store().object(&peer.name(), id).await?.is_none() {
-                    self.announce(peer, case, task, *released, (part, parts)).await?;
-                }
-                ids.push(id);
+                self.announce(peer, case, &task, *released, (part, parts)).await?;
             }
         }
         Ok(ids)
@@ -244,8 +372,9 @@ impl Hi1 {
             at: self.now(),
             case: Some(case),
             bytes: &bytes,
+            brief: &brief(&delivery)?,
         };
-        self.store().add(new, &self.key()?, self.nonces()?).await?;
+        self.store().add(new, &self.key()?, self.three_nonces()?).await?;
         Ok(())
     }
 

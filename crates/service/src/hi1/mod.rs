@@ -28,7 +28,7 @@ use store::{
     cases::{CaseStoreError, NONCE_BYTES, Nonce},
     hi1::{Hi1Store, Kept, StoredObject},
 };
-use tokio::sync::Mutex;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 pub use self::{
@@ -43,10 +43,20 @@ use crate::app::{
 
 /// Longest time one message may take to be answered.
 pub const MESSAGE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Most messages under way at once, of all peers together; one more is told to come back.
+/// Most messages under way at once, of all peers together, and one of each: the others wait.
 pub const MESSAGES_MAX: usize = 16;
 /// Most objects looked at for one list.
 pub const SCAN_MAX: usize = 1_000;
+/// Most bytes of objects in one answer; its first object is given whatever its size.
+pub const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Most authorisations that are read for one task.
+pub const AUTHORISATIONS_MAX: usize = 16;
+/// Most messages of one peer that wait for the one that is worked on.
+pub const WAITING_MAX: usize = 8;
+/// Longest time in which a message's bytes must have come, and longest time without any of them.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// See [`BODY_TIMEOUT`].
+pub const BODY_STALL: Duration = Duration::from_secs(5);
 /// Bytes of a package in one delivery object; a larger package is several, in sequence.
 pub const PART_BYTES: u64 = 4 * 1024 * 1024;
 
@@ -62,9 +72,15 @@ struct Inner {
     us: Endpoint,
     peers: Vec<Peer>,
     entropy: Arc<dyn Entropy>,
-    slots: Arc<tokio::sync::Semaphore>,
+    slots: Arc<Semaphore>,
     /// One for each peer: its messages are worked on one after the other.
-    turns: Vec<Mutex<()>>,
+    turns: Vec<Turn>,
+}
+
+/// A peer's turn, and how many of its messages may wait for it.
+struct Turn {
+    working: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
 }
 
 /// Why something could not be done now. What was done of it is done; the same message goes on from there.
@@ -96,7 +112,11 @@ impl Hi1 {
         peers: Vec<Peer>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        let turns = peers.iter().map(|_| Mutex::new(())).collect();
+        let turn = |_| Turn {
+            working: Arc::new(Semaphore::new(1)),
+            waiting: Arc::new(Semaphore::new(WAITING_MAX)),
+        };
+        let turns = peers.iter().map(turn).collect();
         Self {
             parts: Arc::new(Inner {
                 desk,
@@ -104,7 +124,7 @@ impl Hi1 {
                 us,
                 peers,
                 entropy,
-                slots: Arc::new(tokio::sync::Semaphore::new(MESSAGES_MAX)),
+                slots: Arc::new(Semaphore::new(MESSAGES_MAX)),
                 turns,
             }),
         }
@@ -131,13 +151,16 @@ impl Hi1 {
     fn nonces(&self) -> Result<(Nonce, Nonce), NoEntropy> {
         Ok((self.nonce()?, self.nonce()?))
     }
+    fn three_nonces(&self) -> Result<(Nonce, Nonce, Nonce), NoEntropy> {
+        Ok((self.nonce()?, self.nonce()?, self.nonce()?))
+    }
     fn key(&self) -> Result<CaseKey, NoEntropy> {
         Ok(CaseKey::from_random(self.random()?))
     }
 
-    /// Answers one message of this peer's. Whatever comes, the answer is a message of the standard.
+    /// Answers one message of this peer's, whose turn it is. Whatever comes, the answer is a message of the standard.
     async fn answer(&self, place: usize, bytes: &[u8]) -> Vec<u8> {
-        let Some((peer, turn)) = self.parts.peers.get(place).zip(self.parts.turns.get(place)) else {
+        let Some(peer) = self.parts.peers.get(place) else {
             return Vec::new();
         };
         let message = match hi1::parse(bytes) {
@@ -151,7 +174,6 @@ impl Hi1 {
             tracing::warn!(peer = %peer.endpoint, code = failure.code, "an HI-1 message was refused");
             return self.refused(peer, Some(&message.header), failure);
         }
-        let _turn = turn.lock().await;
         match self.work(peer, &message, bytes).await {
             Ok(answer) => answer,
             Err(trouble) => {
@@ -221,6 +243,7 @@ impl Hi1 {
             peer,
             header: &message.header,
             bytes,
+            name: self.store().name(bytes),
             actions,
             anew,
         };
@@ -237,7 +260,9 @@ impl Hi1 {
                     .answered(&peer.name(), bytes, &answer, taken.case, self.nonce()?)
                     .await?;
             }
-            // What was refused may be sent again, once what stood against it is mended.
+            // What was refused may be sent again, once what stood against it is mended. Where something of it was done before
+            // that, the message stays known, so that what is done is not refused for having been done.
+            (true, false) if taken.begun => {}
             (true, false) => self.store().forget(&peer.name(), bytes).await?,
         }
         Ok(answer)

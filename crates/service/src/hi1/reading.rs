@@ -15,7 +15,7 @@ use hi1::{
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use store::hi1::Hi1Store;
 
-use super::{Peer, opened};
+use super::{AUTHORISATIONS_MAX, Peer, amending::authorisations, opened};
 use crate::app::{ReadsHi1, ports::PortError};
 
 /// Reads kept messages for the desk.
@@ -43,14 +43,8 @@ impl Reader {
             return Ok(None);
         };
         let (_, task) = opened(task)?;
-        let mut authorisations = Vec::new();
-        for linked in self.store.of_task(&peer.name(), id).await? {
-            if let Some(object) = self.store.object(&peer.name(), linked).await? {
-                authorisations.push(opened(object)?.1);
-            }
-        }
-        authorisations.retain(|object| object.kind() == Kind::Authorisation);
-        Ok(Some((task, authorisations)))
+        let linked = self.store.of_task(&peer.name(), id).await?;
+        Ok(Some((task, authorisations(&self.store, peer, linked).await?)))
     }
 }
 
@@ -213,6 +207,11 @@ fn window(task: &Object, held: &mut Vec<String>) -> Option<Window> {
 fn authorised(task: &Object, authorisations: &[Object], received_at: Timestamp, held: &mut Vec<String>) {
     if authorisations.is_empty() {
         held.push("no authorisation belongs to it".to_owned());
+    }
+    if authorisations.len() > AUTHORISATIONS_MAX {
+        held.push(format!(
+            "more than {AUTHORISATIONS_MAX} authorisations belong to it"
+        ));
     }
     let asked = |name| task.moment_at(&["task:RequestDetails", name]);
     for authorisation in authorisations {

@@ -14,13 +14,19 @@ use hi1::{
 use store::hi1::NewObject;
 use uuid::Uuid;
 
-use super::{Hi1, Peer, Step, Trouble};
+use super::{
+    Hi1, Peer, Step, Trouble,
+    amending::closed,
+    giving::{Given, brief},
+};
 
 /// A message under way.
 pub(super) struct Sent<'a> {
     pub(super) peer: &'a Peer,
     pub(super) header: &'a Header,
     pub(super) bytes: &'a [u8],
+    /// By what the message is kept.
+    pub(super) name: [u8; 32],
     pub(super) actions: &'a [Action],
     /// These bytes came before, and got no answer: what was done of them is done.
     pub(super) anew: bool,
@@ -33,6 +39,8 @@ pub(super) struct Taken {
     pub(super) case: Option<CaseId>,
     /// All that would change anything was done.
     pub(super) whole: bool,
+    /// Some of it was, or may have been.
+    pub(super) begun: bool,
 }
 
 impl<'a> Sent<'a> {
@@ -70,8 +78,8 @@ impl Hi1 {
             }
         }
         let mut whole = failures.is_empty();
-        let mut case = None;
-        let mut answers = BTreeMap::new();
+        let (mut case, mut begun) = (None, sent.anew);
+        let (mut answers, mut given) = (BTreeMap::new(), Given::default());
         // Tasks last: what belongs to one is there when it is read.
         let mut order: Vec<&Action> = sent.actions.iter().collect();
         order.sort_by_key(|action| match &action.verb {
@@ -86,11 +94,12 @@ impl Hi1 {
                     "not done, for another action of this message was refused; nothing of it was taken in",
                 )),
                 (Verb::Create(object), None) => {
+                    begun = true;
                     let opened = self.create(sent, object).await?;
                     case = case.or(opened);
                     Ok(Outcome::Created(object.id()))
                 }
-                (Verb::Update(object), None) => match self.update(sent, object).await? {
+                (Verb::Update(object), None) => match self.update(sent, object, &mut begun).await? {
                     Ok(concerned) => {
                         case = case.or(concerned);
                         Ok(Outcome::Updated(object.id()))
@@ -100,7 +109,7 @@ impl Hi1 {
                         Err(failure)
                     }
                 },
-                (Verb::Get(id), None) => self.get(sent.peer, *id).await?.map(Outcome::Got),
+                (Verb::Get(id), None) => self.get(sent.peer, *id, &mut given).await?.map(Outcome::Got),
                 (Verb::List(asked), None) => self.list(sent.peer, asked).await?.map(Outcome::Listed),
                 (Verb::Deliver(..), None) => Err(Failure::new(
                     Code::NotSupported,
@@ -129,6 +138,7 @@ impl Hi1 {
             answers: ordered.collect(),
             case,
             whole,
+            begun,
         })
     }
 
@@ -142,8 +152,11 @@ impl Hi1 {
             at: self.now(),
             case: None,
             bytes: &write::object(object)?,
+            brief: &brief(object)?,
         };
-        self.store().add(new, &self.key()?, self.nonces()?).await?;
+        // Before it is there, so that no case's end leaves what brought it.
+        self.store().brought(&peer, id, &sent.name).await?;
+        self.store().add(new, &self.key()?, self.three_nonces()?).await?;
         if is_task(object) {
             return self.open(sent, object).await.map(Some);
         }
@@ -159,7 +172,7 @@ impl Hi1 {
             // A task of this very message is not opened yet; it finds the link when it is.
             let Some(case) = stored.case else { continue };
             self.store().belongs(&peer, id, case).await?;
-            self.note(case, &arrived(sent, object)).await?;
+            self.note(case, &arrived(sent, object)).await.or_else(closed)?;
             if object.kind() == Kind::Authorisation {
                 self.desk().reread(case).await?;
             }

@@ -16,6 +16,8 @@ use store::cases::CaseFilter;
 use super::*;
 use crate::app::{clock::SystemEntropy, tests::scene::Scene};
 
+mod strained;
+
 const AUTHORISATION: &str = "7dbbc880-8750-4d3c-abe7-ea4a17646045";
 const TASK: &str = "2b36a78b-b628-416d-bd22-404e68a0cd36";
 

@@ -18,7 +18,7 @@ use casework::{
 };
 use envelope::case_file::{CaseFileError, CaseKey, CaseRoot, Part};
 use jiff::Timestamp;
-use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Row, Transaction, any::AnyRow};
+use sqlx::{Any, AnyConnection, AnyPool, Row, Transaction, any::AnyRow};
 
 use crate::database::{Database, scrub};
 
@@ -333,28 +333,32 @@ impl CaseStore {
     /// # Errors
     /// When there is no such case or the database fails.
     pub async fn erase(&self, case: CaseId) -> Result<(), CaseStoreError> {
-        let mut connection = self.pool.acquire().await?;
-        let mut transaction = connection.begin().await?;
+        let mut tx = self.database.begin().await?;
         let done = sqlx::query(
             "UPDATE cases SET wrapped_key = NULL, demand = NULL, demand_name = NULL, wake_at = NULL WHERE id = $1",
         )
         .bind(case.0.as_bytes().as_slice())
-        .execute(&mut *transaction)
+        .execute(&mut *tx)
         .await?;
         if done.rows_affected() == 0 {
             return Err(missing_case(case));
         }
-        // What came over HI-1 for it goes with it.
+        // What came over HI-1 for it goes with it, and every message that brought something of it.
         for delete in [
+            "DELETE FROM hi1_messages WHERE case_id = $1 OR name IN (SELECT brought.name FROM hi1_brought AS brought \
+             JOIN hi1_objects AS objects ON objects.peer = brought.peer AND objects.object = brought.object \
+             WHERE objects.case_id = $1)",
+            "DELETE FROM hi1_brought WHERE EXISTS (SELECT 1 FROM hi1_objects AS objects WHERE objects.case_id = $1 \
+             AND objects.peer = hi1_brought.peer AND objects.object = hi1_brought.object)",
             "DELETE FROM hi1_objects WHERE case_id = $1",
-            "DELETE FROM hi1_messages WHERE case_id = $1",
         ] {
             sqlx::query(delete)
                 .bind(case.0.as_bytes().as_slice())
-                .execute(&mut *transaction)
+                .execute(&mut *tx)
                 .await?;
         }
-        transaction.commit().await?;
+        tx.commit().await?;
+        let mut connection = self.pool.acquire().await?;
         // Or the key would linger on the disk.
         scrub(
             self.database.engine(),

@@ -1,0 +1,10 @@
+-- What a list says of an object, sealed apart, so that a list opens no contents. Null for objects from before.
+ALTER TABLE hi1_objects ADD COLUMN brief BLOB;
+
+-- Which messages brought or changed an object: they are erased with its case, whether it had one then or not.
+CREATE TABLE hi1_brought (
+  peer   TEXT NOT NULL,
+  object BLOB NOT NULL CHECK (length(object) = 16),
+  name   BLOB NOT NULL CHECK (length(name) = 32),
+  PRIMARY KEY (peer, object, name)
+) STRICT, WITHOUT ROWID;
