@@ -5,6 +5,7 @@
 //! what was published without being found out by any witness.
 
 mod directory;
+mod heads;
 
 use std::path::Path;
 
@@ -13,8 +14,10 @@ use sqlx::{AnyPool, AssertSqlSafe, Row as _, any::AnyRow};
 use translog::entry::{ENTRY_BYTES, Salt, commitment, kind_usable};
 
 pub use directory::{FileError, LogDirectory};
+pub use heads::KeptHeads;
 
 use crate::database::Database;
+use casework::ledger::heads::Head;
 
 /// A connection within whose transaction an entry can be enqueued.
 pub use sqlx::AnyConnection;
@@ -213,12 +216,17 @@ impl DocketStore {
             .collect()
     }
 
-    /// Stages a batch and gives the entries in it their places, in one transaction. Batches before it are forgotten:
-    /// their files are durable.
+    /// Stages a batch, gives the entries in it their places, and keeps the sets of heads that are among them, in one
+    /// transaction. Batches before it are forgotten: their files are durable.
     ///
     /// # Errors
     /// When the database fails; nothing is staged then.
-    pub async fn stage(&self, batch: &Batch, places: &[(EntryId, u64)]) -> Result<()> {
+    pub async fn stage(
+        &self,
+        batch: &Batch,
+        places: &[(EntryId, u64)],
+        heads: &[(KeptHeads, Vec<Head>)],
+    ) -> Result<()> {
         let start = signed(batch.start)?;
         let mut transaction = self.database.begin().await?;
         sqlx::query("DELETE FROM docket_batch WHERE start < $1")
@@ -233,6 +241,9 @@ impl DocketStore {
         let placed = place(&mut transaction, places).await?;
         if placed != places.len() as u64 {
             return Err(DocketStoreError::Row("docket_entry"));
+        }
+        for (set, heads) in heads {
+            heads::keep(&mut transaction, set, heads).await?;
         }
         transaction.commit().await?;
         Ok(())

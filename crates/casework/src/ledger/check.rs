@@ -114,12 +114,12 @@ pub enum Broken {
 /// # Errors
 /// [`Broken`], naming the first entry that does not hold.
 pub fn check<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Result<Checked, Broken> {
-    let mut known: Option<Walk> = None;
+    let mut known: Option<Checking> = None;
     for entry in entries {
-        let walk = known.get_or_insert_with(|| Walk::begin(&entry.header.tenant));
+        let walk = known.get_or_insert_with(|| Checking::begin(&entry.header.tenant));
         walk.follow(entry)?;
     }
-    known.map(|walk| walk.checked).ok_or(Broken::Empty)
+    known.map(Checking::end).ok_or(Broken::Empty)
 }
 
 /// Checks that `now` begins with every entry of `earlier`, and that nothing opened then is closed now.
@@ -143,15 +143,18 @@ pub fn continues<'a>(
     Ok(())
 }
 
-struct Walk {
+/// A check that goes on entry by entry, for a ledger that need not be in memory.
+#[derive(Debug)]
+pub struct Checking {
     checked: Checked,
     last: Timestamp,
     /// The day whose slot comes next.
     due: Option<Date>,
 }
 
-impl Walk {
-    fn begin(tenant: &TenantId) -> Self {
+impl Checking {
+    /// Begins with nothing of this tenant's ledger.
+    pub fn begin(tenant: &TenantId) -> Self {
         Self {
             checked: Checked {
                 tenant: tenant.clone(),
@@ -167,7 +170,21 @@ impl Walk {
         }
     }
 
-    fn follow(&mut self, entry: &Entry) -> Result<(), Broken> {
+    /// What was found so far.
+    pub fn so_far(&self) -> &Checked {
+        &self.checked
+    }
+
+    /// What was found.
+    pub fn end(self) -> Checked {
+        self.checked
+    }
+
+    /// Checks the next entry.
+    ///
+    /// # Errors
+    /// [`Broken`], naming it. Nothing more may be checked then.
+    pub fn follow(&mut self, entry: &Entry) -> Result<(), Broken> {
         let (at, header) = (self.checked.length, &entry.header);
         if header.seq != at {
             return Err(Broken::Sequence {

@@ -7,14 +7,17 @@
 //! for whoever can prove a silence empty can be asked to.
 
 mod check;
+mod committed;
 mod entered;
+pub mod heads;
 mod slot;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use check::{Broken, Checked, check, continues};
+pub use check::{Broken, Checked, Checking, check, continues};
+pub use committed::{CommittedTo, NotCommitted, committed_to};
 pub(crate) use entered::of_transfer;
 pub use entered::{Entered, Telling, of_release, telling};
 pub use slot::{Place, SealedOpening, SlotContent, day_of, ends_at};

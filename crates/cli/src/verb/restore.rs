@@ -4,7 +4,9 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 use evidence::seal::Identity;
-use service::deployment::backup::{BodiesAt, Elsewhere, RestoreOptions, RowsAt, mark_gate, restore};
+use service::deployment::backup::{
+    BodiesAt, Elsewhere, LedgersWalked, RestoreOptions, RowsAt, mark_gate, restore,
+};
 use store::database::Location;
 use zeroize::Zeroizing;
 
@@ -74,7 +76,8 @@ fn bodies(text: &str) -> anyhow::Result<BodiesAt> {
 /// When the backup is damaged, or the folder exists.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(gate) = &args.mark_gate {
-        mark_gate(gate).await?;
+        let walked = mark_gate(gate).await?;
+        tell(&walked);
         say!(
             "the gate in `{}` refuses every record drawn up before now",
             gate.display()
@@ -121,6 +124,13 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Some(size) => data!("docket verified: {size} entries"),
         None => data!("the docket had published nothing"),
     }
+    match &restored.ledgers {
+        Some(walked) => tell(walked),
+        None => say!(
+            "{WARN}next:{WARN:#} the access ledgers are in the folder of the gate's own process: put that back, and run \
+             `amparo restore --mark-gate` on it"
+        ),
+    }
     if !restored.keys {
         say!(
             "{WARN}next:{WARN:#} put the files of `keys/` back from where you keep them, but not `database.url`: no backup holds \
@@ -129,4 +139,26 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     say!("next: `amparo doctor {0}`, then `amparo serve {0}`", to.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// What walking the access ledgers showed.
+fn tell(walked: &LedgersWalked) {
+    let wrong = u64::try_from(walked.faults.len())
+        .unwrap_or(u64::MAX)
+        .saturating_add(walked.further);
+    data!(
+        "access ledgers walked: {} with {} entries, against {} sets of heads in the docket; {wrong} fault(s)",
+        walked.ledgers,
+        walked.entries,
+        walked.sets
+    );
+    for fault in &walked.faults {
+        data!("  {WARN}fault{WARN:#}  {fault}");
+    }
+    if walked.further > 0 {
+        data!("  and {} more", walked.further);
+    }
+    if wrong > 0 {
+        say!("the customers concerned will find this when they check: tell them first");
+    }
 }

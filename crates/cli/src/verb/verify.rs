@@ -478,7 +478,7 @@ fn trust_policy(path: &Path) -> anyhow::Result<TrustPolicy> {
 }
 
 /// The docket's part of a trust policy, or a bare tlog-policy.
-fn docket_policy(path: &Path) -> anyhow::Result<Policy> {
+pub(super) fn docket_policy(path: &Path) -> anyhow::Result<Policy> {
     let text = read_text(path)?;
     if text.lines().any(|line| line.trim_start().starts_with("schema")) {
         let policy = TrustPolicy::parse(&text)

@@ -206,6 +206,17 @@ pub trait LedgerPort: Send + Sync {
         after: Option<u64>,
         limit: u32,
     ) -> Result<Vec<casework::ledger::Entry>, PortError>;
+
+    /// The sets in the docket that hold the head of a customer's ledger, beginning after the docket's entry `after`; empty at
+    /// the end.
+    ///
+    /// # Errors
+    /// When the docket fails.
+    async fn heads(
+        &self,
+        tenant: &casework::ids::TenantId,
+        after: Option<u64>,
+    ) -> Result<Vec<casework::ledger::heads::ShownSet>, PortError>;
 }
 
 /// A customer, as the register shows it.

@@ -7,13 +7,16 @@ use casework::{
     event::{Event, Header},
     gate::Refusal,
     ids::{CaseId, Digest, ObjectId, TenantId},
-    ledger::Entry,
+    ledger::{
+        Entry,
+        heads::{NewestHead, ShownSet},
+    },
 };
 use envelope::keys::Wrapped;
 
 use crate::{
     app::ports::{GateAnswer, GatePort, GateRequest, Issued, LedgerPort, PortError},
-    docket::Docket,
+    docket::{Docket, heads::LedgerHeads},
     gate::{LedgerGate, NotReleased, ReleaseGate, ReleaseRequest, TransferRequest},
     transfers::{TransferPort, Wrapping},
 };
@@ -105,13 +108,31 @@ impl GatePort for GateDoor {
     }
 }
 
-/// The access ledgers, for the API.
-pub struct LedgerDoor(pub Arc<dyn LedgerGate>);
+/// The access ledgers, for the docket.
+pub struct LedgerTold(pub Arc<dyn LedgerGate>);
+
+#[async_trait]
+impl LedgerHeads for LedgerTold {
+    async fn newest(&self, after: Option<&TenantId>) -> Result<Vec<NewestHead>, String> {
+        self.0.heads(after).await.map_err(|error| error.to_string())
+    }
+}
+
+/// The access ledgers, for the API, and the docket that commits to their heads.
+pub struct LedgerDoor(pub Arc<dyn LedgerGate>, pub Docket);
 
 #[async_trait]
 impl LedgerPort for LedgerDoor {
     async fn page(&self, tenant: &TenantId, after: Option<u64>, limit: u32) -> Result<Vec<Entry>, PortError> {
         self.0.page(tenant, after, limit).await.map_err(failed)
+    }
+
+    async fn heads(&self, tenant: &TenantId, after: Option<u64>) -> Result<Vec<ShownSet>, PortError> {
+        let shown = self.1.heads(tenant, after).await;
+        shown.map_err(|error| PortError {
+            part: "docket",
+            reason: error.to_string(),
+        })
     }
 }
 

@@ -194,7 +194,7 @@ impl Deployment {
             self.tokens.clone(),
             permissions,
             Arc::new(self.vault.clone()),
-            Arc::new(LedgerDoor(self.ledger.clone())),
+            Arc::new(LedgerDoor(self.ledger.clone(), self.docket.clone())),
             self.transfers.clone(),
         );
         let app = router(state, Some(self.docket.router()));

@@ -6,11 +6,15 @@
 
 pub mod fault;
 mod files;
+pub mod heads;
 mod sequencer;
 pub mod witness;
 pub mod witnesses;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use store::docket::{
     AnyConnection, BATCH_MAX, DocketStore, DocketStoreError, ENQUEUE_MAX, EntryId, NewEntry,
@@ -28,6 +32,7 @@ use translog::{
 };
 
 use fault::{Faults, Step};
+use heads::LedgerHeads;
 use witnesses::AskWitness;
 
 /// Shortest interval between batches.
@@ -137,6 +142,8 @@ struct Inner {
     published: watch::Sender<u64>,
     /// The edge of the tree as signed; none when it must be read again.
     edge: Mutex<Option<Edge>>,
+    /// Who keeps the access ledgers; none where nobody does.
+    heads: OnceLock<Arc<dyn LedgerHeads>>,
 }
 
 struct Enqueue {
@@ -184,8 +191,15 @@ impl Docket {
                 commits,
                 published: watch::Sender::new(published),
                 edge: Mutex::new(Some(edge)),
+                heads: OnceLock::new(),
             }),
         })
+    }
+
+    /// Has the docket commit to the heads of these access ledgers from now on ([`heads`]). What is given a second time is
+    /// passed over.
+    pub fn commit_heads_of(&self, ledgers: Arc<dyn LedgerHeads>) {
+        let _ = self.inner.heads.set(ledgers);
     }
 
     /// Enqueues a commitment to `digest`, durably before it returns. Entries enqueued at the same time share one
@@ -384,9 +398,13 @@ async fn commit(store: DocketStore, mut queue: mpsc::Receiver<Enqueue>) {
     }
 }
 
+fn random(bytes: &mut [u8]) -> Result<()> {
+    getrandom::fill(bytes).map_err(|_| DocketError::Randomness)
+}
+
 fn new_entry(kind: &'static str, digest: [u8; 32]) -> Result<NewEntry> {
     let mut salt = [0; 32];
-    getrandom::fill(&mut salt).map_err(|_| DocketError::Randomness)?;
+    random(&mut salt)?;
     Ok(NewEntry {
         kind,
         salt: Salt(salt),

@@ -10,7 +10,7 @@ use translog::{Checkpoint, entry::ENTRY_BYTES, note, tree::Edge};
 use super::{
     Docket, DocketError, Result,
     fault::{Moment, Step},
-    witnesses,
+    heads, random, witnesses,
 };
 
 impl Docket {
@@ -45,16 +45,36 @@ impl Docket {
     }
 
     /// Keeps a batch: the entries that have waited longest, at random places among filler, so that not even a
-    /// receipt's index tells how many there were.
+    /// receipt's index tells how many there were. The places kept for the heads of access ledgers are theirs alone.
     async fn stage(&self, start: u64) -> Result<()> {
         self.point(Step::Stage, Moment::Before).await?;
         let inner = &self.inner;
+        let kept: Vec<u64> = match inner.heads.get() {
+            Some(_) => heads::places(start, inner.config.batch).collect(),
+            None => Vec::new(),
+        };
+        let made = self.make_heads(&kept).await?;
+        let room = inner
+            .config
+            .batch
+            .saturating_sub(u32::try_from(kept.len()).unwrap_or(u32::MAX));
         let waiting = inner
             .store
-            .next_waiting(casework::record::ReleaseRecord::KIND, inner.config.batch)
+            .next_waiting(casework::record::ReleaseRecord::KIND, room)
             .await?;
-        let (entries, places) = mix(start, inner.config.batch, &waiting)?;
-        inner.store.stage(&Batch { start, entries }, &places).await?;
+        let (mut entries, places) = mix(start, inner.config.batch, &waiting, &kept)?;
+        let mut sets = Vec::with_capacity(made.len());
+        for made in made {
+            let place = usize::try_from(made.kept.0.position.saturating_sub(start));
+            if let Some(entry) = place.ok().and_then(|place| entries.get_mut(place)) {
+                *entry = made.entry;
+                sets.push(made.kept);
+            }
+        }
+        inner
+            .store
+            .stage(&Batch { start, entries }, &places, &sets)
+            .await?;
         self.point(Step::Stage, Moment::After).await
     }
 
@@ -206,14 +226,16 @@ pub(super) async fn load_edge(store: &DocketStore, newest: Option<&Signed>) -> R
 
 type Mixed = (Vec<[u8; ENTRY_BYTES]>, Vec<(EntryId, u64)>);
 
-/// `batch` random entries, with `waiting` at random places among them.
-fn mix(start: u64, batch: u32, waiting: &[(EntryId, [u8; ENTRY_BYTES])]) -> Result<Mixed> {
+/// `batch` random entries, with `waiting` at random places among them, but for those in `kept`.
+fn mix(start: u64, batch: u32, waiting: &[(EntryId, [u8; ENTRY_BYTES])], kept: &[u64]) -> Result<Mixed> {
     let mut filler = vec![0; batch as usize * ENTRY_BYTES];
     random(&mut filler)?;
     let mut entries = filler.as_chunks::<ENTRY_BYTES>().0.to_vec();
     let mut draws = vec![0; waiting.len() * 8];
     random(&mut draws)?;
-    let mut free: Vec<u32> = (0..batch).collect();
+    let mut free: Vec<u32> = (0..batch)
+        .filter(|place| !kept.contains(&start.saturating_add(u64::from(*place))))
+        .collect();
     let mut places = Vec::with_capacity(waiting.len());
     for ((id, commitment), draw) in waiting.iter().zip(draws.as_chunks::<8>().0) {
         // 64 random bits over at most 2^16 places: the bias is below 2^-47.
@@ -224,8 +246,4 @@ fn mix(start: u64, batch: u32, waiting: &[(EntryId, [u8; ENTRY_BYTES])]) -> Resu
         places.push((*id, start + u64::from(place)));
     }
     Ok((entries, places))
-}
-
-fn random(bytes: &mut [u8]) -> Result<()> {
-    getrandom::fill(bytes).map_err(|_| DocketError::Randomness)
 }

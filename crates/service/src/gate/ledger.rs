@@ -16,7 +16,7 @@ use casework::{
     event::Event,
     gate::Refusal,
     ids::{AccountId, CaseId, ObjectId, RegionId, TenantId},
-    ledger::{Actor, Entered, Entry, Keys, OBJECTS_MAX, Opening, Reason, telling},
+    ledger::{Actor, Entered, Entry, Keys, OBJECTS_MAX, Opening, Reason, heads::NewestHead, telling},
 };
 use envelope::{
     keys::{Place, WrappedAccount},
@@ -83,6 +83,12 @@ pub trait LedgerGate: Send + Sync {
         after: Option<u64>,
         limit: u32,
     ) -> Result<Vec<Entry>, LedgerError>;
+
+    /// How far each tenant's ledger has come, by tenant, beginning after `after`; empty at the end.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    async fn heads(&self, after: Option<&TenantId>) -> Result<Vec<NewestHead>, LedgerError>;
 
     /// Writes the slots of days that are over, and begins the ledgers that are not there yet.
     ///
@@ -385,6 +391,10 @@ impl LedgerGate for Ledger {
         limit: u32,
     ) -> Result<Vec<Entry>, LedgerError> {
         Ok(self.inner.store.page(tenant, after, limit).await?)
+    }
+
+    async fn heads(&self, after: Option<&TenantId>) -> Result<Vec<NewestHead>, LedgerError> {
+        Ok(self.inner.store.heads(after).await?)
     }
 
     async fn keep_slots(&self, tenants: &[TenantId]) -> Result<(), LedgerError> {

@@ -4,7 +4,10 @@ use axum::{
     Json,
     extract::{Path, Query, State},
 };
-use casework::{ids::TenantId, ledger::Entry};
+use casework::{
+    ids::TenantId,
+    ledger::{Entry, heads::ShownSet},
+};
 use serde::{Deserialize, Serialize};
 use store::ledger::PAGE_MAX;
 use utoipa::{IntoParams, ToSchema};
@@ -56,4 +59,46 @@ pub(super) async fn page(
     // A page may be cut short by its size: only an empty one is the end.
     let next = entries.last().map(|last| last.header.seq);
     Ok(Json(LedgerPage { entries, next }))
+}
+
+/// Where a page of heads begins.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HeadsQuery {
+    /// The docket's entry of the last set of the page before.
+    after: Option<u64>,
+}
+
+/// A page of what the docket holds of the ledger.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(super) struct HeadsPage {
+    /// In order: sets of heads, each with its receipt and this customer's head in it, as `docs/ledger.md` describes them.
+    #[schema(value_type = Vec<Object>)]
+    heads: Vec<ShownSet>,
+    /// Give it as `after` for the next page; absent where there is nothing more.
+    next: Option<u64>,
+}
+
+/// Shows how far the docket has committed to the customer's ledger: every 256th entry of the docket holds the heads of all
+/// ledgers, and this opens the customer's own in each of them.
+#[utoipa::path(
+    get, path = "/tenants/{tenant}/ledger/heads", tag = "tenants", params(("tenant" = String, Path), HeadsQuery),
+    security(("token" = [])),
+    responses((status = 200, body = HeadsPage), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)),
+    extensions(("x-amparo-action" = json!("tenant_ledger_read")))
+)]
+pub(super) async fn heads(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(tenant): Path<TenantId>,
+    Query(query): Query<HeadsQuery>,
+) -> Result<Json<HeadsPage>, ApiError> {
+    let _permit = api.permit_tenant(&caller, Action::TenantLedgerRead, &tenant)?;
+    let heads = api
+        .ledger
+        .heads(&tenant, query.after)
+        .await
+        .map_err(error::port)?;
+    let next = heads.last().map(|last| last.set.index);
+    Ok(Json(HeadsPage { heads, next }))
 }

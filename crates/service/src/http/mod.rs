@@ -165,6 +165,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(tenants::told_cases))
         .routes(routes!(tenants::told_case))
         .routes(routes!(ledger::page))
+        .routes(routes!(ledger::heads))
         .routes(routes!(cases::list))
         .routes(routes!(cases::show))
         .routes(routes!(cases::owed))

@@ -289,6 +289,18 @@ async fn a_deployment_is_backed_up_while_it_serves_and_restored() {
     assert_eq!(restored.copied, second.manifest.blobs);
     let size = restored.docket.unwrap();
     assert!(size > 0 && size <= second.manifest.docket_size);
+    let walked = restored.ledgers.unwrap();
+    assert_eq!(walked.ledgers, 1);
+    assert!(walked.entries > 0 && walked.sets > 0);
+    // The rows are copied after the gate's memory: a set that came between covers more.
+    assert!(
+        walked
+            .faults
+            .iter()
+            .all(|fault| fault.contains("the last ones are lost")),
+        "{:?}",
+        walked.faults
+    );
     let again = RestoreOptions {
         identity: Some(identity()),
         ..RestoreOptions::default()
@@ -338,6 +350,60 @@ async fn invariant_02_a_restored_gate_knows_that_it_was_restored() {
     let last = rows.last_backup(jiff::Timestamp::now()).await.unwrap().unwrap();
     assert_eq!(last.expires_at, None);
     assert!(!rows.blobs_held(jiff::Timestamp::now()).await.unwrap());
+}
+
+/// An access ledger that was cut off or altered is restored as it is, and told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restore_walks_the_access_ledgers_and_says_what_does_not_hold() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("data");
+    let deployment = set_up(&data, None).await;
+    let running = deployment.start().await.unwrap();
+    published(&deployment, 0).await;
+    running.stop().await;
+    deployment.close().await;
+    drop(deployment);
+
+    for (round, (alter, told)) in [
+        (
+            "UPDATE ledger_entries SET entry = CAST(replace(CAST(entry AS TEXT), '\"provider\"', '\"Provider\"') AS BLOB)",
+            "holds a bad entry",
+        ),
+        (
+            "UPDATE ledger_entries SET entry = CAST(replace(CAST(entry AS TEXT), '\"eu-de\"', '\"eu-fr\"') AS BLOB)",
+            "does not hold",
+        ),
+        (
+            "DELETE FROM ledger_entries WHERE seq = (SELECT max(seq) FROM ledger_entries)",
+            "its end is missing",
+        ),
+        ("DELETE FROM ledger_entries", "the last ones are lost"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (copy, out, to) = (
+            scratch.path().join(format!("copy-{round}")),
+            scratch.path().join(format!("backup-{round}")),
+            scratch.path().join(format!("restored-{round}")),
+        );
+        let copied = std::process::Command::new("cp").arg("-a").arg(&data).arg(&copy).status();
+        assert!(copied.unwrap().success());
+        let memory = Database::open(&copy.join("gate.db")).await.unwrap();
+        for trigger in ["ledger_entries_stay_as_they_are", "ledger_entries_stay"] {
+            let drop = sqlx::AssertSqlSafe(format!("DROP TRIGGER {trigger}"));
+            sqlx::query(drop).execute(&memory.pool).await.unwrap();
+        }
+        let altered = sqlx::query(alter).execute(&memory.pool).await.unwrap();
+        assert!(altered.rows_affected() > 0);
+        memory.close().await;
+        take(&copy, &out, &BackupOptions::default()).await.unwrap();
+        let restored = restore(&out, &to, RestoreOptions::default()).await.unwrap();
+        let faults = restored.ledgers.unwrap().faults;
+        assert!(faults.iter().any(|fault| fault.contains(told)), "{alter}: {faults:?}");
+        let walked = mark_gate(&to).await.unwrap();
+        assert_eq!(walked.sets, 0);
+    }
 }
 
 fn nothing_is_there(to: &Path, what: &str) {

@@ -7,6 +7,7 @@
 )]
 
 mod faults;
+mod heads;
 mod http;
 mod office;
 mod public;

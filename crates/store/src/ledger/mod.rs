@@ -21,6 +21,8 @@ pub(crate) use writing::enter_in;
 pub const PAGE_MAX: u32 = 200;
 /// Most bytes of a page's entries; the first entry is given whatever its size.
 pub const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Most ledgers whose heads one call gives.
+pub const HEADS_PAGE: u32 = 1_000;
 /// Most cases with something sealed that one call lists.
 pub const SEALED_PAGE: u32 = 200;
 /// Most days whose slots are written at once: a ledger that lay still for longer has a clock that is wrong.

@@ -2,14 +2,40 @@
 
 use casework::{
     ids::{Digest, TenantId},
-    ledger::{Body, Entry, Place, SealedOpening, SlotContent},
+    ledger::{Body, Entry, Place, SealedOpening, SlotContent, heads::NewestHead},
 };
 use jiff::{Timestamp, civil::Date};
 use sqlx::AnyConnection;
 
-use super::{LedgerStore, LedgerStoreError, PAGE_BYTES_MAX, PAGE_MAX};
+use super::{HEADS_PAGE, LedgerStore, LedgerStoreError, PAGE_BYTES_MAX, PAGE_MAX};
 
 impl LedgerStore {
+    /// How far each tenant's ledger has come, by tenant, beginning after `after`: at most [`HEADS_PAGE`].
+    ///
+    /// # Errors
+    /// When the database fails, or holds what it should not.
+    pub async fn heads(&self, after: Option<&TenantId>) -> Result<Vec<NewestHead>, LedgerStoreError> {
+        let rows: Vec<(String, i64, Vec<u8>, i64)> = sqlx::query_as(
+            "SELECT tenant, length, head, last_at FROM ledger_chains WHERE tenant > $1 ORDER BY tenant LIMIT $2",
+        )
+        .bind(after.map_or("", TenantId::as_str))
+        .bind(i64::from(HEADS_PAGE))
+        .fetch_all(&self.database.pool)
+        .await?;
+        let head = |(tenant, length, head, last_at): (String, i64, Vec<u8>, i64)| {
+            let at = (length > 0)
+                .then(|| Timestamp::from_microsecond(last_at))
+                .transpose();
+            Ok(NewestHead {
+                tenant: TenantId::new(tenant).map_err(|_| LedgerStoreError::Corrupt("tenant"))?,
+                length: u64::try_from(length).map_err(|_| LedgerStoreError::Corrupt("length"))?,
+                head: Digest(head.try_into().map_err(|_| LedgerStoreError::Corrupt("head"))?),
+                at: at.map_err(|_| LedgerStoreError::Corrupt("time"))?,
+            })
+        };
+        rows.into_iter().map(head).collect()
+    }
+
     /// A tenant's entries in order, beginning after number `after`: at most `limit`, [`PAGE_MAX`], or [`PAGE_BYTES_MAX`].
     ///
     /// # Errors

@@ -16,6 +16,7 @@
 mod archive;
 mod docket;
 mod elsewhere;
+mod ledgers;
 mod restore;
 mod take;
 
@@ -33,6 +34,7 @@ use store::{
 
 pub use self::{
     elsewhere::{BodiesAt, Elsewhere, RowsAt},
+    ledgers::LedgersWalked,
     restore::{RestoreOptions, Restored, mark_gate, restore},
     take::{BackupOptions, Taken, take},
 };

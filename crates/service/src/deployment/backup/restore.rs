@@ -1,12 +1,14 @@
 //! Putting a deployment back, onto a machine that has nothing of it.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io::Read as _,
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
+use casework::ledger::heads::EVERY;
 use envelope::chunked::sealed_len;
 use evidence::seal::Identity;
 use futures::{StreamExt as _, stream};
@@ -15,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use store::{
     blobs::{BlobError, Digesting, RegionBlobs},
     database::{Database, Location},
-    docket::LogDirectory,
+    docket::{DocketStore, LogDirectory},
     gate_memory::GateMemory,
     vault::{KeptAfter, KeptPart, VaultStore},
 };
@@ -23,7 +25,11 @@ use tokio::task::spawn_blocking;
 use translog::{audit::audit, note::VerifierKey};
 
 use super::{
-    BackupError, Elsewhere, MANIFEST, MANIFEST_BYTES_MAX, Manifest, archive::unpack, blob_path, file, stopped,
+    BackupError, Elsewhere, MANIFEST, MANIFEST_BYTES_MAX, Manifest,
+    archive::unpack,
+    blob_path, file,
+    ledgers::{Docket, LedgersWalked, walk},
+    stopped,
 };
 use crate::deployment::{Layout, read_trust, stores};
 
@@ -57,6 +63,8 @@ pub struct Restored {
     /// Entries of the docket, each of which was hashed again, up to a checkpoint that the trust policy's witnesses signed;
     /// `None` when nothing was published yet.
     pub docket: Option<u64>,
+    /// The access ledgers, each of which was walked from its first entry; `None` where a gate of its own keeps them.
+    pub ledgers: Option<LedgersWalked>,
 }
 
 /// Restores a backup into `to`, which must not exist. Everything is checked against the manifest, the rows and the trust
@@ -92,11 +100,20 @@ pub async fn restore(backup: &Path, to: &Path, options: RestoreOptions) -> Resul
     Ok(restored)
 }
 
-/// Marks the gate's memory in `folder` as put back from a backup.
+/// Marks the gate's memory in `folder` as put back from a backup, and walks the access ledgers in it, without what a docket
+/// committed to.
 ///
 /// # Errors
-/// When there is none, or it cannot be written.
-pub async fn mark_gate(folder: &Path) -> Result<(), BackupError> {
+/// When there is none, or it cannot be read or written.
+pub async fn mark_gate(folder: &Path) -> Result<LedgersWalked, BackupError> {
+    let memory = gate_memory(folder).await?;
+    GateMemory::new(memory.clone()).restored(Timestamp::now()).await?;
+    let walked = walk(&memory, None).await;
+    memory.close().await;
+    walked
+}
+
+async fn gate_memory(folder: &Path) -> Result<Database, BackupError> {
     let path = Layout::at(folder).gate_memory();
     if !path.is_file() {
         return Err(damaged(format!(
@@ -104,10 +121,7 @@ pub async fn mark_gate(folder: &Path) -> Result<(), BackupError> {
             path.display()
         )));
     }
-    let memory = Database::open(&path).await?;
-    GateMemory::new(memory.clone()).restored(Timestamp::now()).await?;
-    memory.close().await;
-    Ok(())
+    Ok(Database::open(&path).await?)
 }
 
 /// What is half restored goes, unless it became whole.
@@ -167,7 +181,7 @@ async fn fill(
     }
     let config = elsewhere.settle(&layout)?;
     let (trust, _) = read_trust(&layout.trust())?;
-    let docket = check_docket(&layout, trust.docket().clone()).await?;
+    let (docket, heads) = check_docket(&layout, trust.docket().clone()).await?;
 
     let owner = VerifierKey::parse(&manifest.docket_key)
         .map_err(|_| damaged("its manifest names no docket's key"))?;
@@ -177,9 +191,21 @@ async fn fill(
     rows.release_blobs(None).await?;
     let copied = bring_blobs(backup, &rows, &blobs, &manifest).await?;
     drop(rows);
-    if config.gate.is_none() {
-        mark_gate(to).await?;
-    }
+    let ledgers = match config.gate {
+        Some(_) => None,
+        None => {
+            let memory = gate_memory(to).await?;
+            GateMemory::new(memory.clone()).restored(Timestamp::now()).await?;
+            let log = Docket {
+                store: DocketStore::open(database.clone(), &layout.docket())?,
+                origin: config.docket.origin.clone(),
+                entries: heads,
+            };
+            let walked = walk(&memory, Some(&log)).await;
+            memory.close().await;
+            Some(walked?)
+        }
+    };
     let rows = match elsewhere.server() {
         Some(server) => Some(fill_server(server, &database, &layout).await?),
         None => None,
@@ -191,6 +217,7 @@ async fn fill(
         rows,
         copied,
         docket,
+        ledgers,
     })
 }
 
@@ -210,15 +237,26 @@ async fn fill_server(server: &Location, rows: &Database, layout: &Layout) -> Res
     Ok(count)
 }
 
-/// Every entry is hashed again, up to the checkpoint that was published.
-async fn check_docket(layout: &Layout, policy: translog::policy::Policy) -> Result<Option<u64>, BackupError> {
+/// Every entry is hashed again, up to the checkpoint that was published. Gives the docket's size, and those of its entries
+/// that hold heads of access ledgers.
+async fn check_docket(
+    layout: &Layout,
+    policy: translog::policy::Policy,
+) -> Result<(Option<u64>, BTreeMap<u64, Vec<u8>>), BackupError> {
     let log = LogDirectory::at(&layout.docket());
     let checked = spawn_blocking(move || {
+        let mut heads = BTreeMap::new();
         let shown = log.checkpoint().map_err(|error| damaged(error.to_string()))?;
-        let Some(shown) = shown else { return Ok(None) };
-        let audited = audit(&log, &policy, &shown, &[], |_, _| {});
+        let Some(shown) = shown else {
+            return Ok((None, heads));
+        };
+        let audited = audit(&log, &policy, &shown, &[], |index, entry| {
+            if index % EVERY == 0 {
+                heads.insert(index, entry.to_vec());
+            }
+        });
         let audited = audited.map_err(|error| damaged(format!("its docket does not verify: {error}")))?;
-        Ok(Some(audited.checkpoint().size))
+        Ok((Some(audited.checkpoint().size), heads))
     });
     checked.await.map_err(stopped)?
 }

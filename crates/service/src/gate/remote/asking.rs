@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use casework::{
     event::{Event, Header},
     ids::{AccountId, CaseId, Digest, ObjectId, ProviderId, RegionId, TenantId},
-    ledger::Entry,
+    ledger::{Entry, heads::NewestHead},
 };
 use envelope::{
     held::WrappedTenant,
@@ -357,6 +357,14 @@ impl LedgerGate for RemoteGate {
         };
         match self.look_up(&call).await? {
             Answer::Ledger { entries } => Ok(entries),
+            other => Err(unexpected(other).into()),
+        }
+    }
+
+    async fn heads(&self, after: Option<&TenantId>) -> Result<Vec<NewestHead>, LedgerError> {
+        let after = after.cloned();
+        match self.look_up(&Call::Heads { after }).await? {
+            Answer::Heads { heads } => Ok(heads),
             other => Err(unexpected(other).into()),
         }
     }

@@ -5,7 +5,7 @@ use casework::{
     finding::Promise,
     gate::Refusal,
     ids::{AccountId, CaseId, Digest, ObjectId, ProviderId, RegionId, TenantId},
-    ledger::Entry,
+    ledger::{Entry, heads::NewestHead},
     record::ReleaseRecord,
     transfer::{TransferBody, TransferRecord},
 };
@@ -82,6 +82,9 @@ pub(super) enum Call {
         after: Option<u64>,
         limit: u32,
     },
+    Heads {
+        after: Option<TenantId>,
+    },
     KeepSlots {
         tenants: Vec<TenantId>,
     },
@@ -143,6 +146,9 @@ pub(super) enum Answer {
     },
     Ledger {
         entries: Vec<Entry>,
+    },
+    Heads {
+        heads: Vec<NewestHead>,
     },
     Sealed {
         cases: Vec<CaseId>,

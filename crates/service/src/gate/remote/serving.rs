@@ -280,6 +280,10 @@ impl GateService {
                 let page = self.ledger.page(&tenant, after, limit).await;
                 page.map(|entries| Answer::Ledger { entries })
             }
+            Call::Heads { after } => {
+                let heads = self.ledger.heads(after.as_ref()).await;
+                heads.map(|heads| Answer::Heads { heads })
+            }
             Call::KeepSlots { tenants } => self.ledger.keep_slots(&tenants).await.map(|()| Answer::Done),
             Call::Sealed { after } => {
                 let cases = self.ledger.sealed(after).await;

@@ -212,6 +212,7 @@ async fn p03_no_message_of_the_gate_carries_a_root_tenant_or_account_key() {
             after: None,
             limit: 10,
         },
+        Call::Heads { after: None },
         Call::KeepSlots {
             tenants: vec![tenant.clone()],
         },
@@ -290,6 +291,7 @@ async fn p04_the_owners_door_is_not_to_be_had_by_another_regions_node() {
             after: None,
             limit: 1,
         },
+        Call::Heads { after: None },
         Call::KeepSlots { tenants: Vec::new() },
         // Nor can it say, or hear, how far our cases have come.
         Call::Observe {
@@ -354,6 +356,12 @@ struct Asked {
 #[async_trait::async_trait]
 impl LedgerGate for Asked {
     async fn page(&self, _: &TenantId, _: Option<u64>, _: u32) -> Result<Vec<Entry>, LedgerError> {
+        Ok(Vec::new())
+    }
+    async fn heads(
+        &self,
+        _: Option<&TenantId>,
+    ) -> Result<Vec<casework::ledger::heads::NewestHead>, LedgerError> {
         Ok(Vec::new())
     }
     async fn keep_slots(&self, _: &[TenantId]) -> Result<(), LedgerError> {

@@ -2,7 +2,10 @@
 
 use async_trait::async_trait;
 use axum::http::StatusCode;
-use casework::{ids::TenantId, ledger::Entry};
+use casework::{
+    ids::TenantId,
+    ledger::{Entry, heads::ShownSet},
+};
 use serde_json::{Value, json};
 
 use super::server;
@@ -28,6 +31,10 @@ impl LedgerPort for Entries {
         let entry = Entry::after((0, casework::ledger::GENESIS), tenant, at, salt, body).unwrap();
         Ok(if after.is_none() { vec![entry] } else { Vec::new() })
     }
+
+    async fn heads(&self, _: &TenantId, _: Option<u64>) -> Result<Vec<ShownSet>, PortError> {
+        Ok(Vec::new())
+    }
 }
 
 #[tokio::test]
@@ -47,14 +54,25 @@ async fn a_customer_fetches_its_own_ledger_page_by_page_and_no_other() {
         .call(Some("tess"), "GET", "/tenants/contoso/ledger?after=0", None)
         .await;
     assert_eq!((&last["entries"], &last["next"]), (&json!([]), &Value::Null));
+    let (status, heads) = server
+        .call(
+            Some("tess"),
+            "GET",
+            "/tenants/contoso/ledger/heads?after=256",
+            None,
+        )
+        .await;
+    assert_eq!((status, &heads["heads"]), (StatusCode::OK, &json!([])));
     for (who, tenant) in [
         ("tess", "fabrikam"),
         ("fred", "contoso"),
         ("olga", "contoso"),
         ("nora", "contoso"),
     ] {
-        let path = format!("/tenants/{tenant}/ledger");
-        let (status, _) = server.call(Some(who), "GET", &path, None).await;
-        assert_eq!(status, StatusCode::FORBIDDEN, "{who} {tenant}");
+        for what in ["ledger", "ledger/heads"] {
+            let path = format!("/tenants/{tenant}/{what}");
+            let (status, _) = server.call(Some(who), "GET", &path, None).await;
+            assert_eq!(status, StatusCode::FORBIDDEN, "{who} {path}");
+        }
     }
 }
