@@ -19,7 +19,7 @@ use axum::{Json, Router, extract::State, http::HeaderMap, http::StatusCode, rout
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use casework::ids::ProviderId;
 use service::keys::{
-    HolderError, KeyPlace, KeyProvider, Reason, Why,
+    EndOrder, HolderError, KeyPlace, KeyProvider, Reason, Why,
     aws_kms::{AwsKms, KmsKey},
     pkcs11::{Hardware, Token},
     sealed_file::{self, SealedFile, SealedFileError},
@@ -38,6 +38,8 @@ fn place() -> KeyPlace {
 fn why<T>(answer: Result<T, HolderError>) -> Why {
     answer.err().expect("the provider answered").why
 }
+
+const END: EndOrder = EndOrder { waiting_days: 7 };
 
 /// What every provider must do.
 async fn keeps_its_contract(provider: &dyn KeyProvider) {
@@ -84,8 +86,11 @@ async fn a_file_sealed_by_a_passphrase() {
     );
     let provider = SealedFile::open(id(), path.clone(), passphrase()).await.unwrap();
     keeps_its_contract(&provider).await;
-    let wrong = SealedFile::open(id(), path, Zeroizing::new("wrong".to_owned())).await;
+    let wrong = SealedFile::open(id(), path.clone(), Zeroizing::new("wrong".to_owned())).await;
     assert!(matches!(wrong, Err(SealedFileError::Passphrase { .. })));
+    let ended = provider.end(&END).await.unwrap();
+    assert_eq!((ended.gone_at, path.exists()), (None, false));
+    provider.end(&END).await.unwrap();
 }
 
 /// A token of SoftHSM in a folder of its own. Its place comes from an environment variable, which is why everything about it
@@ -153,6 +158,26 @@ async fn a_hardware_module_over_pkcs11() {
     assert!(matches!(ask(token("other", "wrap")).await, Why::Away(said) if said.contains("no token")));
     assert!(
         matches!(ask(token("amparo", "other")).await, Why::Unusable(said) if said.contains("no secret key"))
+    );
+    // Destroyed, it is gone for every session, and saying so twice is no fault. Two of one label are nobody's guess.
+    let other = Hardware::start(id(), token("amparo", "wrap"), pin("1234")).unwrap();
+    let blob = other.wrap(&place(), &reason, &[1; 32]).await.unwrap();
+    assert_eq!(
+        other.names_key().await.unwrap(),
+        provider.names_key().await.unwrap()
+    );
+    let ended = provider.end(&END).await.unwrap();
+    assert_eq!(ended.said["C_DestroyObject"], "CKR_OK");
+    assert_eq!(ended.gone_at, None);
+    for gone in [&provider, &other] {
+        let answer = why(gone.unwrap(&place(), &reason, &blob).await);
+        assert!(matches!(answer, Why::Away(_) | Why::Unusable(_)), "{answer:?}");
+        let fresh = why(gone.unwrap(&place(), &reason, &blob).await);
+        assert!(matches!(fresh, Why::Unusable(said) if said.contains("no secret key")));
+    }
+    assert_ne!(
+        provider.end(&END).await.unwrap().said["C_DestroyObject"],
+        "CKR_OK"
     );
     let mut none = token("amparo", "wrap");
     none.module = "/nonexistent.so".into();
@@ -229,6 +254,29 @@ async fn aws_kms_as_moto_speaks_it() {
         Why::Away(_)
     ));
     assert!(AwsKms::new(id(), key(&key_id, "http://kms.example"), credentials()).is_err());
+
+    // Its deletion is scheduled by AWS's own call; from then on it does nothing.
+    let named = provider.names_key().await.unwrap();
+    assert!(
+        named.starts_with("arn:aws:kms:") && named.ends_with(&key_id),
+        "{named}"
+    );
+    let early = EndOrder { waiting_days: 6 };
+    assert!(matches!(why(provider.end(&early).await), Why::Unusable(_)));
+    let blob = provider.wrap(&place(), &reason, &[1; 32]).await.unwrap();
+    let ended = provider.end(&END).await.unwrap();
+    assert!(
+        ended.said["KeyId"].as_str().unwrap().ends_with(&key_id),
+        "{ended:?}"
+    );
+    let days = ended.gone_at.unwrap().duration_since(jiff::Timestamp::now());
+    assert!((6 * 24..=7 * 24 + 1).contains(&days.as_hours()), "{ended:?}");
+    let again = provider.end(&END).await.unwrap();
+    assert_eq!(
+        (again.gone_at, &again.said["KeyState"]),
+        (ended.gone_at, &"PendingDeletion".into())
+    );
+    assert!(provider.unwrap(&place(), &reason, &blob).await.is_err() || provider.health().await.is_err());
 }
 
 /// A Transit engine after its published API: `encrypt` and `decrypt` with `associated_data` and `context`, errors as
@@ -236,6 +284,9 @@ async fn aws_kms_as_moto_speaks_it() {
 #[derive(Clone, Default)]
 struct Engine {
     sealed: Arc<Mutex<bool>>,
+    /// Whether the key may be deleted, and whether it was.
+    deletable: Arc<Mutex<bool>>,
+    deleted: Arc<Mutex<bool>>,
     derived: bool,
     drawn: Arc<Mutex<u8>>,
 }
@@ -259,6 +310,9 @@ impl Engine {
                 StatusCode::BAD_REQUEST,
                 "missing 'context' for key derivation; the key was created using a derived key",
             ));
+        }
+        if *self.deleted.lock().unwrap() {
+            return Err(errors(StatusCode::NOT_FOUND, "encryption key not found"));
         }
         let bound = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
         Ok(format!("{}/{}", bound("context"), bound("associated_data")).into_bytes())
@@ -327,8 +381,39 @@ async fn health(State(engine): State<Engine>) -> StatusCode {
     }
 }
 
+/// `POST /keys/:name/config`, `GET` and `DELETE /keys/:name`: a key is deleted only once `deletion_allowed` is set.
+async fn configure(
+    State(engine): State<Engine>,
+    headers: HeaderMap,
+    Json(body): Json<serde_json::Value>,
+) -> StatusCode {
+    match engine.check(&headers, &serde_json::json!({"context": ""})) {
+        Err((status, _)) => status,
+        Ok(_) => {
+            *engine.deletable.lock().unwrap() = body["deletion_allowed"] == true;
+            StatusCode::NO_CONTENT
+        }
+    }
+}
+
+async fn key(State(engine): State<Engine>, headers: HeaderMap, method: axum::http::Method) -> Answer {
+    match engine.check(&headers, &serde_json::json!({"context": ""})) {
+        Err(answer) => answer,
+        Ok(_) if method == axum::http::Method::GET => (StatusCode::OK, Json(serde_json::json!({"data": {}}))),
+        Ok(_) if !*engine.deletable.lock().unwrap() => {
+            errors(StatusCode::BAD_REQUEST, "deletion is not allowed for this key")
+        }
+        Ok(_) => {
+            *engine.deleted.lock().unwrap() = true;
+            (StatusCode::NO_CONTENT, Json(serde_json::json!(null)))
+        }
+    }
+}
+
 async fn engine(engine: Engine) -> String {
     let router = Router::new()
+        .route("/v1/transit/keys/amparo/config", post(configure))
+        .route("/v1/transit/keys/amparo", axum::routing::get(key).delete(key))
         .route("/v1/transit/encrypt/amparo", post(encrypt))
         .route("/v1/transit/decrypt/amparo", post(decrypt))
         .route("/v1/sys/health", axum::routing::get(health))
@@ -373,5 +458,19 @@ async fn a_transit_engine_after_its_published_api() {
         assert_eq!(away, Why::Away("HTTP 503: Vault is sealed".into()));
         let health = transit(&url, "amparo", "s.good", derived).health().await;
         assert_eq!(why(health), Why::Away("sealed".into()));
+        *served.sealed.lock().unwrap() = false;
+        let refused = why(transit(&url, "amparo", "s.bad", derived).end(&END).await);
+        assert_eq!(refused, Why::Denied("HTTP 403".into()));
+        let ending = transit(&url, "amparo", "s.good", derived);
+        assert_eq!(ending.end(&END).await.unwrap().said["GET"], 404);
+        assert!(*served.deleted.lock().unwrap());
+        assert!(matches!(
+            ask(transit(&url, "amparo", "s.good", derived)).await,
+            Why::Unusable(_)
+        ));
+        assert_eq!(
+            ending.end(&END).await.unwrap().said["DELETE"],
+            serde_json::json!(null)
+        );
     }
 }

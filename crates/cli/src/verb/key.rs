@@ -19,8 +19,10 @@ use store::docket::EntryId;
 use super::place::{Place, key_provider};
 use crate::voice::{data, say};
 
+mod destroy;
 mod rotate;
 
+use destroy::Destroy;
 use rotate::Rotate;
 
 /// Make and show keys, have others hold them, and replace them.
@@ -85,9 +87,12 @@ enum Verb {
     /// Replace a key, and move what is under it. No object is rewritten, everything opens meanwhile, and what was stopped goes
     /// on when it is run again.
     Rotate(Rotate),
+    /// Destroy a key provider's key for good, by the provider's own means: AWS KMS after its waiting time, a hardware module or
+    /// a Transit engine at once. Refused while any customer's key or region's root is wrapped under it.
+    Destroy(Destroy),
     /// The proof that the docket holds the statement about a destruction, as a tlog-proof file.
     Receipt {
-        /// The entry, as `account destroy` or `tenant destroy` said.
+        /// The entry, as `account destroy`, `tenant destroy` or `key destroy` said.
         entry: i64,
         /// Where it goes.
         #[arg(long, value_name = "FILE")]
@@ -145,6 +150,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             seal(&region, &provider, &Layout::at(args.place.dir())).await?;
         }
         Verb::Rotate(what) => return rotate::run(what, &args.place).await,
+        Verb::Destroy(what) => return destroy::run(what, &args.place).await,
         Verb::Receipt { entry, out } => {
             let deployment = args.place.open().await?;
             let issued = deployment.docket().receipt(EntryId(entry)).await?;

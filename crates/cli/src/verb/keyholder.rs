@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use clap::Subcommand;
 use jiff::Timestamp;
 use service::{
-    keys::keyholder::{KeyholderConfig, Server, create, decisions::Decisions, ledger, router},
+    keys::keyholder::{KeyholderConfig, Server, create, decisions::Decisions, ending, ledger, router},
     listener::Door,
     tls::{Audience, TlsFiles, TlsServer},
 };
@@ -72,6 +72,18 @@ enum Verb {
     },
     /// Check the log from its first line, and print it.
     Log(At),
+    /// Destroy the keys that wrap, for good: nothing that a provider keeps under them opens again, for nobody. Stop the
+    /// keyholder first, and destroy your copies of the keys too.
+    Destroy {
+        /// This keyholder's public key, as `serve` prints it.
+        #[arg(long, value_name = "KEY")]
+        confirm: String,
+        /// Where the receipt goes, which the keyholder signs, for the provider; nothing is overwritten.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        #[command(flatten)]
+        at: At,
+    },
 }
 
 /// Runs the verb.
@@ -106,6 +118,24 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Allow { id, at } => decide(&at.config, &id, true)?,
         Verb::Deny { id, at } => decide(&at.config, &id, false)?,
         Verb::Log(at) => return log(&at.config),
+        Verb::Destroy { confirm, out, at } => {
+            let mut file = std::fs::File::create_new(&out)
+                .with_context(|| format!("cannot make `{}`", out.display()))?;
+            match ending::destroy(&at.config, &confirm, Timestamp::now()) {
+                Ok(receipt) => {
+                    use std::io::Write as _;
+                    file.write_all(&receipt).and_then(|()| file.sync_all())?;
+                }
+                Err(error) => {
+                    let _ = std::fs::remove_file(&out);
+                    return Err(error.into());
+                }
+            }
+            say!(
+                "the keys that wrap are destroyed; give the provider `{}`",
+                out.display()
+            );
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

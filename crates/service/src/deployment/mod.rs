@@ -11,6 +11,7 @@ mod hi1_face;
 mod layout;
 mod mail;
 mod regions;
+mod retirement;
 mod roots;
 mod running;
 mod secrets;
@@ -46,6 +47,7 @@ pub use self::{
     destruction::{DESTROYED_KIND, DestroyError, Destruction},
     gate_process::{GateProcess, GateProcessError},
     layout::Layout,
+    retirement::{Answered, Retirement, RetirementError, RetirementOrder},
     roots::{
         RootError, RootFile, gate_key, next_root, open_providers, open_roots, remove_root, root_files,
         seal_root,
@@ -53,7 +55,7 @@ pub use self::{
     running::{Running, StartError},
     secrets::{
         CredentialFile, SecretError, create_key, read_credential, read_key, read_secret, read_text,
-        write_credential, write_secret, write_secret_bytes,
+        wipe_secret, write_credential, write_secret, write_secret_bytes,
     },
     split::{SplitError, split},
     storage::{RunningStorage, StorageNode},
@@ -235,6 +237,7 @@ impl Deployment {
         }
 
         let docket = open_docket(&layout, &config, &trust, &database).await?;
+        docket.commit_heads_of(Arc::new(gate_port::LedgerTold(Arc::clone(&gate.ledger))));
         if let PolicySeen::New { before } = gate.policy {
             tracing::warn!(before, "trust.toml is not the one that was in force before");
         }

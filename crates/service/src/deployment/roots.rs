@@ -136,6 +136,33 @@ pub fn root_files(layout: &Layout, region: &RegionId) -> Vec<RootFile> {
     found
 }
 
+/// Every sealed root in a folder of keys, of whatever region and generation, with who seals it.
+///
+/// # Errors
+/// When the folder or a file cannot be read, or is no sealed root.
+pub fn sealed_roots(layout: &Layout) -> Result<Vec<(PathBuf, ProviderId)>, RootError> {
+    let folder = layout.keys();
+    let fail = |source| {
+        RootError::Secret(SecretError::Read {
+            path: folder.display().to_string(),
+            source,
+        })
+    };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(fail)? {
+        let path = entry.map_err(fail)?.path();
+        if path.extension().is_none_or(|end| end != "sealed") {
+            continue;
+        }
+        let sealed: Sealed = serde_json::from_slice(&read_secret(&path)?).map_err(|_| RootError::Form {
+            path: path.display().to_string(),
+        })?;
+        found.push((path, sealed.provider));
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// Opens the key providers that the configuration names.
 ///
 /// # Errors

@@ -98,6 +98,35 @@ pub fn write_secret_bytes(path: &Path, bytes: &[u8]) -> Result<(), SecretError> 
         .map_err(fail)
 }
 
+/// Overwrites a secret file, durably, and removes it. One that is not there is no fault. What a file system that copies on
+/// write, or a backup, keeps of it is not reached.
+///
+/// # Errors
+/// When it cannot be overwritten or removed.
+pub fn wipe_secret(path: &Path) -> Result<(), SecretError> {
+    let fail = |source| SecretError::Write {
+        path: path.display().to_string(),
+        source,
+    };
+    let mut file = match OpenOptions::new().write(true).open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        file => file.map_err(fail)?,
+    };
+    let length = file.metadata().map_err(fail)?.len().min(BYTES_MAX);
+    let nothing = vec![0; usize::try_from(length).unwrap_or_default()];
+    file.write_all(&nothing)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| std::fs::remove_file(path))
+        .map_err(fail)?;
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    match dir {
+        Some(dir) => std::fs::File::open(dir)
+            .and_then(|dir| dir.sync_all())
+            .map_err(fail),
+        None => Ok(()),
+    }
+}
+
 /// Draws 32 bytes, writes them to a new secret file, and gives them back.
 ///
 /// # Errors

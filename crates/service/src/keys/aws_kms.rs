@@ -8,11 +8,17 @@ use aws_sdk_kms::{
     config::{BehaviorVersion, Credentials, Region, retry::RetryConfig, timeout::TimeoutConfig},
     error::{ProvideErrorMetadata, SdkError},
     primitives::Blob,
+    types::{KeyMetadata, KeyState},
 };
 use casework::ids::ProviderId;
+use jiff::Timestamp;
+use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{ANSWER_MAX, Health, HolderError, KeyPlace, KeyProvider, Reason, Why, refused::words};
+use super::{
+    ANSWER_MAX, EndOrder, Ended, Health, HolderError, KeyPlace, KeyProvider, Reason, Why,
+    ending::WAITING_DAYS, refused::words,
+};
 
 /// Longest single attempt; the SDK tries twice within [`ANSWER_MAX`].
 const ATTEMPT_MAX: Duration = Duration::from_secs(2);
@@ -77,6 +83,26 @@ impl AwsKms {
 
     fn fail(&self, why: Why) -> HolderError {
         HolderError::new(&self.id, why)
+    }
+
+    async fn described(&self) -> Result<KeyMetadata, HolderError> {
+        let sent = self.client.describe_key().key_id(&self.key).send().await;
+        let answer = sent.map_err(|error| self.fail(why(&error)))?;
+        let metadata = answer.key_metadata;
+        metadata.ok_or_else(|| self.fail(Why::Wrong("it describes no key".to_owned())))
+    }
+}
+
+/// What its answer says of a key that is to be destroyed.
+fn ended(key: &str, state: Option<&KeyState>, gone: Option<&aws_sdk_kms::primitives::DateTime>) -> Ended {
+    let gone_at = gone.and_then(|at| Timestamp::from_second(at.secs()).ok());
+    Ended {
+        said: json!({
+            "KeyId": words(key),
+            "KeyState": state.map(|state| words(state.as_str())),
+            "DeletionDate": gone_at,
+        }),
+        gone_at,
     }
 }
 
@@ -150,15 +176,57 @@ impl KeyProvider for AwsKms {
     }
 
     async fn health(&self) -> Result<Health, HolderError> {
-        let sent = self.client.describe_key().key_id(&self.key).send().await;
-        let answer = sent.map_err(|error| self.fail(why(&error)))?;
-        let metadata = answer.key_metadata;
-        match metadata.is_some_and(|key| key.enabled) {
+        match self.described().await?.enabled {
             true => Ok(Health {
                 kind: "AWS KMS".to_owned(),
                 weakness: None,
             }),
             false => Err(self.fail(Why::Denied("the key is disabled".to_owned()))),
         }
+    }
+
+    /// The key's ARN: an alias names it for a while only.
+    async fn names_key(&self) -> Result<String, HolderError> {
+        let key = self.described().await?;
+        Ok(key.arn.unwrap_or(key.key_id))
+    }
+
+    /// `ScheduleKeyDeletion`. Until its day the key can be brought back at AWS, and does nothing.
+    async fn end(&self, order: &EndOrder) -> Result<Ended, HolderError> {
+        if !WAITING_DAYS.contains(&order.waiting_days) {
+            let why = format!(
+                "AWS KMS waits {} to {} days",
+                WAITING_DAYS.start(),
+                WAITING_DAYS.end()
+            );
+            return Err(self.fail(Why::Unusable(why)));
+        }
+        let key = self.described().await?;
+        let pending = [KeyState::PendingDeletion, KeyState::PendingReplicaDeletion];
+        if key
+            .key_state
+            .as_ref()
+            .is_some_and(|state| pending.contains(state))
+        {
+            return Ok(ended(
+                &key.key_id,
+                key.key_state.as_ref(),
+                key.deletion_date.as_ref(),
+            ));
+        }
+        let sent = self
+            .client
+            .schedule_key_deletion()
+            .key_id(&key.key_id)
+            .pending_window_in_days(i32::from(order.waiting_days))
+            .send()
+            .await;
+        let answer = sent.map_err(|error| self.fail(why(&error)))?;
+        let named = answer.key_id.as_deref().unwrap_or(&key.key_id);
+        Ok(ended(
+            named,
+            answer.key_state.as_ref(),
+            answer.deletion_date.as_ref(),
+        ))
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod aws_kms;
 pub mod configured;
+pub mod ending;
 pub mod keyholder;
 pub mod pkcs11;
 pub mod providers;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 pub use self::{
+    ending::{EndOrder, Ended},
     providers::{ANSWER_MAX, ASKS_MAX, Providers},
     reason::Reason,
     refused::{HolderError, Why},
@@ -108,4 +110,22 @@ pub trait KeyProvider: Send + Sync {
     /// # Errors
     /// See [`Why`].
     async fn health(&self) -> Result<Health, HolderError>;
+
+    /// What names its key, wherever the key is configured: two providers that give one name wrap under one key.
+    ///
+    /// # Errors
+    /// See [`Why`].
+    async fn names_key(&self) -> Result<String, HolderError> {
+        Ok(format!("key provider `{}`", self.id()))
+    }
+
+    /// Destroys its key for good, or has that begun where the provider knows a waiting time. Asked again, it says how the
+    /// destruction stands.
+    ///
+    /// # Errors
+    /// [`Why::Denied`] and [`Why::Unusable`] where nothing was destroyed; otherwise that is not known.
+    async fn end(&self, _order: &EndOrder) -> Result<Ended, HolderError> {
+        let why = Why::Unusable("its key cannot be destroyed from here".to_owned());
+        Err(HolderError::new(self.id(), why))
+    }
 }

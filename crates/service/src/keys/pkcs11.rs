@@ -20,7 +20,9 @@ use cryptoki::{
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
-use super::{ASKS_MAX, Health, HolderError, KeyPlace, KeyProvider, Reason, Why, refused::words};
+use super::{
+    ASKS_MAX, EndOrder, Ended, Health, HolderError, KeyPlace, KeyProvider, Reason, Why, refused::words,
+};
 
 const VERSION: u8 = 1;
 const IV_BYTES: usize = 12;
@@ -40,6 +42,7 @@ pub struct Token {
 /// A key in a hardware module.
 pub struct Hardware {
     id: ProviderId,
+    token: Token,
     jobs: mpsc::SyncSender<Job>,
 }
 
@@ -53,6 +56,7 @@ enum Work {
         blob: Vec<u8>,
     },
     Health,
+    End,
 }
 
 struct Job {
@@ -67,11 +71,12 @@ impl Hardware {
     /// When the thread cannot be started.
     pub fn start(id: ProviderId, token: Token, pin: Zeroizing<String>) -> Result<Self, HolderError> {
         let (jobs, queue) = mpsc::sync_channel(ASKS_MAX);
+        let at = token.clone();
         std::thread::Builder::new()
             .name(format!("pkcs11-{id}"))
-            .spawn(move || serve(&token, &pin, &queue))
+            .spawn(move || serve(&at, &pin, &queue))
             .map_err(|error| HolderError::new(&id, Why::Unusable(error.to_string())))?;
-        Ok(Self { id, jobs })
+        Ok(Self { id, token, jobs })
     }
 
     async fn ask(&self, work: Work) -> Result<Zeroizing<Vec<u8>>, HolderError> {
@@ -103,9 +108,14 @@ fn serve(token: &Token, pin: &Zeroizing<String>, queue: &mpsc::Receiver<Job>) {
         if reply.is_closed() {
             continue;
         }
-        let answer = match &opened {
-            Some(token) => token.work(&work),
-            None => open(token, pin).and_then(|fresh| opened.insert(fresh).work(&work)),
+        let answer = match (&work, &opened) {
+            (Work::End, _) => {
+                // What is open names the key by a handle that is about to mean nothing.
+                opened = None;
+                end(token, pin)
+            }
+            (work, Some(token)) => token.work(work),
+            (work, None) => open(token, pin).and_then(|fresh| opened.insert(fresh).work(work)),
         };
         let answer = answer.map_err(|error| {
             let why = why(&error);
@@ -142,6 +152,30 @@ pub fn generate(token: &Token, pin: &Zeroizing<String>) -> Result<(), NotGenerat
     ];
     session.generate_key(&Mechanism::AesKeyGen, &template)?;
     Ok(())
+}
+
+/// Destroys the one key of the label, and looks whether it is gone. Where it is gone already, there is nothing to do.
+fn end(token: &Token, pin: &Zeroizing<String>) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let (session, _) = log_in(token, pin, true)?;
+    let of_label = [
+        Attribute::Class(ObjectClass::SECRET_KEY),
+        Attribute::Label(token.key.as_bytes().to_vec()),
+    ];
+    let found = session.find_objects(&of_label)?;
+    if found.len() > 1 {
+        // Which of them wrapped what, nobody can tell.
+        return Err(Error::Pkcs11(
+            RvError::KeyFunctionNotPermitted,
+            Function::DestroyObject,
+        ));
+    }
+    for key in &found {
+        session.destroy_object(*key)?;
+    }
+    if !session.find_objects(&of_label)?.is_empty() {
+        return Err(Error::Pkcs11(RvError::FunctionFailed, Function::DestroyObject));
+    }
+    Ok(Zeroizing::new(vec![u8::try_from(found.len()).unwrap_or(u8::MAX)]))
 }
 
 /// Why a key was not made in a token.
@@ -227,12 +261,20 @@ impl Opened {
                 self.session.get_session_info()?;
                 Ok(Zeroizing::new(Vec::new()))
             }
+            // Done without an open key.
+            Work::End => Err(Error::InvalidValue),
         }
     }
 }
 
 fn why(error: &Error) -> Why {
     match error {
+        Error::Pkcs11(RvError::KeyFunctionNotPermitted, Function::DestroyObject) => Why::Unusable(
+            "the token has several secret keys of this label; destroy them with its own program".to_owned(),
+        ),
+        Error::Pkcs11(RvError::ActionProhibited, Function::DestroyObject) => {
+            Why::Denied("the token lets nobody destroy this key".to_owned())
+        }
         Error::Pkcs11(
             RvError::EncryptedDataInvalid
             | RvError::EncryptedDataLenRange
@@ -291,6 +333,26 @@ impl KeyProvider for Hardware {
         Ok(Health {
             kind: "hardware module, PKCS#11".to_owned(),
             weakness: None,
+        })
+    }
+
+    async fn names_key(&self) -> Result<String, HolderError> {
+        Ok(format!(
+            "secret key `{}` of token `{}`",
+            self.token.key, self.token.token
+        ))
+    }
+
+    /// `C_DestroyObject`, at once.
+    async fn end(&self, _: &EndOrder) -> Result<Ended, HolderError> {
+        let answer = self.ask(Work::End).await?;
+        let destroyed = answer.first() == Some(&1);
+        Ok(Ended {
+            said: serde_json::json!({
+                "C_DestroyObject": if destroyed { "CKR_OK" } else { "not called: no key of this label was there" },
+                "keys of this label left": 0,
+            }),
+            gone_at: None,
         })
     }
 }

@@ -6,7 +6,10 @@ use casework::ids::ProviderId;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use super::{Health, HolderError, KeyPlace, KeyProvider, Reason, SECRET_BYTES_MAX, SECRET_BYTES_MIN, Why};
+use super::{
+    EndOrder, Ended, Health, HolderError, KeyPlace, KeyProvider, Reason, SECRET_BYTES_MAX, SECRET_BYTES_MIN,
+    Why,
+};
 
 /// Longest wait for a provider's answer, waiting for one's turn included.
 pub const ANSWER_MAX: Duration = Duration::from_secs(5);
@@ -104,6 +107,24 @@ impl Providers {
     pub async fn health(&self, id: &ProviderId) -> Result<Health, HolderError> {
         let limited = self.find(id)?;
         limited.ask(limited.provider.health()).await
+    }
+
+    /// Asks a provider what names its key.
+    ///
+    /// # Errors
+    /// See [`Why`].
+    pub async fn names_key(&self, id: &ProviderId) -> Result<String, HolderError> {
+        let limited = self.find(id)?;
+        limited.ask(limited.provider.names_key()).await
+    }
+
+    /// Has a provider destroy its key. Nothing may be wrapped under it any more.
+    ///
+    /// # Errors
+    /// See [`KeyProvider::end`].
+    pub async fn end(&self, id: &ProviderId, order: &EndOrder) -> Result<Ended, HolderError> {
+        let limited = self.find(id)?;
+        limited.ask(limited.provider.end(order)).await
     }
 
     fn find(&self, id: &ProviderId) -> Result<&Limited, HolderError> {

@@ -8,12 +8,13 @@ use casework::ids::ProviderId;
 use envelope::{keys::NONCE_BYTES, sealing::SealingKey};
 use zeroize::Zeroizing;
 
-use super::{Health, HolderError, KeyPlace, KeyProvider, Reason, Why};
-use crate::deployment::{SecretError, read_secret, write_secret_bytes};
+use super::{EndOrder, Ended, Health, HolderError, KeyPlace, KeyProvider, Reason, Why};
+use crate::deployment::{SecretError, read_secret, wipe_secret, write_secret_bytes};
 
 /// A key of this deployment, sealed by a passphrase.
 pub struct SealedFile {
     id: ProviderId,
+    path: PathBuf,
     key: [SealingKey; 1],
 }
 
@@ -65,8 +66,9 @@ impl SealedFile {
         let wrong = SealedFileError::Passphrase {
             path: path.display().to_string(),
         };
+        let at = path.clone();
         let opened = tokio::task::spawn_blocking(move || {
-            let sealed = read_secret(&path)?;
+            let sealed = read_secret(&at)?;
             let identity = age::scrypt::Identity::new(SecretString::from(passphrase.to_string()));
             Ok::<_, SealedFileError>(age::decrypt(&identity, &sealed).ok().map(Zeroizing::new))
         });
@@ -77,6 +79,7 @@ impl SealedFile {
         });
         Ok(Self {
             id,
+            path,
             key: [bytes.ok_or(wrong)?],
         })
     }
@@ -111,6 +114,25 @@ impl KeyProvider for SealedFile {
         Ok(Health {
             kind: "file, sealed by a passphrase".to_owned(),
             weakness: Some("the key is in the gate's memory while it runs".to_owned()),
+        })
+    }
+
+    async fn names_key(&self) -> Result<String, HolderError> {
+        let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        Ok(format!("file `{}`", path.display()))
+    }
+
+    /// Overwrites the file and removes it. What the disk or a backup keeps of it still opens with the passphrase.
+    async fn end(&self, _: &EndOrder) -> Result<Ended, HolderError> {
+        let path = self.path.clone();
+        let wiped = tokio::task::spawn_blocking(move || wipe_secret(&path)).await;
+        let failed = |why: String| HolderError::new(&self.id, Why::Away(why));
+        wiped
+            .map_err(|error| failed(error.to_string()))?
+            .map_err(|error| failed(error.to_string()))?;
+        Ok(Ended {
+            said: serde_json::json!("overwritten and removed"),
+            gone_at: None,
         })
     }
 }

@@ -9,7 +9,9 @@ use casework::ids::ProviderId;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{Health, HolderError, KeyPlace, KeyProvider, Reason, Why, refused::words, transport};
+use super::{
+    EndOrder, Ended, Health, HolderError, KeyPlace, KeyProvider, Reason, Why, refused::words, transport,
+};
 
 /// Longest answer read, in bytes.
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -76,6 +78,36 @@ impl Transit {
         self.fail(Why::Wrong("it is no answer of the Transit API".to_owned()))
     }
 
+    /// Asks by this method at a path below the mount; gives status and JSON.
+    async fn call(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(u16, Option<Value>), HolderError> {
+        let url = transport::address(&self.id, &self.at.url, &format!("/v1/{}/{path}", self.at.mount))?;
+        let mut request = self
+            .http
+            .request(method, url)
+            .header("x-vault-token", self.token.as_str())
+            .header("x-vault-request", "true");
+        if let Some(body) = body {
+            request = request
+                .header("content-type", "application/json")
+                .body(body.to_string());
+        }
+        if let Some(namespace) = &self.at.namespace {
+            request = request.header("x-vault-namespace", namespace);
+        }
+        let response = request
+            .send()
+            .await
+            .map_err(|error| self.fail(transport::away(&error)))?;
+        let status = response.status().as_u16();
+        let bytes = transport::body(&self.id, response, ANSWER_BYTES_MAX).await?;
+        Ok((status, serde_json::from_slice(&bytes).ok()))
+    }
+
     /// Asks, and gives `data.<field>` of the answer.
     async fn ask(
         &self,
@@ -91,25 +123,8 @@ impl Transit {
             }
             fields.insert("associated_data".to_owned(), json!(bound));
         }
-        let path = format!("/v1/{}/{what}/{}", self.at.mount, self.at.key);
-        let url = transport::address(&self.id, &self.at.url, &path)?;
-        let mut request = self
-            .http
-            .post(url)
-            .header("x-vault-token", self.token.as_str())
-            .header("x-vault-request", "true")
-            .header("content-type", "application/json")
-            .body(body.to_string());
-        if let Some(namespace) = &self.at.namespace {
-            request = request.header("x-vault-namespace", namespace);
-        }
-        let response = request
-            .send()
-            .await
-            .map_err(|error| self.fail(transport::away(&error)))?;
-        let status = response.status().as_u16();
-        let bytes = transport::body(&self.id, response, ANSWER_BYTES_MAX).await?;
-        let answer: Option<Value> = serde_json::from_slice(&bytes).ok();
+        let path = format!("{what}/{}", self.at.key);
+        let (status, answer) = self.call(reqwest::Method::POST, &path, Some(&body)).await?;
         if status != 200 {
             return Err(self.fail(refused(status, answer.as_ref())));
         }
@@ -184,5 +199,43 @@ impl KeyProvider for Transit {
             503 => Err(self.fail(Why::Away("sealed".to_owned()))),
             other => Err(self.fail(Why::Away(format!("HTTP {other}")))),
         }
+    }
+
+    async fn names_key(&self) -> Result<String, HolderError> {
+        let namespace = self.at.namespace.as_deref().unwrap_or_default();
+        let url = self.at.url.trim_end_matches('/');
+        Ok(format!(
+            "{url}/v1/{namespace}/{}/keys/{}",
+            self.at.mount, self.at.key
+        ))
+    }
+
+    /// Allows the deletion of the key, deletes it with all its versions, and looks whether it is gone.
+    async fn end(&self, _: &EndOrder) -> Result<Ended, HolderError> {
+        let key = format!("keys/{}", self.at.key);
+        let allowed = json!({"deletion_allowed": true});
+        let config = format!("{key}/config");
+        let (status, answer) = self.call(reqwest::Method::POST, &config, Some(&allowed)).await?;
+        let there = self.call(reqwest::Method::GET, &key, None).await?.0;
+        let mut deleted = None;
+        if there != 404 {
+            if !matches!(status, 200 | 204) {
+                return Err(self.fail(refused(status, answer.as_ref())));
+            }
+            let (status, answer) = self.call(reqwest::Method::DELETE, &key, None).await?;
+            if !matches!(status, 200 | 204) {
+                return Err(self.fail(refused(status, answer.as_ref())));
+            }
+            deleted = Some(status);
+        }
+        let (left, answer) = self.call(reqwest::Method::GET, &key, None).await?;
+        if left != 404 {
+            let why = format!("it still answers for the key: {}", refused(left, answer.as_ref()));
+            return Err(self.fail(Why::Wrong(why)));
+        }
+        Ok(Ended {
+            said: json!({"DELETE": deleted, "GET": left}),
+            gone_at: None,
+        })
     }
 }

@@ -17,6 +17,7 @@ mod object;
 mod provision;
 mod record;
 mod relocate;
+mod retire;
 mod rotate;
 mod rotate_change;
 mod row;
@@ -46,6 +47,7 @@ pub use self::{
     provision::{AccessKeyRow, NewAccess, TenantRow},
     record::{Freed, NewObject, NewPart, Written},
     relocate::{Copying, Left, Moved, Relocation, Scope},
+    retire::{RetiredProvider, RetirementEntry},
     rotate::{AccountKeyRow, MovedAccount, MovedObject, ObjectKeyRow, Table, TenantKeyRow},
     scope::{SCOPE_PAGE, ScopedObject},
     scrub::{KeptAfter, KeptObject, KeptPart, WALK_PAGE},
@@ -127,6 +129,27 @@ pub enum StoreError {
     /// A key was replaced meanwhile, and what was wrapped under the old one cannot be recorded any more.
     #[error("a key was rotated meanwhile; try again")]
     Rotated,
+    /// A provider that is to be retired still holds keys.
+    #[error(
+        "{held} of {looked_at} wrapped keys of customers are held by it, that of {first} first; move them with \
+         `amparo tenant keys`, or destroy them with `amparo tenant destroy`"
+    )]
+    StillHeld {
+        /// Wrapped keys that it holds.
+        held: u64,
+        /// Wrapped keys that there are.
+        looked_at: u64,
+        /// Whose the first of them is.
+        first: String,
+    },
+    /// The key of the provider was destroyed, or is about to be.
+    #[error(
+        "key provider `{provider}` is retired, and its key destroyed; name another with `amparo tenant keys`"
+    )]
+    ProviderRetired {
+        /// Which.
+        provider: String,
+    },
     /// The disk is full; nothing of the change was kept.
     #[error("the disk is full; free some space and try again")]
     DiskFull,

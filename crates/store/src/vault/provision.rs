@@ -12,6 +12,7 @@ use sqlx::{AnyConnection, any::AnyRow};
 
 use super::{
     StoreError, VaultStore,
+    retire::must_not_be_retired,
     row::{flag, get, kind, kind_name, wrapped_tenant},
     writer::Change,
 };
@@ -326,6 +327,7 @@ impl Change for AddTenantKey {
     type Output = (WrappedTenant, i64);
     async fn apply(&self, db: &mut AnyConnection) -> Result<(WrappedTenant, i64), StoreError> {
         must_exist(db, &self.tenant, Some(&self.region)).await?;
+        must_not_be_retired(db, self.key.holder()).await?;
         sqlx::query(
             "INSERT INTO tenant_key (tenant, region, version, wrapped) SELECT $1, $2, 1, $3 \
              WHERE NOT EXISTS (SELECT 1 FROM tenant_key WHERE tenant = $1 AND region = $2)",
@@ -409,6 +411,7 @@ struct SetHolder {
 impl Change for SetHolder {
     type Output = ();
     async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
+        must_not_be_retired(db, self.holder.as_ref().map(ProviderId::as_str)).await?;
         let done = sqlx::query("UPDATE tenant SET holder = $1, holds_keys = $2 WHERE id = $3")
             .bind(self.holder.as_ref().map(ProviderId::as_str))
             .bind(i64::from(self.customer))

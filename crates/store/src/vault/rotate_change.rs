@@ -8,6 +8,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use super::{
     MovedAccount, MovedObject, StoreError, Table, TenantKeyRow,
     account::must_have,
+    retire::must_not_be_retired,
     row::{get, wrapped_tenant},
     writer::{Change, Needs},
 };
@@ -41,6 +42,9 @@ impl Change for ReplaceTenantKeys {
             if !(of_these && unchanged) {
                 return Err(StoreError::Rotated);
             }
+        }
+        for (_, to) in &self.keys {
+            must_not_be_retired(db, to.holder()).await?;
         }
         for (from, to) in &self.keys {
             sqlx::query(
@@ -86,6 +90,7 @@ impl Change for AddTenantVersion {
         if get::<i64>(&there, 0)? != *version || wrapped_tenant(get(&there, 1)?)? != *key {
             return Err(StoreError::Rotated);
         }
+        must_not_be_retired(db, self.key.holder()).await?;
         sqlx::query("INSERT INTO tenant_key (tenant, region, version, wrapped) VALUES ($1, $2, $3, $4)")
             .bind(tenant.as_str())
             .bind(region.as_str())

@@ -84,6 +84,12 @@ pub enum KeyholderError {
         /// Where and why.
         reason: String,
     },
+    /// Another keyholder than the one whose configuration it is.
+    #[error("this is the keyholder `{keyholder}`; say so with `--confirm` to destroy its keys for good")]
+    Unconfirmed {
+        /// Its public key.
+        keyholder: String,
+    },
     /// A value cannot stand.
     #[error("`{key}` in the keyholder's configuration cannot stand: {reason}")]
     Value {

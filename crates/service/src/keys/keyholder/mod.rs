@@ -6,6 +6,7 @@ pub mod allow;
 pub mod client;
 pub mod config;
 pub mod decisions;
+pub mod ending;
 pub mod ledger;
 mod new;
 pub mod server;

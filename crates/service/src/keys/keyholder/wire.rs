@@ -138,7 +138,7 @@ pub fn answer_is_of(key: &VerifyingKey, request: &[u8; 32], body: &[u8], signatu
     verify(key, &[ANSWER_LABEL, request, body].concat(), signature)
 }
 
-fn verify(key: &VerifyingKey, message: &[u8], signature: &str) -> bool {
+pub(super) fn verify(key: &VerifyingKey, message: &[u8], signature: &str) -> bool {
     let Some(bytes) = STANDARD
         .decode(signature.trim())
         .ok()
