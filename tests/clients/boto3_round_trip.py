@@ -142,6 +142,21 @@ def copies(s3):
             CopySourceIfNoneMatch=got["ETag"])
 
 
+def copies_in_regions(s3):
+    s3.put_object(Bucket="boto", Key="copy/here", Body=b"here")
+
+    def asking(region):
+        other = client()
+        other.meta.events.register("before-sign.s3", lambda request, **_: request.headers.add_header("x-amparo-copy-in", region))
+        return other
+
+    lies_in = s3.head_bucket(Bucket="boto")["BucketRegion"]
+    assert asking(lies_in).get_object(Bucket="boto", Key="copy/here")["Body"].read() == b"here"
+    refused("NoSuchKey", asking("mars-1").get_object, Bucket="boto", Key="copy/here")
+    refused("404", asking("mars-1").head_object, Bucket="boto", Key="copy/here")
+    refused("InvalidArgument", asking("No Region!").get_object, Bucket="boto", Key="copy/here")
+
+
 def multipart(s3):
     parts = [noise(5 * MIB, "p1"), noise(5 * MIB + 7, "p2"), noise(3, "p3")]
     # CRC32C and CRC64NVME need a package that boto3 does not bring.
@@ -358,7 +373,7 @@ def clean_up(s3):
 
 def main():
     s3 = client()
-    for step in [buckets, objects, metadata, conditions, copies, multipart, listings, presigned, encryption, versions, forms]:
+    for step in [buckets, objects, metadata, conditions, copies, copies_in_regions, multipart, listings, presigned, encryption, versions, forms]:
         print(step.__name__, flush=True)
         step(s3)
     strangers()

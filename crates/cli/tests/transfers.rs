@@ -163,7 +163,7 @@ impl Provider {
         Beside(gate)
     }
 
-    /// A transfer, opened, signed by both reviewers and moved; its id.
+    /// A transfer, opened, signed by both reviewers, and moved, or copied (`--copy`); its id.
     fn moves(&self, what: &str, from: &str, to: &str) -> String {
         let transfer = self.say(&format!(
             "transfer open --tenant larkspur --from {from} --to {to} {what} --category content --purpose nearer \
@@ -209,8 +209,8 @@ fn p12_nor_with_the_gate_in_a_process_of_its_own() {
     released_whole(&provider);
 }
 
-fn released_whole(provider: &Provider) {
-    let _server = provider.serve();
+/// A demand for January's mail, worked until a release can be drawn up; its case.
+fn worked(provider: &Provider, resolve: &str, found: &str) -> String {
     std::fs::write(provider.path("warrant.json"), warrant().to_string()).unwrap();
     let case = provider.say("demand submit warrant.json --as tom --channel paper");
     let step = |line: &str| {
@@ -218,16 +218,32 @@ fn released_whole(provider: &Provider) {
         provider.say(&format!("case {verb} {case} {rest}"))
     };
     step("check --outcome confirmed --how called --as amara");
-    assert!(step("resolve --as amara").ends_with("in us-east"));
+    let said = step(resolve);
+    assert!(said.ends_with(found), "{said}");
     step("learn --us-person true --person-country US --as amara");
     step("assess --as amara");
     step("redirect --how letter --as amara");
     step("redirect --answer refused --as amara");
     step("notify --tenant larkspur --as amara");
+    case
+}
+
+/// Whoever a package is for; its identity is in the file `identity`.
+fn recipient(provider: &Provider) -> String {
     let identity = age::x25519::Identity::generate();
-    let recipient = identity.to_public().to_string();
     let secret = identity.to_string();
     std::fs::write(provider.path("identity"), secret.expose_secret().as_bytes()).unwrap();
+    identity.to_public().to_string()
+}
+
+fn released_whole(provider: &Provider) {
+    let _server = provider.serve();
+    let case = worked(provider, "resolve --as amara", "in us-east");
+    let step = |line: &str| {
+        let (verb, rest) = line.split_once(' ').unwrap();
+        provider.say(&format!("case {verb} {case} {rest}"))
+    };
+    let recipient = recipient(provider);
     let propose = format!("case propose {case} --as amara --recipient Attorney --age {recipient}");
     let sign = || {
         for name in ["amara", "jonas"] {
@@ -261,4 +277,64 @@ fn released_whole(provider: &Provider) {
     assert!(proven.contains("proven: 4 objects"), "{proven}");
     let register = provider.say("transfer register");
     assert_eq!(register.matches("done").count(), 2, "{register}");
+}
+
+/// Draws up, signs and releases; what the package proves.
+fn released(provider: &Provider, case: &str) -> String {
+    let recipient = recipient(provider);
+    provider.say(&format!(
+        "case propose {case} --as amara --recipient Attorney --age {recipient}"
+    ));
+    for name in ["amara", "jonas"] {
+        provider.say(&format!("case approve {case} --as {name} --key {name}.key"));
+    }
+    provider.say(&format!("case release {case} --out {case}.age"));
+    provider.say(&format!(
+        "verify package {case}.age --policy data/trust.toml --identity identity"
+    ))
+}
+
+/// A copy is neither missing from a release nor doubled in one, opens from the other region alone, and ends without the
+/// original.
+#[test]
+fn p12_a_release_finds_a_copy_once() {
+    let provider = Provider::new();
+    let _server = provider.serve();
+    let unknown = provider.say(
+        "transfer open --tenant larkspur --from us-east --to us-west --bucket mail --category content --purpose nearer \
+         --importer Provider --as olga",
+    );
+    let basis = format!("transfer basis {unknown} --adequacy eu.adequacy.atlantis --as olga");
+    let output = provider.try_run(&basis.split_whitespace().collect::<Vec<_>>());
+    let said = text(&output.stderr);
+    assert!(!output.status.success(), "{said}");
+    assert!(
+        said.contains("`eu.adequacy.atlantis`") && said.contains("hint:") && said.contains("transfer bases"),
+        "{said}"
+    );
+
+    let copy = provider.moves("--copy --bucket mail", "us-east", "us-west");
+    let shown = provider.say(&format!("transfer status {copy}"));
+    assert!(
+        shown.contains("copied 3 objects") && shown.contains("copies of 3 objects"),
+        "{shown}"
+    );
+    assert!(provider.say("doctor data").contains("transfer(s): none hangs"));
+
+    // In both regions: each object once.
+    let case = worked(&provider, "resolve --as amara", "in us-east and us-west");
+    let proven = released(&provider, &case);
+    assert!(proven.contains("proven: 4 objects"), "{proven}");
+
+    // In the other region alone: what has a copy there, from its copy.
+    let choose = format!("resolve --choose 0=larkspur/{ACCOUNT}@us-west --as amara");
+    let other = worked(&provider, &choose, "what lies in us-east");
+    let proven = released(&provider, &other);
+    assert!(proven.contains("proven: 2 objects"), "{proven}");
+
+    // Given up, it is gone, and the original is found as before.
+    provider.say(&format!("transfer withdraw {copy} --reason done --as olga"));
+    let last = worked(&provider, "resolve --as amara", "in us-east");
+    let proven = released(&provider, &last);
+    assert!(proven.contains("proven: 4 objects"), "{proven}");
 }
