@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     demand::CountryCode,
-    ids::{AccountId, RegionId, TenantId},
+    ids::{AccountId, Digest, RegionId, TenantId},
 };
 
 /// Longest file of facts, in bytes: enough for the most subjects that a demand may name.
@@ -63,6 +63,9 @@ pub enum Resolution {
     Several {
         /// How many.
         count: u32,
+        /// Of how many customers; 0 where that was not counted.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        tenants: u32,
     },
     /// Not an identifier of an account at all.
     Unspecific,
@@ -99,9 +102,27 @@ pub struct AccountFacts {
     /// Whether the person is bound by professional privilege, if known.
     #[serde(default)]
     pub privileged: Option<bool>,
+    /// How a person found that the subject means this account, where no record of the vault says so: an address at a moment, in
+    /// a log that is kept elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identified: Option<Identified>,
     /// Whether the customer alone holds the key, so that the provider can produce ciphertext and no more; if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_holds_keys: Option<bool>,
+}
+
+fn is_zero(value: &u32) -> bool {
+    *value == 0
+}
+
+/// By what a person found whose an identifier is. Reviewers read it: it is the provider's word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Identified {
+    /// Which record says so, and how it was read.
+    pub how: String,
+    /// SHA-256 of that record.
+    pub document: Digest,
 }
 
 /// A region, and whose law governs it.

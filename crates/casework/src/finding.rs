@@ -96,6 +96,8 @@ pub enum DutyKind {
     ObjectToGag,
     /// Preserve, and do not produce yet.
     Preserve,
+    /// Carried out, if at all, outside the disclosure of stored data, and recorded as a measure.
+    ActApart,
     /// A senior reviewer must be among the two.
     SeniorReview,
     /// Ask the requester for what is missing.

@@ -135,6 +135,10 @@ uuid_id!(
     /// One release record; used up by the release it authorises.
     RecordId
 );
+uuid_id!(
+    /// What was frozen of some accounts for one preservation.
+    SnapshotId
+);
 
 /// A SHA-256 digest, written as 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]

@@ -2,6 +2,7 @@
 //!
 //! Pure: no clock, no randomness, no input or output. Read in this order.
 
+pub mod annex3;
 pub mod canonical;
 pub mod case;
 pub mod chain;
@@ -15,6 +16,7 @@ pub mod ledger;
 pub mod promise;
 pub mod reading;
 pub mod record;
+pub mod rejection;
 pub mod rulebook;
 pub mod sender;
 pub mod transfer;

@@ -215,6 +215,7 @@ prop_compose! {
             (option::of(any::<bool>()), option::of(any::<bool>()), option::of(any::<bool>())),
     ) -> Resolution {
         Resolution::One(AccountFacts {
+            identified: None,
             tenant: TenantId::new("contoso").unwrap(),
             account: AccountId::new("alice").unwrap(),
             tenant_kind: kind,
@@ -234,7 +235,7 @@ fn facts() -> impl Strategy<Value = Facts> {
     let resolution = prop_oneof![
         6 => accounts(),
         1 => Just(Resolution::None),
-        1 => Just(Resolution::Several { count: 2 }),
+        1 => Just(Resolution::Several { count: 2, tenants: 1 }),
         1 => Just(Resolution::Unspecific),
     ];
     let check = select(vec![

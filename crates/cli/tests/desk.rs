@@ -113,10 +113,13 @@ fn worked_by_hand(provider: &Folder) {
         age.as_str(),
     ];
     let how = "called the court's number";
-    case.step(
-        "check",
-        &["--outcome", "confirmed", "--how", how, "--as", "amara"],
-    );
+    // One person's word confirms nobody; another's, too, does.
+    for who in ["amara", "amara", "jonas"] {
+        case.step("check", &["--outcome", "confirmed", "--how", how, "--as", who]);
+        let log = case.step("log", &["--format", "json"]);
+        let confirmed = log.contains(r#""outcome":"confirmed""#) || log.contains(r#""outcome": "confirmed""#);
+        assert_eq!(confirmed, who == "jonas", "{log}");
+    }
     assert!(
         case.step("resolve", &["--as", "amara"])
             .contains(&format!("{ACCOUNT} of larkspur in us-east"))

@@ -137,6 +137,7 @@ pub(crate) fn course(custody: &Custody, record: &ReleaseRecord) -> Result<Course
     let mut approvals = Vec::new();
     let mut logged_at = None;
     let mut proposed = false;
+    let mut ended = None;
     for (event, seq) in custody.events.iter().zip(0_u64..) {
         let header = &event.header;
         if header.case != record.case {
@@ -162,8 +163,17 @@ pub(crate) fn course(custody: &Custody, record: &ReleaseRecord) -> Result<Course
         match body.as_ref() {
             Body::Received { bytes, .. } if seq == 0 => received = Some((header.at, *bytes)),
             Body::Received { .. } => return Err(format!("event {seq} receives the demand again")),
-            Body::Withdrawn { .. } => return Err(format!("the requester withdrew it (event {seq})")),
-            Body::Rejected { .. } => return Err(format!("the demand was rejected (event {seq})")),
+            Body::Withdrawn { .. } => ended = Some(format!("the requester withdrew it (event {seq})")),
+            Body::Rejected { .. } => ended = Some(format!("the demand was rejected (event {seq})")),
+            Body::Superseded { .. } => {
+                return Err(format!("another demand took its place (event {seq})"));
+            }
+            Body::Reopened { .. } if proposed => {
+                return Err(format!(
+                    "event {seq} takes the case up again after the record was drawn up, so the record lapsed"
+                ));
+            }
+            Body::Reopened { .. } => ended = None,
             Body::Parsed { .. } | Body::Narrowed { .. } if proposed => {
                 return Err(format!(
                     "event {seq} changes what is covered after the record was drawn up, so the record lapsed"
@@ -192,6 +202,9 @@ pub(crate) fn course(custody: &Custody, record: &ReleaseRecord) -> Result<Course
             Body::Logged { record: of, index } if proposed && *of == record.id => logged_at = Some(*index),
             _ => {}
         }
+    }
+    if let Some(reason) = ended {
+        return Err(reason);
     }
     let (received_at, demand_bytes) = received.ok_or("its first event does not show the demand's arrival")?;
     if !proposed {

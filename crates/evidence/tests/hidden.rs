@@ -212,6 +212,7 @@ fn a_case_that_ended_or_changed_after_its_record_was_drawn_up_proves_nothing() {
             reason: "settled".to_owned(),
         },
         Body::Rejected {
+            codes: Vec::new(),
             rules: Vec::new(),
             explanation: "unsigned".to_owned(),
         },

@@ -13,7 +13,10 @@ mod scope;
 use jiff::Timestamp;
 
 pub use due::Due;
-pub use file::{Approval, CaseFile, Drawn, GagEntry, GroundCourse, Judged, Notice, Reasoned, RedirectCourse};
+pub use file::{
+    Approval, BREACH_NOTICE_WITHIN, CaseFile, Costs, Drawn, FailedNotice, Further, GagEntry, GroundCourse,
+    Judged, MeasureCourse, Notice, Reasoned, RedirectCourse, Snapshot,
+};
 pub use order::NotNow;
 pub use owed::{Owed, Step};
 pub use scope::ScopeError;
@@ -189,7 +192,10 @@ impl Case {
             (case, Body::Closed { .. }) => Case::Closed(Closed {
                 file: case.into_file(),
             }),
-            (case, Body::Withdrawn { .. } | Body::Rejected { .. }) => {
+            (case @ Case::Closed(_), Body::Reopened { .. }) => case.reconsidered(),
+            // What a further demand or a cost says changes nothing in a closed case.
+            (case @ Case::Closed(_), _) => case,
+            (case, Body::Withdrawn { .. } | Body::Rejected { .. } | Body::Superseded { .. }) => {
                 Case::AwaitingClosure(AwaitingClosure {
                     file: case.into_file(),
                 })

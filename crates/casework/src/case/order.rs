@@ -4,6 +4,7 @@
 //! done is for the promises, which the gate checks on the whole chain.
 
 mod dates;
+mod further;
 mod gags;
 
 use jiff::Timestamp;
@@ -49,7 +50,7 @@ pub(super) fn may(case: &Case, at: Timestamp, actor: &Actor, body: &Body) -> Res
     use Promise::{P8, P11, P14};
     let file = case.file();
     if let Case::Closed(_) = case {
-        return refuse(P14, "the case is closed", "open a new case for a new demand");
+        return further::when_closed(case, at, actor, body);
     }
     match body {
         Body::Received { .. } => refuse(
@@ -149,12 +150,21 @@ pub(super) fn may(case: &Case, at: Timestamp, actor: &Actor, body: &Body) -> Res
             )?;
             counsel_reasons(actor, body, P8)
         }
-        Body::RedirectAnswered { .. } => need(
-            file.redirect().asked.is_some(),
-            P8,
-            "nobody was redirected",
-            "record the attempt first",
-        ),
+        Body::RedirectAnswered { outcome } => {
+            need(
+                file.redirect().asked.is_some(),
+                P8,
+                "nobody was redirected",
+                "record the attempt first",
+            )?;
+            let awaited = file.redirect().answer_by.is_some_and(|by| at < by);
+            need(
+                !awaited || *outcome != RedirectOutcome::Unanswered,
+                P8,
+                "the answer is still awaited",
+                "wait until the day that the letter gave",
+            )
+        }
         Body::ObjectionFiled { grounds, .. } => {
             open(case)?;
             some_grounds(file, grounds)
@@ -192,6 +202,22 @@ pub(super) fn may(case: &Case, at: Timestamp, actor: &Actor, body: &Body) -> Res
         ),
         Body::FellDue { rule, what, due } => dates::fell_due(case, at, actor, (rule, *what, *due)),
         Body::Notified { .. } | Body::NoticeBarred { .. } => notice_step(file, at, body),
+        Body::Linked { .. }
+        | Body::FollowedBy { .. }
+        | Body::Superseded { .. }
+        | Body::Preserved { .. }
+        | Body::SnapshotEnded { .. }
+        | Body::MeasureTaken { .. }
+        | Body::MeasureEnded { .. }
+        | Body::NoticeServed { .. }
+        | Body::NoticeFailed { .. }
+        | Body::Appealed { .. }
+        | Body::NotExecuted { .. }
+        | Body::EmergencyReviewed { .. }
+        | Body::BreachAssessed { .. }
+        | Body::CostsClaimed { .. }
+        | Body::CostsSettled { .. }
+        | Body::Reopened { .. } => further::step(case, at, actor, body),
         Body::Proposed { record } => propose(case, record),
         Body::Approved { .. }
         | Body::Logged { .. }
@@ -202,12 +228,12 @@ pub(super) fn may(case: &Case, at: Timestamp, actor: &Actor, body: &Body) -> Res
     }
 }
 
-/// Not rejected and not withdrawn.
+/// Not rejected, not withdrawn, and no other demand in its place.
 fn open(case: &Case) -> Result<(), NotNow> {
     need(
         !case.file().is_ended(),
         Promise::P14,
-        "the demand was rejected or withdrawn",
+        "the demand was rejected or withdrawn, or another took its place",
         "a new demand is a new case",
     )
 }
@@ -229,17 +255,21 @@ fn counsel_reasons(actor: &Actor, body: &Body, promise: Promise) -> Result<(), N
     else {
         return Ok(());
     };
-    need(
-        matches!(actor, Actor::Counsel(_)),
-        promise,
-        "a reason not to object or redirect is counsel's to sign",
-        "record it as counsel, with counsel's key",
-    )?;
+    counsel_only(actor, promise)?;
     need(
         !reason.trim().is_empty(),
         promise,
         "the reason is empty",
         "say why, in words that a court could read",
+    )
+}
+
+fn counsel_only(actor: &Actor, promise: Promise) -> Result<(), NotNow> {
+    need(
+        matches!(actor, Actor::Counsel(_)),
+        promise,
+        "that is counsel's to decide",
+        "record it as counsel",
     )
 }
 
@@ -396,7 +426,7 @@ fn close(case: &Case, outcome: Outcome) -> Result<(), NotNow> {
     let file = case.file();
     let fits = match outcome {
         Outcome::Disclosed | Outcome::PartlyDisclosed => file.has_released(),
-        Outcome::Rejected | Outcome::Withdrawn => file.is_ended(),
+        Outcome::Rejected | Outcome::Withdrawn => file.is_ended() && file.further().superseded_by().is_none(),
         Outcome::Redirected => {
             matches!(file.redirect().answered, Some((_, RedirectOutcome::Accepted))) && !file.has_released()
         }
@@ -410,7 +440,8 @@ fn close(case: &Case, outcome: Outcome) -> Result<(), NotNow> {
         Outcome::ObjectionUpheld => file
             .grounds()
             .values()
-            .any(|course| matches!(course.decided, Some((_, Decision::Won)))),
+            .any(|course| matches!(course.decided, Some((_, Decision::Won))) && !course.is_under_appeal()),
+        other => further::outcome_fits(file, other).unwrap_or(false),
     };
     need(
         fits,
@@ -429,5 +460,6 @@ fn close(case: &Case, outcome: Outcome) -> Result<(), NotNow> {
         "a customer whose data was released was not told yet",
         "keep the case open until the notice may be sent",
     )?;
+    further::may_close(file)?;
     gags::answered(file)
 }

@@ -1,5 +1,7 @@
 //! What must happen next: computed from the findings and the events, never kept as a list of its own.
 
+mod further;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -60,6 +62,12 @@ pub enum Step {
     Release,
     Deliver,
     LateNotice,
+    Preserve,
+    EndSnapshot,
+    ActApart,
+    EndMeasure,
+    ReviewEmergency,
+    AssessBreach,
     Close,
 }
 
@@ -105,10 +113,16 @@ pub(super) fn owed(case: &Case, now: Timestamp) -> Vec<Owed> {
         Case::AwaitingProposal(_) => {
             before_release(case, now, &mut list);
             // Asking for what is missing holds nothing up by itself: where it does, a bar says so.
-            if list
-                .iter()
-                .all(|owed| matches!(owed.step, Step::Clarify | Step::ReviewGag))
-            {
+            // Nor does freezing what there is, where something can be released.
+            let open = file
+                .judged()
+                .is_some_and(|judged| !judged.assessment.releasable.is_empty());
+            let waits = |step| match step {
+                Step::Clarify | Step::ReviewGag => false,
+                Step::Preserve => !open,
+                _ => true,
+            };
+            if !list.iter().any(|owed| waits(owed.step)) {
                 list.push(owe(Promise::P13, Step::Propose, "draw up the release record"));
             }
         }
@@ -143,6 +157,7 @@ pub(super) fn owed(case: &Case, now: Timestamp) -> Vec<Owed> {
         Case::AwaitingClosure(_) => {
             gags(case, now, &mut list);
             late_notices(file, now, &mut list);
+            further::before_closing(file, &mut list);
             if list.is_empty() {
                 list.push(owe(Promise::P14, Step::Close, "close the case"));
             }
@@ -171,11 +186,16 @@ fn before_release(case: &Case, now: Timestamp, list: &mut Vec<Owed>) {
             "no account is named: reject the demand, or close it as without data",
         ));
     } else if judged.assessment.releasable.is_empty() {
-        list.push(owe(
-            Promise::P5,
-            Step::Reject,
-            "every category is barred: reject the demand, naming the rules",
-        ));
+        let own = further::own_course(file, findings, now);
+        list.push(own.unwrap_or_else(|| {
+            owe(
+                Promise::P5,
+                Step::Reject,
+                "every category is barred: reject the demand, naming the rules",
+            )
+        }));
+    } else if let Some(owed) = further::preserve(file, findings) {
+        list.push(owed);
     }
     call_back(file, list);
     for finding in findings {
@@ -198,6 +218,13 @@ fn before_release(case: &Case, now: Timestamp, list: &mut Vec<Owed>) {
     }
     gags(case, now, list);
     notices(file, now, list);
+    for tenant in file.untold_of_a_measure() {
+        let listed = file.has_duty(DutyKind::NotifyTenant);
+        if !listed && !file.notice_forbidden(NoticeTo::Tenant, &tenant, now) {
+            let text = format!("tell `{tenant}` what was done on its account");
+            list.push(owe(Promise::P9, Step::Notify, text));
+        }
+    }
     for (rule, course) in file.grounds() {
         ground(rule, course, findings, list);
     }
@@ -249,10 +276,13 @@ fn duty(file: &CaseFile, finding: &Finding, list: &mut Vec<Owed>) {
         | DutyKind::DoNotTellTenant
         | DutyKind::DoNotTellPerson
         | DutyKind::ObjectToGag
+        | DutyKind::ActApart
         | DutyKind::SeniorReview => return,
     };
+    let awaited = file.redirect().answer_by;
     list.push(Owed {
         rule: Some(finding.rule.clone()),
+        by: awaited.filter(|_| step.0 == Step::RedirectAnswer),
         ..owe(finding.promise, step.0, step.1)
     });
 }
@@ -374,6 +404,10 @@ fn late_notices(file: &CaseFile, now: Timestamp, list: &mut Vec<Owed>) {
 fn ground(rule: &RuleId, course: &GroundCourse, findings: &[Finding], list: &mut Vec<Owed>) {
     let found_now = findings.iter().any(|finding| finding.rule == *rule);
     let step = match course.decided {
+        _ if course.is_under_appeal() => Some((
+            Step::DecideObjection,
+            format!("record the decision on the appeal about `{rule}`"),
+        )),
         Some((_, Decision::Won)) => {
             let text = format!("`{rule}` was upheld: narrow it away, or close the case");
             let covers = findings

@@ -3,6 +3,7 @@
 //! The bytes that arrived are kept and hashed before they are parsed into this. The JSON Schema published from these
 //! types is the contract with requesters.
 
+mod identifier;
 mod iso3166;
 mod parse;
 mod sequel;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::InstrumentId;
 
+pub use identifier::IdentifierKind;
 pub(crate) use parse::strict;
 pub use parse::{BYTES_MAX, DemandError, ITEMS_MAX, SUBJECTS_MAX, TEXT_MAX, json_schema, parse};
 pub use sequel::{EXTENSIONS_MAX, Extension, GAGS_MAX, PAUSES_MAX, Pause, Sequel};
@@ -256,6 +258,13 @@ pub enum Subject {
     },
     /// One telephone number, E.164.
     Phone {
+        /// As the demand writes it.
+        value: String,
+    },
+    /// One device, card or other thing that leads to an account where the provider has it on record.
+    Identifier {
+        /// What it is.
+        kind: IdentifierKind,
         /// As the demand writes it.
         value: String,
     },

@@ -256,7 +256,10 @@ fn check_texts(demand: &Demand) -> Result<(), DemandError> {
     }
     for subject in &demand.subjects {
         match subject {
-            Subject::Account { value } | Subject::Phone { value } | Subject::Selector { value, .. } => {
+            Subject::Account { value }
+            | Subject::Phone { value }
+            | Subject::Identifier { value, .. }
+            | Subject::Selector { value, .. } => {
                 text("subjects.value", value)?;
             }
             Subject::Ip { .. } => {}

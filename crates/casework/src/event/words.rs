@@ -57,6 +57,18 @@ pub enum Outcome {
     Redirected,
     NoData,
     ObjectionUpheld,
+    /// What was to be kept was kept, and its time is over.
+    Preserved,
+    /// Another demand took its place.
+    Superseded,
+    /// Data from now on was given, outside this system.
+    Intercepted,
+    /// An account was frozen.
+    Frozen,
+    /// Content was removed.
+    Removed,
+    /// A key, decryption or an ability was asked for, and refused (P3).
+    AbilityRefused,
 }
 
 /// What a demand covers after narrowing.

@@ -7,6 +7,9 @@
 //!    it agrees does not do: the gate cannot check it, counsel can sign it;
 //! 5. answered by counsel's signed reason.
 //!
+//! A decision that was appealed is none: the ground is open again until the appeal is decided, or, where the decision was not
+//! for the customer, counsel signs why the appeal is not pursued.
+//!
 //! A ground found once must end even if a later assessment no longer finds it: facts that make a ground go away are the
 //! provider's own word.
 
@@ -54,6 +57,21 @@ fn ended(
     rule: &RuleId,
     course: &GroundCourse,
 ) -> Result<(), String> {
+    if course.is_under_appeal() {
+        let won = matches!(course.decided, Some((_, Decision::Won)));
+        let since = course.appealed.unwrap_or(u64::MAX);
+        let dropped = course.answers.iter().any(|answer| {
+            answer.seq > since
+                && hearing
+                    .reviewers
+                    .counsel_signed(hearing.file.id(), rule.as_str(), answer)
+        });
+        return if dropped && !won {
+            Ok(())
+        } else {
+            Err(format!("the appeal about `{rule}` is not decided"))
+        };
+    }
     match course.decided {
         Some((_, Decision::Won)) => {
             let touched = hearing

@@ -321,7 +321,7 @@ impl Inquiry<'_> {
             .iter()
             .filter_map(|subject| match subject {
                 Subject::Selector { kind, .. } => Some(*kind),
-                Subject::Account { .. } | Subject::Phone { .. } | Subject::Ip { .. } => None,
+                _ => None,
             })
             .collect();
         let portless = subjects

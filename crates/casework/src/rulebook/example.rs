@@ -13,7 +13,7 @@ use super::{Problem, Rulebook, coherence::opposite, context::word, table::Instru
 use crate::{
     demand::{self, Category, Demand},
     facts::Facts,
-    finding::{Assessment, Effect},
+    finding::{Assessment, DutyKind, Effect, Finding, Promise},
     ids::RuleId,
 };
 
@@ -227,7 +227,8 @@ pub(super) fn check(rulebook: &Rulebook) -> Vec<ExampleFailure> {
                     if assessment.releasable.len() < asked || asked == 0 {
                         refused.insert(demand.instrument.clone());
                     }
-                    if !assessment.releasable.is_empty() {
+                    let kind = rulebook.course(&demand.instrument);
+                    if !assessment.releasable.is_empty() || takes_its_course(kind, &assessment) {
                         accepted.insert(demand.instrument.clone());
                     }
                     let mut differences = example.differences(&assessment);
@@ -253,11 +254,13 @@ pub(super) fn check(rulebook: &Rulebook) -> Vec<ExampleFailure> {
         }
     }
     for (id, row) in rulebook.instruments().filter(|(_, row)| row.built) {
-        let can = row.kind == InstrumentKind::Disclosure && !row.pending;
+        // No key is ever given, and a letter is no process: there is nothing to accept of these.
+        let can = !matches!(row.kind, InstrumentKind::Capability | InstrumentKind::Request) && !row.pending;
         let reason = match (accepted.contains(id) || !can, refused.contains(id)) {
             (true, true) => continue,
             (false, _) => {
-                "no example in which something is released on it: a rule bars it always, or one is missing"
+                "no example in which something is released on it, or it takes its own course: a rule bars it always, or one \
+                 is missing"
             }
             (true, false) => "no example in which something is refused",
         };
@@ -282,6 +285,25 @@ pub(super) fn check(rulebook: &Rulebook) -> Vec<ExampleFailure> {
         });
     }
     failures
+}
+
+/// Whether a demand that is not for disclosure is followed: the duty of its kind, and no ground that its issuer or process
+/// does not fit.
+fn takes_its_course(kind: InstrumentKind, assessment: &Assessment) -> bool {
+    let duty = match kind {
+        InstrumentKind::Preservation => DutyKind::Preserve,
+        InstrumentKind::Interception | InstrumentKind::Freezing | InstrumentKind::Removal => {
+            DutyKind::ActApart
+        }
+        InstrumentKind::Silence => DutyKind::ObjectToGag,
+        InstrumentKind::Disclosure
+        | InstrumentKind::Capability
+        | InstrumentKind::Request
+        | InstrumentKind::Unknown => return false,
+    };
+    let findings = &assessment.findings;
+    let misfit = |finding: &Finding| finding.effect == Effect::Ground && finding.promise == Promise::P5;
+    findings.iter().any(|finding| finding.duty == Some(duty)) && !findings.iter().any(misfit)
 }
 
 fn change(value: &mut Value, set: &BTreeMap<String, Value>, unset: &[String]) -> Result<(), String> {

@@ -163,6 +163,16 @@ impl Rulebook {
             .map_or(InstrumentKind::Unknown, |row| row.kind)
     }
 
+    /// The rule that says until when what an instrument preserves is kept, where its law has one.
+    pub fn keeping_rule(&self, instrument: &InstrumentId) -> Option<&RuleId> {
+        self.tables.instrument.get(instrument)?.keeping_rule.as_ref()
+    }
+
+    /// The law that has the authority pay what answering under an instrument costs, as cited, where there is one.
+    pub fn costs(&self, instrument: &InstrumentId) -> Option<&str> {
+        self.tables.instrument.get(instrument)?.costs.as_deref()
+    }
+
     /// The works that a citation names, each with its full title and where to read it, as far as the tables list them.
     pub fn works<'a>(&'a self, citation: &'a str) -> impl Iterator<Item = (&'a str, &'a Work)> {
         let works = self.tables.work.iter();

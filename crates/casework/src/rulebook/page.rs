@@ -130,6 +130,9 @@ impl Rulebook {
         }
         let _ = writeln!(page, "- Open to: {}", self.open_to(row));
         let _ = writeln!(page, "- Reaches: {}", reaches(row));
+        if let Some(costs) = &row.costs {
+            let _ = writeln!(page, "- Costs: asked back from the authority ({costs})");
+        }
         match (row.pending, row.from, row.until) {
             (true, ..) => page.push_str("- In force: not yet\n"),
             (false, None, None) => {}
@@ -176,6 +179,8 @@ fn reaches(row: &Instrument) -> String {
         InstrumentKind::Preservation => "nothing: data is kept, and none disclosed".to_owned(),
         InstrumentKind::Interception => "nothing here: it is for data from now on".to_owned(),
         InstrumentKind::Capability => "nothing: no key and no way in is given".to_owned(),
+        InstrumentKind::Freezing => "nothing: an account is frozen, and nothing disclosed".to_owned(),
+        InstrumentKind::Removal => "nothing: content is removed, and nothing disclosed".to_owned(),
         InstrumentKind::Silence => "nothing: it forbids telling".to_owned(),
         InstrumentKind::Request | InstrumentKind::Unknown => "nothing: it is no process".to_owned(),
     }

@@ -92,6 +92,9 @@ pub struct Instrument {
     /// The rule that says until when what was preserved is kept, where its law has one.
     #[serde(default)]
     pub keeping_rule: Option<RuleId>,
+    /// The law that has the authority pay what answering costs, as cited, where there is one.
+    #[serde(default)]
+    pub costs: Option<String>,
     /// First day of the law.
     #[serde(default)]
     pub from: Option<Date>,
@@ -118,6 +121,10 @@ pub enum InstrumentKind {
     Interception,
     /// Keys, decryption or an ability to be built: refused and objected to (P3).
     Capability,
+    /// An account, or what lies in it, is to be frozen; nothing is disclosed.
+    Freezing,
+    /// Content is to be removed, or access to it disabled; nothing is disclosed.
+    Removal,
     /// Forbids telling somebody, and discloses nothing.
     Silence,
     /// No process at all.
@@ -129,11 +136,13 @@ pub enum InstrumentKind {
 
 impl InstrumentKind {
     /// Every kind that a row can have.
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Disclosure,
         Self::Preservation,
         Self::Interception,
         Self::Capability,
+        Self::Freezing,
+        Self::Removal,
         Self::Silence,
         Self::Request,
     ];
@@ -145,6 +154,8 @@ impl InstrumentKind {
             Self::Preservation => "kind.preservation",
             Self::Interception => "kind.interception",
             Self::Capability => "kind.capability",
+            Self::Freezing => "kind.freezing",
+            Self::Removal => "kind.removal",
             Self::Silence => "kind.silence",
             Self::Request => "kind.request",
             Self::Unknown => "unknown",

@@ -210,6 +210,7 @@ impl World {
                 Body::Redirected {
                     how: "letter".to_owned(),
                     letter: Digest([5; 32]),
+                    answer_by: None,
                 },
             );
             push(
@@ -419,6 +420,7 @@ fn demand() -> Demand {
 fn facts(account: &AccountRef) -> Facts {
     Facts {
         resolved: vec![Resolution::One(AccountFacts {
+            identified: None,
             tenant: account.tenant.clone(),
             account: account.account.clone(),
             tenant_kind: TenantKind::Enterprise,

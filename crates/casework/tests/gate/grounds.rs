@@ -119,6 +119,46 @@ fn p11_each_ground_ends_in_one_of_its_ways() {
 }
 
 #[test]
+fn p11_an_appeal_opens_a_ground_again_until_it_is_decided() {
+    let mut world = world();
+    let rule = ground(&world);
+    let appealed = |steps: &mut Vec<Step>| {
+        steps.push(step(
+            Actor::System,
+            Body::Appealed {
+                grounds: vec![rule.clone()],
+                by: AppealBy::Provider,
+                forum: "3d Cir.".into(),
+                filing: Digest([2; 32]),
+            },
+        ));
+    };
+    let mut steps = with_ground_ended(&world, decided(Decision::Lost));
+    appealed(&mut steps);
+    refused(present(&mut world, &steps), p(Promise::P11), "the appeal about");
+    let again = Body::ObjectionDecided {
+        grounds: vec![rule.clone()],
+        outcome: Decision::Lost,
+        reference: "26-1234".into(),
+    };
+    let mut lost = steps.clone();
+    lost.push(step(Actor::System, again));
+    present(&mut world, &lost).unwrap();
+    // Dropped by counsel: the decision stands.
+    let reason = "the court of appeal has decided the question elsewhere".to_owned();
+    let signature = world.counsel_signs(&steps, rule.as_str(), &reason);
+    steps.push(step(
+        counsel(),
+        Body::GroundAnswered {
+            ground: rule.clone(),
+            reason,
+            signature,
+        },
+    ));
+    present(&mut world, &steps).unwrap();
+}
+
+#[test]
 fn p11_a_ground_upheld_in_part_is_narrowed_after() {
     let mut world = world();
     let steps = with_ground_ended(&world, decided(Decision::Partly));

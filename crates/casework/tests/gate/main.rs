@@ -9,7 +9,7 @@
 
 use casework::{
     demand::{Category, NoticeTo, Window},
-    event::{Actor, Body, Decision, RedirectOutcome, Scope},
+    event::{Actor, AppealBy, Body, Decision, RedirectOutcome, Scope},
     facts::{RequesterCheck, Resolution, TenantKind},
     finding::{ClockKind, DutyKind, Effect, Promise},
     gate::{Admitted, Breach, Memory, Refusal, Shown, TrustPolicy, decide},

@@ -97,6 +97,7 @@ fn p14_a_case_that_ended_or_moved_on_releases_nothing() {
     });
     refused(ask(&world, withdrawn), p(Promise::P14), "rejected or withdrawn");
     let rejected = more(Body::Rejected {
+        codes: Vec::new(),
         rules: vec![],
         explanation: "no".into(),
     });

@@ -1,6 +1,7 @@
 //! `amparo account`: what is known of an account's person, and its end.
 
 use std::{
+    net::IpAddr,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -13,7 +14,7 @@ use casework::{
 use clap::Subcommand;
 use jiff::Timestamp;
 use service::{deployment::Destruction, vault::AccountDetails};
-use store::vault::BackupMade;
+use store::vault::{AddressUse, BackupMade};
 
 use super::place::Place;
 use crate::voice::{data, say};
@@ -59,6 +60,31 @@ enum Verb {
         /// The identifier.
         alias: String,
     },
+    /// Record that the account used an internet address for a time: a demand that names the address at a moment then leads to
+    /// it. Without ports the address was the account's alone.
+    Address {
+        /// The customer.
+        tenant: TenantId,
+        /// Its account.
+        account: AccountId,
+        /// The address.
+        address: IpAddr,
+        /// First and last source port, where many shared the address: `1024-2047`.
+        #[arg(long, value_parser = ports, value_name = "FIRST-LAST")]
+        ports: Option<(u16, u16)>,
+        /// First instant.
+        #[arg(long, value_name = "TIME")]
+        from: Timestamp,
+        /// First instant after.
+        #[arg(long, value_name = "TIME")]
+        until: Timestamp,
+    },
+    /// Forget which accounts used which addresses before a moment.
+    ForgetAddresses {
+        /// Everything that ended before it goes.
+        #[arg(long, value_name = "TIME")]
+        before: Timestamp,
+    },
     /// Destroy the account's keys: all its objects are unreadable from then on, for everybody and for good. Refused while
     /// an open case is about the account. Backups that hold the wrapped key are not reached.
     Destroy {
@@ -103,6 +129,16 @@ pub(super) fn destroyed_keys(
     Ok(())
 }
 
+fn ports(text: &str) -> Result<(u16, u16), String> {
+    const FORM: &str = "write the first and the last, as `1024-2047`";
+    let (first, last) = text.split_once('-').ok_or(FORM)?;
+    let ports = (first.parse().map_err(|_| FORM)?, last.parse().map_err(|_| FORM)?);
+    if ports.0 > ports.1 {
+        return Err(FORM.to_owned());
+    }
+    Ok(ports)
+}
+
 /// Runs the verb.
 ///
 /// # Errors
@@ -135,6 +171,30 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         } => {
             vault.add_alias(&tenant, &account, &alias).await?;
             say!("a demand that names `{alias}` now means `{account}`");
+        }
+        Verb::Address {
+            tenant,
+            account,
+            address,
+            ports,
+            from,
+            until,
+        } => {
+            if from >= until {
+                bail!("`--until {until}` does not come after `--from {from}`");
+            }
+            let used = AddressUse {
+                address,
+                ports,
+                from,
+                until,
+            };
+            vault.add_address_use(&tenant, &account, used).await?;
+            say!("a demand that names `{address}` within that time now means `{account}`");
+        }
+        Verb::ForgetAddresses { before } => {
+            let count = vault.store().forget_address_uses(before).await?;
+            say!("forgot {count} use(s) of addresses");
         }
         Verb::Destroy {
             tenant,

@@ -186,13 +186,16 @@ fn is_own_id(subject: &Subject, account: &AccountId) -> bool {
         Subject::Account { value } | Subject::Phone { value } => {
             value.trim().to_lowercase() == account.as_str().to_lowercase()
         }
-        Subject::Ip { .. } | Subject::Selector { .. } => false,
+        Subject::Identifier { .. } | Subject::Ip { .. } | Subject::Selector { .. } => false,
     }
 }
 
 fn identifier(subject: &Subject) -> String {
     match subject {
-        Subject::Account { value } | Subject::Phone { value } | Subject::Selector { value, .. } => {
+        Subject::Account { value }
+        | Subject::Phone { value }
+        | Subject::Identifier { value, .. }
+        | Subject::Selector { value, .. } => {
             format!("`{value}`")
         }
         Subject::Ip { address, at, .. } => format!("`{address}` at {at}"),

@@ -11,7 +11,10 @@ use casework::{
 use jiff::Timestamp;
 use store::cases::{CaseStoreError, Connection, NewLetter, PackageRow, Progress, StoredEvent};
 
-use super::{APPEND_ATTEMPTS_MAX, Desk, DeskError, Result, letters::Letter, ports::PortError};
+use super::{
+    APPEND_ATTEMPTS_MAX, Desk, DeskError, Result, letters::Letter, ports::PortError,
+    preserving::nothing_needs_it,
+};
 
 /// One step as planned: a value, executed with nothing left to decide.
 pub(crate) struct Plan {
@@ -213,7 +216,8 @@ pub(super) fn progress(chain: &Chain, now: Timestamp) -> Progress {
 fn wake_at(chain: &Chain, now: Timestamp) -> Option<Timestamp> {
     let case = chain.case();
     let file = case.file();
-    if is_unread(chain) || own_notice_owed(case, now) || !case.fallen_due(now).is_empty() {
+    let undone = is_unread(chain) || own_notice_owed(case, now) || nothing_needs_it(case);
+    if undone || !case.fallen_due(now).is_empty() {
         return Some(now);
     }
     let gags = file
@@ -221,7 +225,9 @@ fn wake_at(chain: &Chain, now: Timestamp) -> Option<Timestamp> {
         .iter()
         .filter(|gag| !gag.is_lifted())
         .filter_map(|gag| file.gag_end(gag));
-    gags.chain(case.next_date(now)).min()
+    let redirect = file.redirect();
+    let answer = redirect.answer_by.filter(|_| redirect.answered.is_none());
+    gags.chain(case.next_date(now)).chain(answer).min()
 }
 
 /// The bytes are kept, and nobody, the desk included, has tried to read them yet.

@@ -5,6 +5,8 @@
 //! the gate believes none of it.
 
 mod agenda;
+mod answering;
+mod checking;
 pub mod clock;
 mod course;
 
@@ -14,7 +16,9 @@ mod gags;
 pub mod icalendar;
 mod intake;
 pub mod letters;
+mod linking;
 pub mod ports;
+mod preserving;
 mod proposing;
 mod reading;
 mod releasing;
@@ -39,6 +43,7 @@ use casework::{
 use jiff::{SignedDuration, Timestamp};
 use store::cases::{CaseStore, NONCE_BYTES, Nonce};
 
+pub use answering::NotExecuting;
 pub use error::DeskError;
 pub use gags::{GagKind, GagLine, GagState};
 pub use intake::Intake;

@@ -1,7 +1,7 @@
 //! What the desk needs of the docket, the vault and the gate, and nothing more. The running service connects the real
 //! ones; tests connect others that fail on purpose.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -9,12 +9,13 @@ use casework::{
     demand::{Category, Window},
     facts::AccountFacts,
     gate::Refusal,
-    ids::{CaseId, Digest, ObjectId, RegionId},
+    ids::{CaseId, Digest, ObjectId, RegionId, SnapshotId},
     record::{AccountRef, ReleaseRecord, ReleasedObject},
 };
 use envelope::keys::{ObjectKey, WrappedChain};
 use futures::stream::BoxStream;
-use store::cases::Connection;
+use jiff::Timestamp;
+use store::{cases::Connection, vault::Frozen};
 use translog::{entry::Salt, proof::Receipt};
 
 /// Something outside the desk failed. The message says what, never about whom.
@@ -87,6 +88,59 @@ pub trait VaultPort: Send + Sync {
     /// When the vault fails.
     async fn accounts(&self, identifier: &str) -> Result<Vec<AccountFacts>, PortError>;
 
+    /// Every account, of any customer and region, that used this internet address at that moment, by that source port where
+    /// one is given. At most [`super::ACCOUNTS_MAX`].
+    ///
+    /// # Errors
+    /// When the vault fails.
+    async fn accounts_at(
+        &self,
+        address: IpAddr,
+        port: Option<u16>,
+        at: Timestamp,
+    ) -> Result<Vec<AccountFacts>, PortError>;
+
+    /// Freezes what there is of these accounts: their owner's later deletions do not reach it. The same snapshot once more is
+    /// what it was the first time.
+    ///
+    /// # Errors
+    /// When the vault fails, or does not keep snapshots of a region among them.
+    async fn preserve(
+        &self,
+        snapshot: SnapshotId,
+        accounts: &[AccountRef],
+        categories: &[Category],
+        window: Option<Window>,
+    ) -> Result<Frozen, PortError> {
+        let _ = (snapshot, accounts, categories, window);
+        Err(no_snapshots())
+    }
+
+    /// What a snapshot keeps of an account and its owner deleted since, as [`VaultPort::scope`] gives it.
+    ///
+    /// # Errors
+    /// As [`VaultPort::preserve`].
+    async fn preserved(
+        &self,
+        snapshot: SnapshotId,
+        account: &AccountRef,
+        categories: &[Category],
+        window: Option<Window>,
+        limit: usize,
+    ) -> Result<Vec<ReleasedObject>, PortError> {
+        let _ = (snapshot, account, categories, window, limit);
+        Err(no_snapshots())
+    }
+
+    /// Ends a snapshot: what its owner deleted meanwhile is removed.
+    ///
+    /// # Errors
+    /// When the vault fails; call again.
+    async fn thaw(&self, snapshot: SnapshotId) -> Result<(), PortError> {
+        let _ = snapshot;
+        Err(no_snapshots())
+    }
+
     /// Objects of one account in these categories and this window, by id, in all regions of the node that serves the
     /// account's: what moves between them meanwhile is seen in one of the two. At most `limit`.
     ///
@@ -135,6 +189,15 @@ pub trait VaultPort: Send + Sync {
     /// # Errors
     /// When the vault fails or the object is gone.
     async fn read(&self, object: &ReleasedObject, key: &ObjectKey) -> Result<Plaintext, PortError>;
+}
+
+fn no_snapshots() -> PortError {
+    PortError {
+        part: "vault",
+        reason:
+            "it keeps no snapshots: of what lies in another node's region, that node's own desk makes one"
+                .to_owned(),
+    }
 }
 
 /// What the gate is asked.

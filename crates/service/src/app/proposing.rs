@@ -9,7 +9,7 @@ use casework::{
     event::{Actor, Body, approval_message},
     facts::{AccountFacts, Resolution},
     finding::Promise,
-    ids::{CaseId, ObjectId, RecordId, RegionId, StaffId},
+    ids::{CaseId, ObjectId, RecordId, RegionId, SnapshotId, StaffId},
     record::{AccountRef, OBJECTS_MAX, Recipient, RecordSchema, ReleaseRecord, ReleasedObject},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -96,7 +96,10 @@ impl Desk {
         }
         let found = found_in_scope(chain);
         let accounts = refs(&found);
-        let objects = self.objects_of(&found, &categories, scope.window).await?;
+        let snapshots = self.linked_snapshots(chain).await?;
+        let objects = self
+            .objects_of(&found, &categories, scope.window, &snapshots)
+            .await?;
         if objects.is_empty() {
             return Err(DeskError::NoData);
         }
@@ -126,6 +129,7 @@ impl Desk {
         found: &[&AccountFacts],
         categories: &[Category],
         window: Option<Window>,
+        snapshots: &[SnapshotId],
     ) -> Result<Vec<ReleasedObject>> {
         let vault = &self.parts.vault;
         let regions: BTreeSet<RegionId> = found
@@ -146,7 +150,15 @@ impl Desk {
             // A node is asked once for each of its regions and answers for all of them: what moves meanwhile is seen in one
             // of them, and the later answer counts.
             let room = OBJECTS_MAX.saturating_add(1);
-            let scope = vault.scope(&account, categories, window, room).await?;
+            let mut scope = vault.scope(&account, categories, window, room).await?;
+            // What the owner deleted since it was preserved for a demand on which this one follows.
+            for snapshot in snapshots {
+                scope.extend(
+                    vault
+                        .preserved(*snapshot, &account, categories, window, room)
+                        .await?,
+                );
+            }
             if scope.len() > OBJECTS_MAX {
                 return Err(too_large());
             }

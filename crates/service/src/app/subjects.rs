@@ -1,9 +1,11 @@
 //! Whom a demand means: its subjects looked up, and what is learned of the people behind them.
 
+use std::collections::BTreeSet;
+
 use casework::{
     demand::{CountryCode, Subject},
     event::{Actor, Body},
-    facts::{AccountFacts, DataPlace, Facts, Resolution},
+    facts::{AccountFacts, DataPlace, Facts, Identified, Resolution},
     ids::{AccountId, CaseId, RegionId, TenantId},
 };
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,10 @@ pub struct Choice {
     /// unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<RegionId>,
+    /// How a person found that the subject means this account, where no record of the vault says so: an address at a moment,
+    /// in a log that is kept elsewhere. Both reviewers read it. Never for what names no account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identified: Option<Identified>,
 }
 
 /// What the provider learned of the person behind one account. What is absent stays as it was.
@@ -138,13 +144,15 @@ impl Desk {
     }
 
     async fn look_up(&self, subject: &Subject, choice: Option<&Choice>) -> Result<Resolution> {
-        let identifier = match subject {
-            Subject::Account { value } | Subject::Phone { value } => value,
-            Subject::Selector { .. } => return Ok(Resolution::Unspecific),
-            // An address at a moment names an account only through a log that the vault does not keep.
-            Subject::Ip { .. } => return Ok(Resolution::None),
-        };
-        let matches = each_once(self.parts.vault.accounts(identifier.trim()).await?);
+        if matches!(subject, Subject::Selector { .. }) {
+            return Ok(Resolution::Unspecific);
+        }
+        if let Some((choice, identified)) =
+            choice.and_then(|choice| Some((choice, choice.identified.as_ref()?)))
+        {
+            return self.by_hand(choice, identified).await.map(Resolution::One);
+        }
+        let matches = self.matches(subject).await?;
         if let Some(choice) = choice {
             return matches
                 .into_iter()
@@ -156,11 +164,50 @@ impl Desk {
                 });
         }
         let count = u32::try_from(matches.len()).unwrap_or(u32::MAX);
+        let tenants: BTreeSet<&TenantId> = matches.iter().map(|found| &found.tenant).collect();
+        let tenants = u32::try_from(tenants.len()).unwrap_or(u32::MAX);
         let mut matches = matches.into_iter();
         Ok(match (matches.next(), matches.next()) {
             (None, _) => Resolution::None,
             (Some(one), None) => Resolution::One(one),
-            (Some(_), Some(_)) => Resolution::Several { count },
+            (Some(_), Some(_)) => Resolution::Several { count, tenants },
+        })
+    }
+
+    /// The accounts that a subject means by the vault's own records, each once.
+    async fn matches(&self, subject: &Subject) -> Result<Vec<AccountFacts>> {
+        let vault = &self.parts.vault;
+        let mut found = Vec::new();
+        for identifier in subject.known_as() {
+            for one in vault.accounts(&identifier).await? {
+                if !found.contains(&one) {
+                    found.push(one);
+                }
+            }
+        }
+        if let Subject::Ip { address, port, at } = subject {
+            found = vault.accounts_at(*address, *port, *at).await?;
+        }
+        Ok(each_once(found))
+    }
+
+    /// The account that a person found a subject to mean. It must be there.
+    async fn by_hand(&self, choice: &Choice, identified: &Identified) -> Result<AccountFacts> {
+        if identified.how.trim().is_empty() {
+            return Err(DeskError::Invalid {
+                what: "the choice",
+                reason: "it does not say how the account was found".to_owned(),
+            });
+        }
+        let known = each_once(self.parts.vault.accounts(choice.account.as_str()).await?);
+        let found = known.into_iter().find_map(|found| chosen(found, choice));
+        let found = found.ok_or_else(|| DeskError::Invalid {
+            what: "the choice",
+            reason: format!("subject {}: there is no such account", choice.subject),
+        })?;
+        Ok(AccountFacts {
+            identified: Some(identified.clone()),
+            ..found
         })
     }
 }

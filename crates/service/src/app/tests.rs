@@ -1,3 +1,4 @@
+mod course;
 mod faults;
 pub(crate) mod scene;
 mod timer;

@@ -4,7 +4,7 @@
 use casework::{
     case::{Due, Owed, Step},
     demand::NoticeTo,
-    event::{Actor, Body},
+    event::{Actor, Body, RedirectOutcome},
     ids::{CaseId, TenantId},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     Desk, DeskError, Result,
     course::{Plan, own_notice_owed, progress},
+    preserving::Kept,
 };
 
 /// Most cases that one tick looks at; the rest wait for the next.
@@ -19,6 +20,9 @@ pub const TICK_CASES_MAX: usize = 1_000;
 
 /// Most dates of one case that one tick records.
 const DATES_MAX: usize = 100;
+
+/// A snapshot that waits for a demand that follows is looked at again after this long.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// A case that could not be advanced is looked at again after this long.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(10);
@@ -34,6 +38,10 @@ pub struct Ticked {
     pub notices: Vec<(CaseId, TenantId)>,
     /// Dates of the law that passed, each recorded once.
     pub fell_due: Vec<(CaseId, Due)>,
+    /// Redirects to which no answer came in the time given.
+    pub redirects_unanswered: Vec<CaseId>,
+    /// Snapshots whose time was over.
+    pub snapshots_ended: Vec<CaseId>,
     /// What is owed and past its day.
     pub overdue: Vec<(CaseId, Owed)>,
     /// Cases that could not be advanced; they are tried again later.
@@ -106,6 +114,11 @@ impl Desk {
         self.end_gags(case, now, done).await?;
         self.send_notices(case, now, done).await?;
         self.note_dates(case, now, done).await?;
+        self.end_redirect(case, now, done).await?;
+        let kept = self.end_due_snapshot(case, now).await?;
+        if kept == Kept::Ended {
+            done.snapshots_ended.push(case);
+        }
         let chain = self.chain(case).await?;
         let past = chain
             .case()
@@ -117,8 +130,31 @@ impl Desk {
                 .map(|owed| (case, owed)),
         );
         // Whatever is still due now waits for a person; looking again before the next date changes nothing.
-        let next = progress(&chain, now).wake_at.filter(|at| *at > now);
+        let mut next = progress(&chain, now).wake_at.filter(|at| *at > now);
+        if kept == Kept::WaitsForAnother {
+            let soon = now.checked_add(LOOK_AGAIN).unwrap_or(Timestamp::MAX);
+            next = Some(next.map_or(soon, |next| next.min(soon)));
+        }
         self.parts.cases.set_wake(case, chain.length(), next).await?;
+        Ok(())
+    }
+
+    /// Records that no answer to a redirect came in the time given (P8).
+    async fn end_redirect(&self, case: CaseId, now: Timestamp, done: &mut Ticked) -> Result<()> {
+        let ended = self
+            .step(case, |chain| {
+                let redirect = chain.case().file().redirect();
+                let over = redirect.answer_by.is_some_and(|by| by <= now) && redirect.answered.is_none();
+                let open = !matches!(chain.case(), casework::case::Case::Closed(_));
+                Ok((over && open && redirect.asked.is_some()).then(|| {
+                    let outcome = RedirectOutcome::Unanswered;
+                    Plan::new(Actor::System, Body::RedirectAnswered { outcome })
+                }))
+            })
+            .await?;
+        if ended.is_some() {
+            done.redirects_unanswered.push(case);
+        }
         Ok(())
     }
 

@@ -5,8 +5,9 @@ use casework::{
     demand::NoticeTo,
     event::{Actor, Body, Event},
     ids::{CaseId, Digest, RuleId, TenantId},
+    rejection::RejectionCode,
 };
-use jiff::{civil::Date, tz::TimeZone};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::{Desk, DeskError, Result, course::Plan, letters::Letter};
@@ -36,10 +37,15 @@ impl Desk {
             self.signed_by_counsel(chain, &actor, &body)?;
             let plan = Plan::new(actor.clone(), body.clone());
             Ok(match &body {
-                Body::Rejected { rules, explanation } => plan.with_letter(
-                    self.letterhead(case, now)
-                        .rejection(chain.case().file(), rules, explanation),
-                ),
+                Body::Rejected {
+                    rules,
+                    codes,
+                    explanation,
+                } => plan.with_letter(self.letterhead(case, now).rejection(
+                    chain.case().file(),
+                    rules,
+                    &with_codes(explanation, codes),
+                )),
                 _ => plan,
             })
         })
@@ -79,12 +85,36 @@ impl Desk {
     /// # Errors
     /// [`DeskError::NotNow`] before there is a demand.
     pub async fn redirect(&self, case: CaseId, actor: Actor, how: &str) -> Result<Event> {
+        self.redirect_until(case, actor, how, None).await
+    }
+
+    /// As [`Desk::redirect`], with the moment until which the answer is awaited: the desk records by itself that none came.
+    ///
+    /// # Errors
+    /// As there; [`DeskError::Invalid`] for a moment that has passed.
+    pub async fn redirect_until(
+        &self,
+        case: CaseId,
+        actor: Actor,
+        how: &str,
+        answer_by: Option<Timestamp>,
+    ) -> Result<Event> {
         let now = self.now();
+        if answer_by.is_some_and(|by| by <= now) {
+            return Err(DeskError::Invalid {
+                what: "the time for the answer",
+                reason: "it has passed".to_owned(),
+            });
+        }
         self.must(case, |chain| {
-            let letter = self.written(case, self.letterhead(case, now).redirect(chain.case().file()))?;
+            let letter = self
+                .letterhead(case, now)
+                .redirect(chain.case().file(), answer_by);
+            let letter = self.written(case, letter)?;
             let body = Body::Redirected {
                 how: how.to_owned(),
                 letter: letter.digest(),
+                answer_by,
             };
             Ok(Plan::new(actor.clone(), body).with_letter(letter))
         })
@@ -202,6 +232,15 @@ impl Desk {
     }
 }
 
+/// The explanation, with what each code says to the requester.
+fn with_codes(explanation: &str, codes: &[RejectionCode]) -> String {
+    let mut text = explanation.to_owned();
+    for code in codes {
+        text.push_str(&format!("\n- {}: {}", code.name(), code.words()));
+    }
+    text
+}
+
 /// Kinds that only the desk itself records: each rests on something it did or computed.
 fn reserved(body: &Body) -> Option<&'static str> {
     Some(match body {
@@ -212,6 +251,13 @@ fn reserved(body: &Body) -> Option<&'static str> {
         Body::Assessed { .. } => "assessed",
         Body::Redirected { .. } => "redirected",
         Body::Notified { .. } => "notified",
+        Body::Linked { .. } => "linked",
+        Body::FollowedBy { .. } => "followed_by",
+        Body::Superseded { .. } => "superseded",
+        Body::Preserved { .. } => "preserved",
+        Body::SnapshotEnded { .. } => "snapshot_ended",
+        Body::NotExecuted { .. } => "not_executed",
+        Body::CostsClaimed { .. } => "costs_claimed",
         Body::Proposed { .. } => "proposed",
         Body::Approved { .. } => "approved",
         Body::Logged { .. } => "logged",

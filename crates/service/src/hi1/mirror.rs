@@ -120,7 +120,19 @@ pub(super) fn of(events: &[EventView]) -> Option<Mirrored> {
                 Outcome::Redirected => (Standing::Rejected, Some("please turn to the customer".to_owned())),
                 Outcome::Withdrawn => (Standing::Withdrawn, None),
                 Outcome::NoData => (Standing::Nothing, None),
+                Outcome::Superseded => (
+                    Standing::Withdrawn,
+                    Some("another demand took its place".to_owned()),
+                ),
+                Outcome::AbilityRefused => continue,
+                // What was preserved was, and its time is over; measures are carried out elsewhere and not told of here.
+                Outcome::Preserved | Outcome::Intercepted | Outcome::Frozen | Outcome::Removed => continue,
             },
+            Body::Superseded { .. } => (
+                Standing::Withdrawn,
+                Some("another demand took its place".to_owned()),
+            ),
+            Body::Reopened { .. } => (Standing::Reviewed, None),
             _ => continue,
         };
         // What was released stays released, whatever else is then reviewed.

@@ -7,6 +7,7 @@ mod calendars;
 mod cases;
 mod demands;
 mod error;
+mod further;
 mod gags;
 mod ledger;
 mod limits;
@@ -187,6 +188,11 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(steps::redirect))
         .routes(routes!(steps::notify))
         .routes(routes!(steps::object))
+        .routes(routes!(further::link))
+        .routes(routes!(further::preserve))
+        .routes(routes!(further::thaw))
+        .routes(routes!(further::not_execute))
+        .routes(routes!(further::claim_costs))
         .routes(routes!(records::propose))
         .routes(routes!(records::show))
         .routes(routes!(records::approve))

@@ -11,7 +11,7 @@ use casework::{
     finding::Assessment,
     ids::{CaseId, Digest, RuleId, TenantId},
 };
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -46,11 +46,13 @@ pub(super) fn recorded(event: &Event) -> Result<(StatusCode, Json<Recorded>), Ap
     ))
 }
 
-type Answer = Result<(StatusCode, Json<Recorded>), ApiError>;
+pub(super) type Answer = Result<(StatusCode, Json<Recorded>), ApiError>;
 
 /// Records what a reviewer or counsel did, as an event body: `redirect_answered`, `narrowed`, `gag_recorded`,
-/// `gag_objected`, `gag_decided`, `gag_ended`, `gag_reviewed`, `extended`, `production_confirmed`, `notice_barred`, `objection_decided`, `rejected`, `withdrawn`,
-/// `delivered`, `closed`, `note`.
+/// `gag_objected`, `gag_decided`, `gag_ended`, `gag_reviewed`, `extended`, `production_confirmed`, `notice_barred`,
+/// `notice_served`, `notice_failed`, `objection_decided`, `appealed`, `measure_taken` and `measure_ended` (counsel alone takes
+/// one), `emergency_reviewed`, `breach_assessed`, `costs_settled`, `rejected`, `withdrawn`, `delivered`, `closed`, `reopened`,
+/// `note`.
 #[utoipa::path(
     post, path = "/cases/{case}/events", tag = "steps", params(("case" = String, Path)),
     request_body(content = Value, description = "an event body: `{\"kind\": ..., ...}`"), security(("token" = [])),
@@ -81,6 +83,15 @@ pub(super) async fn record(
             | Body::Extended { .. }
             | Body::ProductionConfirmed { .. }
             | Body::NoticeBarred { .. }
+            | Body::NoticeServed { .. }
+            | Body::NoticeFailed { .. }
+            | Body::Appealed { .. }
+            | Body::MeasureTaken { .. }
+            | Body::MeasureEnded { .. }
+            | Body::EmergencyReviewed { .. }
+            | Body::BreachAssessed { .. }
+            | Body::CostsSettled { .. }
+            | Body::Reopened { .. }
             | Body::ObjectionFiled { .. }
             | Body::ObjectionDecided { .. }
             | Body::Rejected { .. }
@@ -95,7 +106,8 @@ pub(super) async fn record(
     recorded(&api.desk(&permit).record(case, actor, body).await?)
 }
 
-/// Records what intake learned: `parsed` (a demand typed in), `requester_checked`, `withdrawn` or `note`.
+/// Records what intake learned: `parsed` (a demand typed in), `requester_checked`, `withdrawn` or `note`. That the requester is
+/// confirmed counts once a second, different person has said so, too: until then it stands as unchecked.
 #[utoipa::path(
     post, path = "/cases/{case}/entries", tag = "steps", params(("case" = String, Path)),
     request_body(content = Value, description = "an event body: `{\"kind\": ..., ...}`"), security(("token" = [])),
@@ -120,7 +132,12 @@ pub(super) async fn enter(
         return Err(elsewhere());
     }
     let actor = permit.staff().actor();
-    recorded(&api.desk(&permit).record(case, actor, body).await?)
+    let desk = api.desk(&permit);
+    let event = match body {
+        Body::RequesterChecked { outcome, how } => desk.check_in_words(case, actor, outcome, &how).await?,
+        body => desk.record(case, actor, body).await?,
+    };
+    recorded(&event)
 }
 
 /// Counsel's signed reason: `redirect_barred`, `gag_unopposed` or `ground_answered`.
@@ -264,6 +281,10 @@ pub(super) async fn assess(
 pub(super) struct Means {
     /// Such as `registered letter` or `the portal`.
     how: String,
+    /// Until when the answer is awaited; none by then is recorded as `unanswered`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    answer_by: Option<Timestamp>,
 }
 
 /// Writes the letter that asks the requester to go to the customer, and records it.
@@ -283,9 +304,10 @@ pub(super) async fn redirect(
     body: Read<Means>,
 ) -> Answer {
     let permit = api.permit_case(&caller, Action::CaseWork, case).await?;
-    let how = body.get()?.how;
+    let Means { how, answer_by } = body.get()?;
     let actor = permit.staff().actor();
-    recorded(&api.desk(&permit).redirect(case, actor, &how).await?)
+    let desk = api.desk(&permit);
+    recorded(&desk.redirect_until(case, actor, &how, answer_by).await?)
 }
 
 /// Whom to tell.

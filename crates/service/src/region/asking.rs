@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
     sync::Arc,
     time::Duration,
 };
@@ -16,6 +17,7 @@ use casework::{
 };
 use envelope::keys::{ObjectKey, WrappedChain};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::Timestamp;
 
 use super::{
     LOOK_UP_PATIENCE, PIECE_BYTES, PIECE_PATIENCE, PIECES_AHEAD, PROTOCOL, SCOPE_PATIENCE,
@@ -92,25 +94,17 @@ impl Peer {
 #[async_trait]
 impl VaultPort for Peer {
     async fn accounts(&self, identifier: &str) -> Result<Vec<AccountFacts>, PortError> {
-        let ask = Ask::Accounts {
-            identifier: identifier.to_owned(),
-        };
-        match self.ask(&ask, &[], LOOK_UP_PATIENCE).await? {
-            (Told::Accounts { accounts }, _) => {
-                // It speaks for the regions that it was said to serve, and whose law governs them is not its to say.
-                let told = |account: &AccountFacts| {
-                    self.countries.get(&account.region) == Some(&account.region_country)
-                };
-                match accounts.iter().all(told) {
-                    true => Ok(accounts),
-                    false => {
-                        Err(self
-                            .failed("it named an account of another region, or under another country's law"))
-                    }
-                }
-            }
-            _ => Err(self.confused()),
-        }
+        let identifier = identifier.to_owned();
+        self.accounts_by(Ask::Accounts { identifier }).await
+    }
+
+    async fn accounts_at(
+        &self,
+        address: IpAddr,
+        port: Option<u16>,
+        at: Timestamp,
+    ) -> Result<Vec<AccountFacts>, PortError> {
+        self.accounts_by(Ask::AccountsAt { address, port, at }).await
     }
 
     async fn scope(
@@ -209,6 +203,25 @@ impl VaultPort for Peer {
 }
 
 impl Peer {
+    async fn accounts_by(&self, ask: Ask) -> Result<Vec<AccountFacts>, PortError> {
+        match self.ask(&ask, &[], LOOK_UP_PATIENCE).await? {
+            (Told::Accounts { accounts }, _) => {
+                // It speaks for the regions that it was said to serve, and whose law governs them is not its to say.
+                let told = |account: &AccountFacts| {
+                    self.countries.get(&account.region) == Some(&account.region_country)
+                };
+                match accounts.iter().all(told) {
+                    true => Ok(accounts),
+                    false => {
+                        Err(self
+                            .failed("it named an account of another region, or under another country's law"))
+                    }
+                }
+            }
+            _ => Err(self.confused()),
+        }
+    }
+
     async fn piece(&self, object: ReleasedObject, key: &ObjectKey, number: u64) -> Result<Bytes, PortError> {
         let from = number.saturating_mul(PIECE_BYTES);
         let until = from.saturating_add(PIECE_BYTES).min(object.size);

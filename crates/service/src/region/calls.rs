@@ -1,11 +1,14 @@
 //! The messages about the vault; those about a release are the gate's own ([`crate::gate::remote`]).
 
+use std::net::IpAddr;
+
 use casework::{
     demand::{Category, Window},
     facts::AccountFacts,
     record::{AccountRef, ReleasedObject},
 };
 use envelope::keys::WrappedChain;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::app::ports::Described;
@@ -16,6 +19,11 @@ use crate::app::ports::Described;
 pub(super) enum Ask {
     Accounts {
         identifier: String,
+    },
+    AccountsAt {
+        address: IpAddr,
+        port: Option<u16>,
+        at: Timestamp,
     },
     Scope {
         account: AccountRef,

@@ -1,6 +1,6 @@
 //! This node's vault and gate together with those of other nodes, as the desk uses them.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use async_trait::async_trait;
 use casework::{
@@ -8,13 +8,14 @@ use casework::{
     event::{Event, Header},
     facts::AccountFacts,
     gate::Refusal,
-    ids::{CaseId, Digest, RegionId},
+    ids::{CaseId, Digest, RegionId, SnapshotId},
     record::{AccountRef, ReleaseRecord, ReleasedObject},
 };
 use envelope::keys::{ObjectKey, WrappedChain};
 use futures::future::try_join_all;
 
-use store::ledger::SEALED_PAGE;
+use jiff::Timestamp;
+use store::{ledger::SEALED_PAGE, vault::Frozen};
 
 use super::Peer;
 use crate::app::{
@@ -65,6 +66,60 @@ impl VaultPort for Vaults {
             });
         }
         Ok(found)
+    }
+
+    async fn accounts_at(
+        &self,
+        address: IpAddr,
+        port: Option<u16>,
+        at: Timestamp,
+    ) -> Result<Vec<AccountFacts>, PortError> {
+        let mut found = self.here.accounts_at(address, port, at).await?;
+        found.retain(|account| self.regions.contains(&account.region));
+        let others = self.peers.iter().map(|peer| peer.accounts_at(address, port, at));
+        for more in try_join_all(others).await? {
+            found.extend(more);
+        }
+        Ok(found)
+    }
+
+    async fn preserve(
+        &self,
+        snapshot: SnapshotId,
+        accounts: &[AccountRef],
+        categories: &[Category],
+        window: Option<Window>,
+    ) -> Result<Frozen, PortError> {
+        for account in accounts {
+            if !self.regions.contains(&account.region) {
+                let elsewhere = self.of(&account.region)?;
+                return elsewhere.preserve(snapshot, accounts, categories, window).await;
+            }
+        }
+        self.here.preserve(snapshot, accounts, categories, window).await
+    }
+
+    async fn preserved(
+        &self,
+        snapshot: SnapshotId,
+        account: &AccountRef,
+        categories: &[Category],
+        window: Option<Window>,
+        limit: usize,
+    ) -> Result<Vec<ReleasedObject>, PortError> {
+        if !self.regions.contains(&account.region) {
+            return Ok(Vec::new());
+        }
+        let mut objects = self
+            .here
+            .preserved(snapshot, account, categories, window, limit)
+            .await?;
+        objects.retain(|object| self.regions.contains(&object.account.region));
+        Ok(objects)
+    }
+
+    async fn thaw(&self, snapshot: SnapshotId) -> Result<(), PortError> {
+        self.here.thaw(snapshot).await
     }
 
     async fn scope(

@@ -63,6 +63,11 @@ impl PeerService {
                 accounts.retain(|account| self.regions.contains(&account.region));
                 plain(Told::Accounts { accounts })
             }
+            Ask::AccountsAt { address, port, at } => {
+                let mut accounts = self.vault.accounts_at(address, port, at).await?;
+                accounts.retain(|account| self.regions.contains(&account.region));
+                plain(Told::Accounts { accounts })
+            }
             Ask::Scope {
                 account,
                 categories,

@@ -1,18 +1,19 @@
 //! What a case sees of the vault: who has an account, what lies in a scope, and the plaintext of what the gate opened.
 //! Nothing here opens a key.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use async_trait::async_trait;
 use casework::{
     demand::{Category, Window},
     facts::AccountFacts,
-    ids::{Digest, ObjectId},
+    ids::{Digest, ObjectId, SnapshotId},
     record::{AccountRef, ReleasedObject},
 };
 use envelope::keys::{ObjectKey, WrappedChain};
 use futures::{StreamExt as _, TryStreamExt as _};
-use store::vault::ObjectRow;
+use jiff::Timestamp;
+use store::vault::{Frozen, ObjectRow, Preserving};
 
 use super::{ResolvedRange, Vault, VaultError, read::read_metadata};
 use crate::app::ports::{Described, Plaintext, PortError, VaultPort};
@@ -22,6 +23,24 @@ fn failed(error: impl std::error::Error) -> PortError {
         part: "vault",
         reason: error.to_string(),
     }
+}
+
+/// An object as a record names it. Without its account's key there is nothing to release.
+fn released(row: ObjectRow) -> Option<ReleasedObject> {
+    let chain = row.chain?;
+    Some(ReleasedObject {
+        object: row.id,
+        account: AccountRef {
+            tenant: row.tenant,
+            account: row.account,
+            region: row.region,
+        },
+        category: row.category,
+        concerns_at: row.concerns_at,
+        size: row.size,
+        commitment: Digest(row.commitment),
+        key: Digest(chain.object_key.digest()),
+    })
 }
 
 fn gone(object: ObjectId) -> PortError {
@@ -59,6 +78,70 @@ impl VaultPort for Vault {
             .map_err(failed)
     }
 
+    async fn accounts_at(
+        &self,
+        address: IpAddr,
+        port: Option<u16>,
+        at: Timestamp,
+    ) -> Result<Vec<AccountFacts>, PortError> {
+        let store = &self.inner.store;
+        store
+            .find_by_address(address, port, at, crate::app::ACCOUNTS_MAX)
+            .await
+            .map_err(failed)
+    }
+
+    async fn preserve(
+        &self,
+        snapshot: SnapshotId,
+        accounts: &[AccountRef],
+        categories: &[Category],
+        window: Option<Window>,
+    ) -> Result<Frozen, PortError> {
+        let accounts: BTreeSet<_> = accounts
+            .iter()
+            .map(|one| (one.tenant.clone(), one.account.clone()))
+            .collect();
+        let preserving = Preserving {
+            snapshot,
+            accounts: accounts.into_iter().collect(),
+            categories: categories.to_vec(),
+            window,
+            now: Timestamp::now(),
+        };
+        self.inner.store.preserve(preserving).await.map_err(failed)
+    }
+
+    async fn preserved(
+        &self,
+        snapshot: SnapshotId,
+        account: &AccountRef,
+        categories: &[Category],
+        window: Option<Window>,
+        limit: usize,
+    ) -> Result<Vec<ReleasedObject>, PortError> {
+        let room = u32::try_from(limit).unwrap_or(u32::MAX);
+        let mut found = Vec::new();
+        for category in categories {
+            let of = (&account.tenant, &account.account);
+            let rows = self.inner.store.preserved(snapshot, of, *category, window, room);
+            found.extend(rows.await.map_err(failed)?.into_iter().filter_map(released));
+        }
+        found.sort_by_key(|object| object.object);
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    async fn thaw(&self, snapshot: SnapshotId) -> Result<(), PortError> {
+        loop {
+            let (freed, ended) = self.inner.store.thaw(snapshot).await.map_err(failed)?;
+            self.free(freed);
+            if ended {
+                return Ok(());
+            }
+        }
+    }
+
     async fn scope(
         &self,
         account: &AccountRef,
@@ -73,27 +156,13 @@ impl VaultPort for Vault {
             .scope(&account.tenant, &account.account, categories, window);
         let mut scoped = std::pin::pin!(scoped);
         while let Some(next) = scoped.try_next().await.map_err(failed)? {
-            let row = next.object;
-            // Without its account's key there is nothing to release.
-            let Some(chain) = row.chain else {
+            let Some(object) = released(next.object) else {
                 continue;
             };
             if found.len() == limit {
                 break;
             }
-            found.push(ReleasedObject {
-                object: row.id,
-                account: AccountRef {
-                    tenant: row.tenant,
-                    account: row.account,
-                    region: row.region,
-                },
-                category: row.category,
-                concerns_at: row.concerns_at,
-                size: row.size,
-                commitment: Digest(row.commitment),
-                key: Digest(chain.object_key.digest()),
-            });
+            found.push(object);
         }
         found.sort_by_key(|object| object.object);
         Ok(found)

@@ -10,7 +10,7 @@ use casework::{
 use jiff::Timestamp;
 use store::{
     docket::EntryId,
-    vault::{AccountDetails, Destroyed, NewAccess, Statement, StoreError, TenantRow},
+    vault::{AccountDetails, AddressUse, Destroyed, NewAccess, Statement, StoreError, TenantRow},
 };
 use zeroize::Zeroizing;
 
@@ -279,6 +279,20 @@ impl Vault {
     /// When the store fails.
     pub async fn find_accounts(&self, identifier: &str, limit: u32) -> Result<Vec<AccountFacts>> {
         Ok(self.inner.store.find_accounts(identifier, limit).await?)
+    }
+
+    /// Records that an account used an internet address for a time, so that a demand that names the address at a moment leads
+    /// to it.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub async fn add_address_use(
+        &self,
+        tenant: &TenantId,
+        account: &AccountId,
+        used: AddressUse,
+    ) -> Result<()> {
+        Ok(self.inner.store.add_address_use(tenant, account, used).await?)
     }
 
     /// Destroys an account's keys. All its objects are unreadable from then on, for everybody and for good; later writes

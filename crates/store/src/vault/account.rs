@@ -172,8 +172,9 @@ impl VaultStore {
     }
 }
 
-fn facts(row: &AnyRow) -> Result<AccountFacts, StoreError> {
+pub(super) fn facts(row: &AnyRow) -> Result<AccountFacts, StoreError> {
     Ok(AccountFacts {
+        identified: None,
         tenant: TenantId::new(get::<String>(row, 0)?)?,
         account: AccountId::new(get::<String>(row, 1)?)?,
         tenant_kind: kind(row, 2)?,
@@ -194,7 +195,7 @@ fn truth(row: &AnyRow, column: usize) -> Result<Option<bool>, StoreError> {
 }
 
 /// Row and destruction of an account.
-async fn find(
+pub(super) async fn find(
     db: &mut AnyConnection,
     tenant: &TenantId,
     account: &AccountId,
@@ -357,9 +358,19 @@ pub(super) async fn destroy_in(
     .bind(now.as_microsecond())
     .fetch_optional(&mut *db)
     .await?;
-    if locked.is_some() {
+    let frozen = sqlx::query(
+        "SELECT 1 FROM object o JOIN snapshot_object s ON s.object = o.id WHERE o.account = $1 LIMIT 1",
+    )
+    .bind(seq)
+    .fetch_optional(&mut *db)
+    .await?;
+    if locked.is_some() || frozen.is_some() {
         return Err(StoreError::Locked);
     }
+    sqlx::query("DELETE FROM address_use WHERE account = $1")
+        .bind(seq)
+        .execute(&mut *db)
+        .await?;
     let rows = sqlx::query("DELETE FROM account_key WHERE account = $1 RETURNING region, version, wrapped")
         .bind(seq)
         .fetch_all(&mut *db)

@@ -173,10 +173,12 @@ impl VaultStore {
     /// # Errors
     /// When the database fails.
     pub async fn buckets(&self, tenant: &TenantId) -> Result<Vec<BucketRow>, StoreError> {
-        let rows = sqlx::query(bucket_sql!("WHERE tenant = $1 ORDER BY name"))
-            .bind(tenant.as_str())
-            .fetch_all(&self.database.pool)
-            .await?;
+        let rows = sqlx::query(bucket_sql!(
+            "WHERE tenant = $1 AND name NOT LIKE '%/%' ORDER BY name"
+        ))
+        .bind(tenant.as_str())
+        .fetch_all(&self.database.pool)
+        .await?;
         rows.iter().map(bucket_row).collect()
     }
 }
@@ -186,8 +188,9 @@ impl Change for NewBucketRow {
     type Output = ();
     async fn apply(&self, db: &mut AnyConnection) -> Result<(), StoreError> {
         must_exist(db, &self.tenant, Some(&self.region)).await?;
-        let row =
-            sqlx::query("SELECT count(*), count(*) FILTER (WHERE name = $2) FROM bucket WHERE tenant = $1")
+        let row = sqlx::query(
+            "SELECT count(*), count(*) FILTER (WHERE name = $2) FROM bucket WHERE tenant = $1 AND name NOT LIKE '%/%'",
+        )
                 .bind(self.tenant.as_str())
                 .bind(self.name.as_str())
                 .fetch_one(&mut *db)

@@ -115,7 +115,14 @@ async fn destroy_tenant(
     .bind(now.as_microsecond())
     .fetch_optional(&mut *db)
     .await?;
-    if locked.is_some() {
+    let frozen = sqlx::query(
+        "SELECT 1 FROM object o JOIN snapshot_object s ON s.object = o.id \
+         JOIN account a ON a.seq = o.account WHERE a.tenant = $1 LIMIT 1",
+    )
+    .bind(tenant.as_str())
+    .fetch_optional(&mut *db)
+    .await?;
+    if locked.is_some() || frozen.is_some() {
         return Err(StoreError::Locked);
     }
     let rows = sqlx::query("DELETE FROM tenant_key WHERE tenant = $1 RETURNING region, version, wrapped")

@@ -5,6 +5,7 @@
 //! sizes, to show every row, and to forget a wrapped key when told to.
 
 mod account;
+mod address;
 mod bucket;
 mod condition;
 mod copies;
@@ -14,6 +15,7 @@ mod hold;
 mod list;
 mod lock;
 mod object;
+mod preserve;
 mod provision;
 mod record;
 mod relocate;
@@ -36,6 +38,7 @@ use crate::database::{Database, is_disk_full};
 pub(crate) use self::destroy::KEY_TABLES;
 pub use self::{
     account::{AccountDetails, AccountRow},
+    address::AddressUse,
     bucket::{BucketRow, NewBucketRow},
     condition::{EtagMatch, WriteConditions},
     copies::CopyRow,
@@ -44,6 +47,7 @@ pub use self::{
     list::{ListEntry, ListPage, ListRequest, UploadPage},
     lock::{DefaultRetention, Lock, LockChange, Period, Retention, RetentionMode},
     object::{ObjectRow, PartRow},
+    preserve::{Frozen, Preserving, SNAPSHOT_OBJECTS_MAX, THAW_BATCH},
     provision::{AccessKeyRow, NewAccess, TenantRow},
     record::{Freed, NewObject, NewPart, Written},
     relocate::{Copying, Left, Moved, Relocation, Scope},
@@ -111,6 +115,11 @@ pub enum StoreError {
     /// Retention or legal hold forbid it.
     #[error("it is under retention or legal hold")]
     Locked,
+    /// More objects than one snapshot may have.
+    #[error(
+        "a snapshot has at most {SNAPSHOT_OBJECTS_MAX} objects; narrow the accounts, categories or dates"
+    )]
+    SnapshotTooLarge,
     /// The bucket's objects cannot be locked.
     #[error("objects of this bucket cannot be locked; configure object lock first")]
     NoLocks,

@@ -13,6 +13,7 @@ use super::{
     Lock, StoreError, VaultStore, VersionId, Versioning, WriteConditions,
     copy_change::end_copies,
     lock::default_retention,
+    preserve,
     row::{blob_id, flag, get, signed},
     version,
     writer::{Change, Needs, Row},
@@ -291,7 +292,11 @@ pub(super) async fn still_there(
     }
 }
 
+/// Removes an object, or takes it out of its owner's sight where a snapshot has it.
 pub(super) async fn remove(db: &mut AnyConnection, object: &Existing) -> Result<Vec<Freed>, StoreError> {
+    if preserve::keep(db, object).await? {
+        return Ok(Vec::new());
+    }
     if object.parts == 0 {
         sqlx::query("DELETE FROM inline WHERE object = $1")
             .bind(object.seq)

@@ -1,4 +1,5 @@
-//! What a release looks for: the objects of an account, by category and time.
+//! What a release looks for: the objects of an account, by category and time. What its owner deleted and a snapshot keeps is
+//! not among them: see [`VaultStore::preserved`].
 
 use std::collections::VecDeque;
 
@@ -86,7 +87,7 @@ impl Cursor {
     async fn fill(&mut self, category: Category) -> Result<(), StoreError> {
         const SQL: &str = object_sql!(
             "NULL",
-            "WHERE o.account = (SELECT seq FROM account WHERE tenant = $1 AND id = $2) AND o.category = $3 \
+            "WHERE o.account = (SELECT seq FROM account WHERE tenant = $1 AND id = $2) AND o.category = $3 AND o.latest <> 2 \
              AND (o.concerns_at, o.seq) > ($4, $5) AND o.concerns_at < $6 \
              ORDER BY o.concerns_at, o.seq LIMIT $7"
         );

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
-use super::{Approval, CaseFile, Drawn, GagEntry, GroundCourse, Judged, Notice, Reasoned, RedirectCourse};
+use super::{
+    Approval, CaseFile, Drawn, Further, GagEntry, GroundCourse, Judged, Notice, Reasoned, RedirectCourse,
+};
 use crate::{
     case::NotNow,
     demand::{Extension, GAGS_MAX, Gag, PAUSES_MAX, Pause},
@@ -52,6 +54,7 @@ impl CaseFile {
             drawn: Vec::new(),
             pending: None,
             ended: false,
+            further: Further::default(),
         })
     }
 
@@ -69,6 +72,7 @@ impl CaseFile {
         let (seq, at) = (event.header.seq, event.header.at);
         self.head = hash;
         self.length = self.length.saturating_add(1);
+        self.further.take_in(event);
         match &event.body {
             Body::Parsed { demand } => {
                 self.entered_by
@@ -129,7 +133,7 @@ impl CaseFile {
                 self.assessed(seq, assessment);
                 true
             }
-            Body::ObjectionFiled { grounds, .. } => {
+            Body::ObjectionFiled { grounds, .. } | Body::NotExecuted { grounds, .. } => {
                 self.for_grounds(grounds, |course| course.filed = Some(seq));
                 self.open_pauses(grounds, at);
                 true
@@ -137,6 +141,10 @@ impl CaseFile {
             Body::ObjectionDecided { grounds, outcome, .. } => {
                 self.for_grounds(grounds, |course| course.decided = Some((seq, *outcome)));
                 self.end_pauses(at, |by| grounds.contains(by));
+                true
+            }
+            Body::Appealed { grounds, .. } => {
+                self.for_grounds(grounds, |course| course.appealed = Some(seq));
                 true
             }
             Body::GroundAnswered {
@@ -148,10 +156,13 @@ impl CaseFile {
                 if let Some(course) = self.grounds.get_mut(ground) {
                     course.answers.push(answer);
                 }
+                // An objection that is not pursued lets the clocks run on.
+                self.end_pauses(at, |by| by == ground);
                 false
             }
-            Body::Redirected { .. } => {
+            Body::Redirected { answer_by, .. } => {
                 self.redirect.asked = Some(seq);
+                self.redirect.answer_by = *answer_by;
                 self.redirect.answered = None;
                 true
             }
@@ -164,10 +175,19 @@ impl CaseFile {
                 self.redirect.barred.push(barred);
                 false
             }
-            Body::Withdrawn { .. } | Body::Rejected { .. } => {
+            Body::Withdrawn { .. } | Body::Rejected { .. } | Body::Superseded { .. } => {
                 self.ended = true;
                 self.pending = None;
                 false
+            }
+            Body::Reopened { .. } => {
+                self.ended = false;
+                self.changed()
+            }
+            Body::NoticeFailed { to, tenant, .. } => {
+                self.notices
+                    .retain(|notice| notice.to != *to || notice.tenant != *tenant);
+                true
             }
             other => {
                 self.take_in_gag_or_notice(event, other, at);
@@ -294,6 +314,7 @@ impl CaseFile {
         for course in self.grounds.values_mut() {
             course.filed = None;
             course.decided = None;
+            course.appealed = None;
             course.settled = None;
             course.narrowed = None;
             course.answers.clear();

@@ -1,11 +1,14 @@
 //! The case file: what the events have said so far, gathered once while replaying. It judges nothing; signatures and
 //! the rulebook are the promises' matter.
 
+mod further;
 mod intake;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, civil::Date};
+
+pub use further::{BREACH_NOTICE_WITHIN, Costs, FailedNotice, Further, MeasureCourse, Snapshot};
 
 use super::scope;
 use crate::{
@@ -52,6 +55,7 @@ pub struct CaseFile {
     drawn: Vec<Drawn>,
     pending: Option<RecordId>,
     ended: bool,
+    further: Further,
 }
 
 /// The last assessment, with the demand and facts to which it was applied.
@@ -82,6 +86,8 @@ pub struct GroundCourse {
     pub filed: Option<u64>,
     /// The last decision on it, and its event.
     pub decided: Option<(u64, Decision)>,
+    /// Event of the last appeal against a decision on it.
+    pub appealed: Option<u64>,
     /// Event of the last narrowing said to settle it.
     pub settled: Option<u64>,
     /// Event of the last narrowing of any kind after it was found.
@@ -110,6 +116,8 @@ pub struct Reasoned {
 pub struct RedirectCourse {
     /// Event of the last attempt.
     pub asked: Option<u64>,
+    /// Until when the answer is awaited.
+    pub answer_by: Option<Timestamp>,
     /// The last answer, and its event.
     pub answered: Option<(u64, RedirectOutcome)>,
     /// Counsel's reasons against asking.
@@ -426,10 +434,26 @@ impl GroundCourse {
             found: seq,
             filed: None,
             decided: None,
+            appealed: None,
             settled: None,
             narrowed: None,
             answers: Vec::new(),
         }
+    }
+
+    /// Whether a decision on it was appealed, and the appeal is not decided.
+    pub fn is_under_appeal(&self) -> bool {
+        match (self.appealed, self.decided) {
+            (Some(appealed), Some((decided, _))) => appealed > decided,
+            (appealed, _) => appealed.is_some(),
+        }
+    }
+
+    /// Whether something was done about it that can end it: it was decided, narrowed or answered. Whether that holds is for
+    /// [`crate::promise`] to check.
+    pub fn is_dealt_with(&self) -> bool {
+        !self.is_under_appeal()
+            && (self.decided.is_some() || self.settled.is_some() || !self.answers.is_empty())
     }
 
     /// The last event that filed, decided, settled or answered it.

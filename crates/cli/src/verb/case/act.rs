@@ -8,6 +8,7 @@ use casework::{
     demand::{Category, NoticeTo, Window},
     event::{Actor, Body, Decision, Event, Outcome, RedirectOutcome, Scope, signed_reason},
     ids::{AccountId, CaseId, Digest, RuleId, TenantId},
+    rejection::RejectionCode,
 };
 use ed25519_dalek::{Signer as _, SigningKey};
 use jiff::{Timestamp, civil::Date};
@@ -29,6 +30,9 @@ super::verbs! {
         /// How the requester is asked; writes the letter.
         #[arg(long, required_unless_present = "answer")]
         how: Option<String>,
+        /// Until when the answer is awaited; the desk records by itself that none came.
+        #[arg(long, value_name = "TIME", conflicts_with = "answer")]
+        answer_by: Option<Timestamp>,
         /// Record the answer instead: `accepted`, `refused` or `unanswered`.
         #[arg(long, value_parser = word::<RedirectOutcome>, conflicts_with = "how")]
         answer: Option<RedirectOutcome>,
@@ -121,6 +125,9 @@ super::verbs! {
         /// A rule that bars it; may be given several times.
         #[arg(long, required = true)]
         rule: Vec<RuleId>,
+        /// Why, in a code that authorities know (docs/course.md); may be given several times.
+        #[arg(long, value_parser = word::<RejectionCode>)]
+        code: Vec<RejectionCode>,
         /// In words.
         #[arg(long)]
         explanation: String,
@@ -130,7 +137,8 @@ super::verbs! {
         file: PathBuf,
     }
     Close {
-        /// `disclosed`, `partly_disclosed`, `rejected`, `withdrawn`, `redirected`, `no_data` or `objection_upheld`.
+        /// `disclosed`, `partly_disclosed`, `rejected`, `withdrawn`, `redirected`, `no_data`, `objection_upheld`, `preserved`, `superseded`,
+        /// `intercepted`, `frozen`, `removed` or `ability_refused`.
         #[arg(long, value_parser = word::<Outcome>)]
         outcome: Outcome,
     }
@@ -150,7 +158,9 @@ impl Redirect {
         }
         let actor = self.acting.actor(desk).await?;
         let how = self.how.unwrap_or_default();
-        let event = desk.redirect(self.case, actor, &how).await?;
+        let event = desk
+            .redirect_until(self.case, actor, &how, self.answer_by)
+            .await?;
         said(format, &event)
     }
 }
@@ -286,6 +296,7 @@ impl Reject {
     pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
         let body = Body::Rejected {
             rules: self.rule,
+            codes: self.code,
             explanation: self.explanation,
         };
         record(desk, format, self.case, &self.acting, body).await
@@ -342,7 +353,7 @@ pub(super) fn said(format: Format, event: &Event) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn digest_of(file: &std::path::Path) -> anyhow::Result<Digest> {
+pub(super) fn digest_of(file: &std::path::Path) -> anyhow::Result<Digest> {
     Ok(Digest::of(&[&bounded::read(file, FILE_BYTES_MAX)?]))
 }
 

@@ -1,19 +1,25 @@
 //! Who asks, whom they mean, and what the law says of it.
 
+use std::path::PathBuf;
+
 use anyhow::bail;
 use casework::{
     demand::CountryCode,
     event::Body,
-    facts::{RequesterCheck, Resolution},
+    facts::{Identified, RequesterCheck, Resolution},
     ids::{CaseId, RegionId},
 };
 use jiff::civil::Date;
 use serde_json::json;
-use service::app::{Choice, Desk, Learned};
+use service::{
+    app::{Choice, Desk, Learned},
+    deployment::Deployment,
+    requesters::Call,
+};
 
 use super::{
     Acting,
-    act::{account, record, word},
+    act::{account, digest_of, said, word},
     case_id,
 };
 use crate::voice::{Format, GOOD, data, say};
@@ -23,15 +29,27 @@ super::verbs! {
         /// What came of it: `confirmed` or `refuted`.
         #[arg(long, value_parser = word::<RequesterCheck>)]
         outcome: RequesterCheck,
-        /// How: whom, on which number, from which source.
+        /// How: whom, and what they said. Without `--number` a confirmation counts once a second person has recorded one, too.
         #[arg(long)]
         how: String,
+        /// The authority called, by its id in the register (`amparo requester list`).
+        #[arg(long, requires = "number")]
+        authority: Option<String>,
+        /// The number called: the register must hold it, from another source than the message.
+        #[arg(long, requires = "authority")]
+        number: Option<String>,
     }
     Resolve {
         /// Where a subject matched several accounts, the one that is meant: `0=tenant/account@*`. With a region for
         /// the star, that one alone is released from; others in which data of it lies are left to another record.
         #[arg(long, value_parser = choice, value_name = "N=TENANT/ACCOUNT@REGION")]
         choose: Vec<Choice>,
+        /// Where no record of the vault says whose an identifier is: how a person found the account that `--choose` names.
+        #[arg(long, requires = "document", requires = "choose")]
+        identified: Option<String>,
+        /// The record that says so: a log kept elsewhere.
+        #[arg(long, value_name = "FILE", requires = "identified")]
+        document: Option<PathBuf>,
     }
     Learn {
         /// The demand's subject whose account's person it is about, from 0.
@@ -58,28 +76,61 @@ super::verbs! {
 }
 
 impl Check {
-    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
+    pub(super) async fn run(self, deployment: &Deployment, format: Format) -> anyhow::Result<()> {
         let Self {
             case,
             acting,
             outcome,
             how,
+            authority,
+            number,
         } = self;
-        record(
-            desk,
-            format,
-            case,
-            &acting,
-            Body::RequesterChecked { outcome, how },
-        )
-        .await
+        let desk = deployment.desk();
+        let actor = acting.actor(desk).await?;
+        if let (Some(authority), Some(number)) = (&authority, &number) {
+            let call = Call {
+                case,
+                authority,
+                number,
+                outcome,
+                said: &how,
+            };
+            deployment.registry()?.call_back(desk, call, actor).await?;
+            say!("{GOOD}recorded{GOOD:#}");
+            return Ok(());
+        }
+        let event = desk.check_in_words(case, actor, outcome, &how).await?;
+        said(format, &event)?;
+        let waits = matches!(
+            event.body,
+            Body::RequesterChecked {
+                outcome: RequesterCheck::Unchecked,
+                ..
+            }
+        );
+        if waits && outcome == RequesterCheck::Confirmed {
+            say!(
+                "it counts once a second person has confirmed it, too; a call on a registered number counts at once (--authority, --number)"
+            );
+        }
+        Ok(())
     }
 }
 
 impl Resolve {
     pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
         let actor = self.acting.actor(desk).await?;
-        let facts = desk.resolve(self.case, actor, &self.choose).await?;
+        let mut choices = self.choose;
+        if let (Some(how), Some(document)) = (&self.identified, &self.document) {
+            let document = digest_of(document)?;
+            for choice in &mut choices {
+                choice.identified = Some(Identified {
+                    how: how.clone(),
+                    document,
+                });
+            }
+        }
+        let facts = desk.resolve(self.case, actor, &choices).await?;
         if format == Format::Json {
             data!(
                 "{}",
@@ -103,8 +154,8 @@ impl Resolve {
                     }
                 }
                 Resolution::None => data!("subject {number}: no account"),
-                Resolution::Several { count } => {
-                    data!("subject {number}: {count} accounts; choose with --choose")
+                Resolution::Several { count, tenants } => {
+                    data!("subject {number}: {count} accounts of {tenants} customer(s); choose with --choose")
                 }
                 Resolution::Unspecific => data!("subject {number}: names no account (P6)"),
             }
@@ -203,5 +254,6 @@ fn choice(text: &str) -> Result<Choice, String> {
         tenant,
         account,
         region,
+        identified: None,
     })
 }

@@ -1,6 +1,7 @@
 //! `amparo case`: working a case from its demand to its end.
 
 mod act;
+mod further;
 mod judge;
 mod read;
 mod release;
@@ -100,7 +101,7 @@ enum Verb {
     Sent(read::Sent),
     /// Print the docket's receipt for an event, for `amparo verify receipt`.
     Receipt(read::Receipt),
-    /// Record that the requester was called back.
+    /// Record that the requester was called back: on a registered number, or in words, by two people.
     Check(judge::Check),
     /// Look up the demand's subjects.
     Resolve(judge::Resolve),
@@ -134,8 +135,36 @@ enum Verb {
     Release(release::Release),
     /// Record that the package was handed over.
     Deliver(release::Deliver),
+    /// Record that this demand follows on an earlier one: corrected, in its place, or beside it.
+    Link(further::Link),
+    /// Freeze what there is now of the accounts named, where the law asks for it.
+    Preserve(further::Preserve),
+    /// End a snapshot; the desk does so by itself when its time is over.
+    EndSnapshot(further::Thaw),
+    /// Record that a decision on an objection was appealed (P11).
+    Appeal(further::Appeal),
+    /// Fill in the form of Annex III: why a European order is not executed.
+    NotExecute(further::NotExecute),
+    /// Record that a notice came back, or could not safely go that way (P9).
+    NoticeFailed(further::NoticeFailed),
+    /// Record that a notice arrived.
+    NoticeServed(further::NoticeServed),
+    /// Record what was done outside this system on a demand that is not for disclosure, as counsel.
+    TakeMeasure(further::TakeMeasure),
+    /// Record that a measure ended.
+    EndMeasure(further::EndMeasure),
+    /// Record what an emergency turned out to be, after a release in one.
+    ReviewEmergency(further::ReviewEmergency),
+    /// Record how a disclosure that should not have been was weighed as a breach.
+    AssessBreach(further::AssessBreach),
+    /// Ask the authority to pay what answering cost.
+    ClaimCosts(further::ClaimCosts),
+    /// Record how a claim for costs ended.
+    SettleCosts(further::SettleCosts),
     /// Close the case.
     Close(act::Close),
+    /// Take a closed case up again.
+    Reopen(further::Reopen),
 }
 
 /// Runs the verb.
@@ -143,7 +172,8 @@ enum Verb {
 /// # Errors
 /// When it could not be done, or the case does not allow it.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let desk = args.place.desk().await?;
+    let deployment = args.place.deployment().await?;
+    let desk = deployment.desk().clone();
     let format = args.place.format;
     let done = match args.verb {
         Verb::List(verb) => verb.run(&desk, format).await,
@@ -157,7 +187,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Outbox => read::outbox(&desk, format).await,
         Verb::Sent(verb) => verb.run(&desk).await,
         Verb::Receipt(verb) => verb.run(&desk).await,
-        Verb::Check(verb) => verb.run(&desk, format).await,
+        Verb::Check(verb) => verb.run(&deployment, format).await,
         Verb::Resolve(verb) => verb.run(&desk, format).await,
         Verb::Learn(verb) => verb.run(&desk, format).await,
         Verb::Assess(verb) => verb.run(&desk, format).await,
@@ -174,7 +204,21 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Approve(verb) => verb.run(&desk, format).await,
         Verb::Release(verb) => verb.run(&desk, format).await,
         Verb::Deliver(verb) => verb.run(&desk, format).await,
+        Verb::Link(verb) => verb.run(&desk, format).await,
+        Verb::Preserve(verb) => verb.run(&desk, format).await,
+        Verb::EndSnapshot(verb) => verb.run(&desk, format).await,
+        Verb::Appeal(verb) => verb.run(&desk, format).await,
+        Verb::NotExecute(verb) => verb.run(&desk, format).await,
+        Verb::NoticeFailed(verb) => verb.run(&desk, format).await,
+        Verb::NoticeServed(verb) => verb.run(&desk, format).await,
+        Verb::TakeMeasure(verb) => verb.run(&desk, format).await,
+        Verb::EndMeasure(verb) => verb.run(&desk, format).await,
+        Verb::ReviewEmergency(verb) => verb.run(&desk, format).await,
+        Verb::AssessBreach(verb) => verb.run(&desk, format).await,
+        Verb::ClaimCosts(verb) => verb.run(&desk, format).await,
+        Verb::SettleCosts(verb) => verb.run(&desk, format).await,
         Verb::Close(verb) => verb.run(&desk, format).await,
+        Verb::Reopen(verb) => verb.run(&desk, format).await,
     };
     done.map(|()| ExitCode::SUCCESS)
 }

@@ -96,7 +96,7 @@ impl<'a> Work<'a> {
                     one.region_country.as_str()
                 )),
                 Resolution::None => story::step("no such account"),
-                Resolution::Several { count } => story::step(&format!("{count} accounts match")),
+                Resolution::Several { count, .. } => story::step(&format!("{count} accounts match")),
                 Resolution::Unspecific => story::step("names no account at all"),
             }
         }
@@ -315,6 +315,7 @@ impl<'a> Work<'a> {
         let rules: Vec<RuleId> = bars.map(|finding| finding.rule.clone()).collect();
         ensure!(!rules.is_empty(), "no rule bars what was to be rejected");
         let body = Body::Rejected {
+            codes: Vec::new(),
             rules,
             explanation: explanation.to_owned(),
         };

@@ -101,7 +101,7 @@ impl Letterhead<'_> {
     }
 
     /// The request to turn to the customer; `None` before there is a demand.
-    pub fn redirect(&self, file: &CaseFile) -> Option<Letter> {
+    pub fn redirect(&self, file: &CaseFile, answer_by: Option<Timestamp>) -> Option<Letter> {
         let demand = file.demand()?;
         let tenants: BTreeSet<String> = file
             .scope()
@@ -114,9 +114,15 @@ impl Letterhead<'_> {
         } else {
             list(tenants)
         };
-        let return_on = demand.return_on.map_or_else(String::new, |day| {
+        let mut return_on = demand.return_on.map_or_else(String::new, |day| {
             format!("You asked for an answer by {day}. Please answer this request before that day.")
         });
+        if let Some(by) = answer_by {
+            let by = by.strftime("%Y-%m-%d %H:%M");
+            return_on.push_str(&format!(
+                "\nWe await your answer until {by} (UTC). Without one we take it that you do not go to the customer."
+            ));
+        }
         let mut values = about(demand);
         values.push(("customers", customers));
         values.push(("return_on", return_on));

@@ -7,25 +7,18 @@ use std::{
 };
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use casework::{
-    demand::{Category, CountryCode, Window},
+    demand::Category,
     event::{Actor, Body, Channel, Event, Header, approval_message},
-    facts::{AccountFacts, TenantKind},
     finding::{Assessment, Finding, Promise, RulebookRef},
     gate::Refusal,
-    ids::{AccountId, CaseId, Digest, ObjectId, RecordId, RegionId, StaffId, TenantId},
+    ids::{CaseId, Digest, RecordId, StaffId},
     promise::Reviewers,
-    record::{AccountRef, Recipient, ReleaseRecord, ReleasedObject},
+    record::{Recipient, ReleaseRecord},
     rulebook::Rulebook,
 };
 use ed25519_dalek::{Signer as _, SigningKey};
-use envelope::{
-    case_file::CaseRoot,
-    content::{ContentDigest, Opening},
-    keys::{ObjectKey, WrappedChain},
-};
-use futures::StreamExt as _;
+use envelope::case_file::CaseRoot;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 use store::cases::{CaseStore, Connection};
@@ -39,10 +32,14 @@ use crate::app::{
     ports::*,
 };
 
+mod vault;
+
+use vault::object_key;
+pub(crate) use vault::{TestVault, account};
+
 pub(crate) const START: &str = "2026-11-02T09:00:00Z";
 /// A made recipient; its secret was thrown away.
 pub(crate) const AGE: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
-const CONTENT: &[u8] = b"Subject: lunch\r\n\r\nAt noon?";
 
 pub(crate) struct Scene {
     pub(crate) dir: Arc<tempfile::TempDir>,
@@ -281,123 +278,6 @@ impl DocketPort for TestDocket {
     }
     async fn wait(&self, entry: i64, _patience: Duration) -> Result<Option<Issued>, PortError> {
         self.receipt(entry).await
-    }
-}
-
-pub(crate) struct TestVault {
-    pub(crate) accounts: Mutex<BTreeMap<String, Vec<AccountFacts>>>,
-    pub(crate) objects: Mutex<Vec<ReleasedObject>>,
-}
-
-pub(crate) fn account(tenant: &str, account: &str) -> AccountFacts {
-    AccountFacts {
-        tenant: TenantId::new(tenant).unwrap(),
-        account: AccountId::new(account).unwrap(),
-        tenant_kind: TenantKind::Enterprise,
-        tenant_country: CountryCode::new("DE").unwrap(),
-        region: RegionId::new("eu-de").unwrap(),
-        region_country: CountryCode::new("DE").unwrap(),
-        also_in: Vec::new(),
-        left_out: Vec::new(),
-        person_country: None,
-        us_person: None,
-        privileged: None,
-        customer_holds_keys: None,
-    }
-}
-
-fn object_key() -> ObjectKey {
-    ObjectKey::from_random([8; 32])
-}
-
-impl TestVault {
-    fn new() -> Self {
-        let mut content = ContentDigest::default();
-        content.part(CONTENT.len() as u64, &Sha256::digest(CONTENT).into());
-        let commitment = Opening::of(&object_key()).unwrap().commit(&content.finish());
-        let object = |number: u8, at: &str| ReleasedObject {
-            object: ObjectId(uuid::Uuid::from_bytes([number; 16])),
-            account: AccountRef {
-                tenant: TenantId::new("contoso").unwrap(),
-                account: AccountId::new("alice").unwrap(),
-                region: RegionId::new("eu-de").unwrap(),
-            },
-            category: Category::Content,
-            concerns_at: at.parse().unwrap(),
-            size: CONTENT.len() as u64,
-            commitment: Digest(commitment),
-            key: Digest([number; 32]),
-        };
-        let objects = vec![
-            object(3, "2026-01-20T00:00:00Z"),
-            object(2, "2026-01-10T00:00:00Z"),
-            object(4, "2026-02-01T00:00:00Z"),
-        ];
-        Self {
-            accounts: Mutex::new(BTreeMap::from([
-                ("alice".to_owned(), vec![account("contoso", "alice")]),
-                (
-                    "bob".to_owned(),
-                    vec![account("contoso", "bob"), account("fabrikam", "bob")],
-                ),
-                ("carol".to_owned(), vec![account("contoso", "carol")]),
-            ])),
-            objects: Mutex::new(objects),
-        }
-    }
-}
-
-#[async_trait]
-impl VaultPort for TestVault {
-    async fn accounts(&self, identifier: &str) -> Result<Vec<AccountFacts>, PortError> {
-        Ok(self
-            .accounts
-            .lock()
-            .unwrap()
-            .get(identifier)
-            .cloned()
-            .unwrap_or_default())
-    }
-    async fn copies(
-        &self,
-        _: &AccountRef,
-        _: &[Category],
-        _: Option<Window>,
-        _: usize,
-    ) -> Result<Vec<ReleasedObject>, PortError> {
-        Ok(Vec::new())
-    }
-    async fn scope(
-        &self,
-        account: &AccountRef,
-        categories: &[Category],
-        window: Option<Window>,
-        limit: usize,
-    ) -> Result<Vec<ReleasedObject>, PortError> {
-        let objects = self.objects.lock().unwrap();
-        let fits = |o: &&ReleasedObject| {
-            (&o.account.tenant, &o.account.account) == (&account.tenant, &account.account)
-                && categories.contains(&o.category)
-                && window.is_none_or(|window| window.contains(o.concerns_at))
-        };
-        Ok(objects.iter().filter(fits).take(limit).cloned().collect())
-    }
-    async fn keys(&self, _objects: &[ReleasedObject]) -> Result<Vec<WrappedChain>, PortError> {
-        Ok(Vec::new())
-    }
-    async fn describe(&self, object: &ReleasedObject, _key: &ObjectKey) -> Result<Described, PortError> {
-        Ok(Described {
-            name: format!("mail/alice/{}.eml", object.object),
-            content_type: Some("message/rfc822".into()),
-            parts: vec![CONTENT.len() as u64],
-        })
-    }
-    async fn read(&self, _object: &ReleasedObject, _key: &ObjectKey) -> Result<Plaintext, PortError> {
-        let pieces = CONTENT
-            .chunks(5)
-            .map(|piece| Ok(Bytes::copy_from_slice(piece)))
-            .collect::<Vec<_>>();
-        Ok(futures::stream::iter(pieces).boxed())
     }
 }
 

@@ -77,7 +77,7 @@ async fn an_account_of_two_customers_needs_a_choice_among_what_was_found() {
         .case;
     let ruth = || Actor::Staff(staff("ruth"));
     let facts = scene.desk.resolve(case, ruth(), &[]).await.unwrap();
-    assert_eq!(facts.resolved, [Resolution::Several { count: 2 }]);
+    assert_eq!(facts.resolved, [Resolution::Several { count: 2, tenants: 2 }]);
     assert_eq!(scene.desk.case(case).await.unwrap().scope.accounts, []);
     let bob = account("fabrikam", "bob");
     let mut choice = Choice {
@@ -85,6 +85,7 @@ async fn an_account_of_two_customers_needs_a_choice_among_what_was_found() {
         tenant: bob.tenant.clone(),
         account: bob.account.clone(),
         region: Some(RegionId::new("us-east").unwrap()),
+        identified: None,
     };
     let refused = scene
         .desk
@@ -168,6 +169,7 @@ async fn p12_what_moved_since_the_look_up_refuses_the_record_until_the_account_i
         tenant: found.tenant.clone(),
         account: found.account.clone(),
         region: Some(west.clone()),
+        identified: None,
     };
     let facts = scene.desk.resolve(case, ruth(), &[choice]).await.unwrap();
     let Resolution::One(found) = &facts.resolved[0] else {

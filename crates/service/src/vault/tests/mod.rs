@@ -11,6 +11,7 @@ mod ledger;
 mod multipart;
 mod nodes;
 mod objects;
+mod preserving;
 #[path = "../../../../../tests/servers/rclone.rs"]
 mod rclone;
 mod rotation;

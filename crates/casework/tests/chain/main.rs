@@ -8,217 +8,23 @@
     reason = "a test says what went wrong by stopping"
 )]
 
+mod moves;
+
 use casework::{
     case::{Case, Step as Owing},
     chain::{BrokenChain, Chain, HeaderChain, Refused},
-    demand::{Category, NoticeTo},
-    event::{Actor, Body, Decision, Outcome, RedirectOutcome, Scope},
-    facts::{Facts, RequesterCheck, Resolution},
-    ids::{Digest, RecordId, RuleId},
-    record::ReleaseRecord,
+    demand::NoticeTo,
+    event::{Actor, Body, Outcome},
+    ids::Digest,
     rulebook::Rulebook,
     testkit::{Step, World, raw_chain, staff},
 };
 use jiff::{SignedDuration, Timestamp};
+use moves::{body, moves};
 use proptest::prelude::*;
 
 fn world() -> World {
     World::new(Rulebook::builtin(), 0)
-}
-
-/// What a step does; turned into a body that fits the case as it stands, or does not.
-#[derive(Debug, Clone, Copy)]
-struct Move {
-    kind: u8,
-    choice: u8,
-    minutes: i64,
-}
-
-fn moves() -> impl Strategy<Value = Vec<Move>> {
-    let one = (0_u8..31, any::<u8>(), 0_i64..5000).prop_map(|(kind, choice, minutes)| Move {
-        kind,
-        choice,
-        minutes,
-    });
-    proptest::collection::vec(one, 0..60)
-}
-
-fn body(world: &World, chain: &Chain, Move { kind, choice, .. }: Move) -> Body {
-    let file = chain.case().file();
-    let scope = chain.case().scope();
-    let rules: Vec<RuleId> = file.grounds().keys().cloned().collect();
-    let rule = || {
-        rules
-            .first()
-            .cloned()
-            .unwrap_or_else(|| "us.none".parse().unwrap())
-    };
-    let record = || {
-        file.pending()
-            .unwrap_or(RecordId(uuid::Uuid::from_u128(u128::from(choice))))
-    };
-    let text = || "words".to_owned();
-    let digest = Digest([choice; 32]);
-    let tenant = world.objects[0].account.tenant.clone();
-    let decision = [Decision::Won, Decision::Lost, Decision::Partly][usize::from(choice % 3)];
-    match kind {
-        0 => Body::Parsed {
-            demand: Box::new(world.demand.clone()),
-        },
-        1 => Body::Unreadable { reason: text() },
-        2 => Body::RequesterChecked {
-            outcome: RequesterCheck::Confirmed,
-            how: text(),
-        },
-        3 if choice.is_multiple_of(4) => Body::Resolved {
-            facts: Facts {
-                resolved: vec![Resolution::None],
-                ..Facts::default()
-            },
-        },
-        3 => Body::Resolved {
-            facts: world.facts.clone(),
-        },
-        4 | 5 => match chain.case().as_it_stands() {
-            Some((demand, facts)) => {
-                let assessment = world
-                    .rulebook
-                    .assess(&demand, &facts, "2026-11-20".parse().unwrap())
-                    .unwrap();
-                Body::Assessed { assessment }
-            }
-            None => Body::Note { text: text() },
-        },
-        6 => Body::Redirected {
-            how: text(),
-            letter: digest,
-        },
-        7 => Body::RedirectAnswered {
-            outcome: [
-                RedirectOutcome::Accepted,
-                RedirectOutcome::Refused,
-                RedirectOutcome::Unanswered,
-            ][usize::from(choice % 3)],
-        },
-        8 => Body::RedirectBarred {
-            reason: text(),
-            signature: text(),
-        },
-        9 => Body::Narrowed {
-            scope: Scope {
-                categories: vec![Category::Content],
-                ..scope
-            },
-            reason: text(),
-            settles: rules,
-        },
-        10 => Body::Narrowed {
-            scope: Scope {
-                window: None,
-                ..scope
-            },
-            reason: text(),
-            settles: vec![],
-        },
-        11 => Body::GagRecorded {
-            gag: World::gag([None, Some("2026-11-18"), Some("2027-01-01")][usize::from(choice % 3)]),
-            document: choice.is_multiple_of(2).then_some(digest),
-        },
-        12 => Body::GagObjected {
-            forum: text(),
-            filing: digest,
-            gag: None,
-        },
-        13 => Body::GagUnopposed {
-            reason: text(),
-            signature: text(),
-        },
-        14 => Body::GagDecided {
-            outcome: decision,
-            until: choice.is_multiple_of(2).then(|| "2026-11-17".parse().unwrap()),
-            gag: None,
-        },
-        15 => Body::GagEnded {
-            reason: text(),
-            gag: None,
-        },
-        16 => Body::Notified {
-            to: NoticeTo::Tenant,
-            tenant,
-            how: text(),
-            letter: digest,
-            late: choice.is_multiple_of(2),
-        },
-        17 => Body::NoticeBarred {
-            to: NoticeTo::Tenant,
-            tenant,
-            rule: rule(),
-        },
-        18 => Body::ObjectionFiled {
-            grounds: vec![rule()],
-            forum: text(),
-            filing: digest,
-        },
-        19 => Body::ObjectionDecided {
-            grounds: vec![rule()],
-            outcome: decision,
-            reference: text(),
-        },
-        20 => Body::GroundAnswered {
-            ground: rule(),
-            reason: text(),
-            signature: text(),
-        },
-        21 if choice.is_multiple_of(8) => Body::Withdrawn { reason: text() },
-        22 if choice.is_multiple_of(8) => Body::Rejected {
-            rules,
-            explanation: text(),
-        },
-        23 | 24 => Body::Proposed {
-            record: Box::new(ReleaseRecord {
-                id: RecordId(uuid::Uuid::from_u128(u128::from(choice))),
-                chain_head: chain.head(),
-                chain_length: chain.length(),
-                ..world.record(&world.steps_to_findings())
-            }),
-        },
-        25 => Body::Approved {
-            record: record(),
-            reviewer: staff(["rita", "raj"][usize::from(choice % 2)]),
-            signature: text(),
-        },
-        26 => Body::Logged {
-            record: record(),
-            index: u64::from(choice),
-        },
-        27 => Body::Refused {
-            record: record(),
-            reason: text(),
-        },
-        28 => Body::Released {
-            record: record(),
-            package: digest,
-            size: 1,
-        },
-        29 => Body::Delivered {
-            record: file
-                .drawn_up()
-                .last()
-                .map_or_else(record, |drawn| drawn.record.id),
-            how: text(),
-        },
-        30 => Body::Closed {
-            outcome: [
-                Outcome::Disclosed,
-                Outcome::Rejected,
-                Outcome::Withdrawn,
-                Outcome::NoData,
-                Outcome::Redirected,
-                Outcome::ObjectionUpheld,
-            ][usize::from(choice % 6)],
-        },
-        _ => Body::Note { text: text() },
-    }
 }
 
 fn begin(world: &World) -> Chain {
