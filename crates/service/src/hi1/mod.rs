@@ -47,8 +47,8 @@ pub const MESSAGE_TIMEOUT: Duration = Duration::from_secs(60);
 pub const MESSAGES_MAX: usize = 16;
 /// Most objects looked at for one list.
 pub const SCAN_MAX: usize = 1_000;
-/// Most bytes of objects in one answer; its first object is given whatever its size.
-pub const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Most bytes of objects in one answer, as many as a message may have; its first object is given whatever its size.
+pub const ANSWER_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Most authorisations that are read for one task.
 pub const AUTHORISATIONS_MAX: usize = 16;
 /// Most messages of one peer that wait for the one that is worked on.

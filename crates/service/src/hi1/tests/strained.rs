@@ -98,7 +98,7 @@ async fn a_list_opens_no_contents_and_an_answer_gives_what_it_has_room_for() {
         .iter()
         .filter(|answer| answer.get("GETResponse").is_some())
         .count();
-    assert_eq!(given, 2, "16 MiB hold two of them");
+    assert_eq!(given, 1, "8 MiB hold one of them");
     assert_eq!(code(&answers[3]), 3022);
     assert_eq!(office.got(&ids[3]).await["ObjectIdentifier"], ids[3].as_str());
 
