@@ -54,6 +54,10 @@ pub fn parse(bytes: &[u8]) -> Result<Facts, FactsError> {
 /// How one subject of a demand resolved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly every one is an account, and a case has a handful"
+)]
 pub enum Resolution {
     /// Exactly one account.
     One(AccountFacts),

@@ -176,7 +176,10 @@ impl Walk<'_> {
         let included = Included::verify(shown.set, &shown.salt, &receipt, self.policy)
             .map_err(|source| NotCommitted::Receipt { index, source })?;
         let set = included.value();
-        if included.index() != index || index % EVERY != 0 || included.checkpoint().origin != set.log {
+        if included.index() != index
+            || !index.is_multiple_of(EVERY)
+            || included.checkpoint().origin != set.log
+        {
             return Err(NotCommitted::Elsewhere { index });
         }
         let follows = self.before.as_ref().is_none_or(|before| {

@@ -269,8 +269,11 @@ fn bit(level: u32) -> u64 {
     1u64.checked_shl((LEVELS - 1).saturating_sub(level)).unwrap_or(0)
 }
 
+/// A tenant's place among all, and what stands there.
+type Leaf = (u64, Digest);
+
 /// Those without a bit of the prefix, and those with it; they are sorted, and alike above it.
-fn halves(leaves: &[(u64, Digest)], bit: u64) -> (&[(u64, Digest)], &[(u64, Digest)]) {
+fn halves(leaves: &[Leaf], bit: u64) -> (&[Leaf], &[Leaf]) {
     let middle = leaves.partition_point(|(place, _)| place & bit == 0);
     leaves.split_at_checked(middle).unwrap_or((leaves, &[]))
 }
