@@ -118,7 +118,7 @@ fn holder(dir: &Path) -> String {
         ),
     )
     .unwrap();
-    let signs = ed25519_dalek::SigningKey::from_bytes(&*read_key(&folder.join("sign.key")).unwrap());
+    let signs = ed25519_dalek::SigningKey::from_bytes(&read_key(&folder.join("sign.key")).unwrap());
     STANDARD.encode(signs.verifying_key().to_bytes())
 }
 
