@@ -38,6 +38,10 @@ pub enum SealedFileError {
     NoRandomness,
 }
 
+/// Highest work factor that is opened, as a power of two: as much memory as four GiB. The format's own limit is measured anew each
+/// time, and a machine that is busy would take a file that it made itself for too much work.
+const WORK_FACTOR_MAX: u8 = 22;
+
 /// Fewest characters of a passphrase.
 pub const PASSPHRASE_CHARS_MIN: usize = 12;
 
@@ -69,7 +73,8 @@ impl SealedFile {
         let at = path.clone();
         let opened = tokio::task::spawn_blocking(move || {
             let sealed = read_secret(&at)?;
-            let identity = age::scrypt::Identity::new(SecretString::from(passphrase.to_string()));
+            let mut identity = age::scrypt::Identity::new(SecretString::from(passphrase.to_string()));
+            identity.set_max_work_factor(WORK_FACTOR_MAX);
             Ok::<_, SealedFileError>(age::decrypt(&identity, &sealed).ok().map(Zeroizing::new))
         });
         let opened = opened.await.map_err(|_| SealedFileError::NoRandomness)??;
