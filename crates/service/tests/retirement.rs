@@ -13,7 +13,7 @@ use std::path::Path;
 use casework::{
     demand::CountryCode,
     facts::TenantKind,
-    ids::{ProviderId, RegionId, TenantId},
+    ids::{AccountId, ProviderId, RegionId, TenantId},
 };
 use service::{
     deployment::{
@@ -25,6 +25,7 @@ use service::{
         keyholder::{self, ending},
         sealed_file,
     },
+    vault::{Mapping, NewBucket, PutOptions},
 };
 use store::vault::StoreError;
 
@@ -94,11 +95,29 @@ async fn deployment(dir: &Path, keyholder: &str) -> Deployment {
         sealed_file::create(&data.join(file), PASSPHRASE).unwrap();
     }
     let deployment = Deployment::open(&data).await.unwrap();
-    for tenant in ["contoso", "fabrikam"] {
-        let (tenant, country) = (TenantId::new(tenant).unwrap(), CountryCode::new("DE").unwrap());
-        deployment
-            .vault()
+    for name in ["contoso", "fabrikam"] {
+        let (tenant, country) = (TenantId::new(name).unwrap(), CountryCode::new("DE").unwrap());
+        let vault = deployment.vault();
+        vault
             .create_tenant(&tenant, TenantKind::Enterprise, &country)
+            .await
+            .unwrap();
+        // A customer's key is made with its first bucket.
+        let access = vault.create_access_key(&tenant).await.unwrap();
+        let who = deployment
+            .sign_in(&tenant, &access.id, &access.secret)
+            .await
+            .unwrap();
+        let bucket = NewBucket {
+            name: format!("{name}-box"),
+            region: RegionId::new("eu-de").unwrap(),
+            default_account: AccountId::new("shared").unwrap(),
+            mapping: Mapping { rules: Vec::new() },
+        };
+        vault.create_bucket(&who, bucket).await.unwrap();
+        let body = futures::stream::iter([Ok::<_, std::io::Error>(bytes::Bytes::from_static(b"x"))]);
+        vault
+            .put(&who, &format!("{name}-box"), "key", PutOptions::default(), body)
             .await
             .unwrap();
     }

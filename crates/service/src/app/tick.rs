@@ -217,18 +217,22 @@ impl Desk {
         tenants.extend(barred.map(|bar| bar.tenant.clone()));
         tenants.sort();
         tenants.dedup();
-        let may_be_told = |tenant: &TenantId| {
-            !file.tenant_told(tenant) && !file.notice_forbidden(NoticeTo::Tenant, tenant, now)
-        };
-        for tenant in tenants.into_iter().filter(may_be_told) {
-            self.notify(
-                case,
-                Actor::System,
-                &tenant,
-                "letter, written when the gag had ended",
-            )
-            .await?;
-            done.notices.push((case, tenant));
+        for tenant in tenants {
+            // Asked of the chain on which it is written: a process that is slow to die may have told them since.
+            let told = self
+                .step(case, |chain| {
+                    let file = chain.case().file();
+                    if file.tenant_told(&tenant) || file.notice_forbidden(NoticeTo::Tenant, &tenant, now) {
+                        return Ok(None);
+                    }
+                    let how = "letter, written when the gag had ended";
+                    let plan = self.notice(chain, case, &Actor::System, &tenant, how, now)?;
+                    Ok(Some(plan))
+                })
+                .await?;
+            if told.is_some() {
+                done.notices.push((case, tenant));
+            }
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use casework::{
     case::Reasoned,
+    chain::Chain,
     demand::NoticeTo,
     event::{Actor, Body, Event},
     ids::{CaseId, Digest, RuleId, TenantId},
@@ -127,20 +128,31 @@ impl Desk {
     /// [`DeskError::NotNow`] while a gag forbids it.
     pub async fn notify(&self, case: CaseId, actor: Actor, tenant: &TenantId, how: &str) -> Result<Event> {
         let now = self.now();
-        self.must(case, |chain| {
-            let file = chain.case().file();
-            let late = file.tenants_released().contains(tenant);
-            let letter = self.written(case, self.letterhead(case, now).notice(file, tenant, late))?;
-            let body = Body::Notified {
-                to: NoticeTo::Tenant,
-                tenant: tenant.clone(),
-                how: how.to_owned(),
-                letter: letter.digest(),
-                late,
-            };
-            Ok(Plan::new(actor.clone(), body).with_letter(letter))
-        })
-        .await
+        self.must(case, |chain| self.notice(chain, case, &actor, tenant, how, now))
+            .await
+    }
+
+    /// The notice as it is to be written on the chain as it stands.
+    pub(super) fn notice(
+        &self,
+        chain: &Chain,
+        case: CaseId,
+        actor: &Actor,
+        tenant: &TenantId,
+        how: &str,
+        now: Timestamp,
+    ) -> Result<Plan> {
+        let file = chain.case().file();
+        let late = file.tenants_released().contains(tenant);
+        let letter = self.written(case, self.letterhead(case, now).notice(file, tenant, late))?;
+        let body = Body::Notified {
+            to: NoticeTo::Tenant,
+            tenant: tenant.clone(),
+            how: how.to_owned(),
+            letter: letter.digest(),
+            late,
+        };
+        Ok(Plan::new(actor.clone(), body).with_letter(letter))
     }
 
     /// Records an objection on these grounds (P11); draws up its summary unless another document was filed.
