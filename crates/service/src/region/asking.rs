@@ -120,21 +120,13 @@ impl VaultPort for Peer {
             window,
             limit,
         };
-        match self.ask(&ask, &[], SCOPE_PATIENCE).await? {
-            (Told::Scope { objects }, _) => {
-                let asked = |object: &ReleasedObject| {
-                    object.account.tenant == account.tenant
-                        && object.account.account == account.account
-                        && self.regions.contains(&object.account.region)
-                        && categories.contains(&object.category)
-                };
-                match objects.len() <= limit && objects.iter().all(asked) {
-                    true => Ok(objects),
-                    false => Err(self.failed("it named objects that were not asked for")),
-                }
-            }
-            _ => Err(self.confused()),
-        }
+        let asked = |object: &ReleasedObject| {
+            object.account.tenant == account.tenant
+                && object.account.account == account.account
+                && self.regions.contains(&object.account.region)
+                && categories.contains(&object.category)
+        };
+        self.objects_by(&ask, limit, asked).await
     }
 
     async fn copies(
@@ -150,18 +142,9 @@ impl VaultPort for Peer {
             window,
             limit,
         };
-        match self.ask(&ask, &[], SCOPE_PATIENCE).await? {
-            (Told::Scope { objects }, _) => {
-                let asked = |object: &ReleasedObject| {
-                    object.account == *account && categories.contains(&object.category)
-                };
-                match objects.len() <= limit && objects.iter().all(asked) {
-                    true => Ok(objects),
-                    false => Err(self.failed("it named copies that were not asked for")),
-                }
-            }
-            _ => Err(self.confused()),
-        }
+        let asked =
+            |object: &ReleasedObject| object.account == *account && categories.contains(&object.category);
+        self.objects_by(&ask, limit, asked).await
     }
 
     async fn keys(&self, objects: &[ReleasedObject]) -> Result<Vec<WrappedChain>, PortError> {
@@ -218,6 +201,22 @@ impl Peer {
                     }
                 }
             }
+            _ => Err(self.confused()),
+        }
+    }
+
+    /// What it says when asked for objects: at most `limit`, each of them asked for.
+    async fn objects_by(
+        &self,
+        ask: &Ask,
+        limit: usize,
+        asked: impl Fn(&ReleasedObject) -> bool + Send,
+    ) -> Result<Vec<ReleasedObject>, PortError> {
+        match self.ask(ask, &[], SCOPE_PATIENCE).await? {
+            (Told::Scope { objects }, _) => match objects.len() <= limit && objects.iter().all(asked) {
+                true => Ok(objects),
+                false => Err(self.failed("it named objects that were not asked for")),
+            },
             _ => Err(self.confused()),
         }
     }
