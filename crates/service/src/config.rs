@@ -165,6 +165,15 @@ pub struct MailIntake {
     /// under it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub results_of: Option<String>,
+    /// Whether senders are checked here as well: SPF, DKIM, DMARC and ARC, by `amparo-postmark`, which asks the name service.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub check_senders: bool,
+    /// The names under which that server writes `Received`. Only those fields say from where a message came, for SPF.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub received_by: Vec<String>,
+    /// Name servers to ask; none: those that the system asks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub name_servers: Vec<SocketAddr>,
 }
 
 impl MailIntake {

@@ -1,5 +1,6 @@
 //! The running service: the vault over S3, the HTTP API, the docket's sequencer and witness, the gate.
 
+pub mod apart;
 pub mod app;
 pub mod auth;
 pub mod config;
@@ -13,6 +14,7 @@ pub mod keys;
 pub mod link;
 pub mod listener;
 pub mod mail;
+pub mod paper;
 pub mod region;
 pub mod requesters;
 pub mod s3;

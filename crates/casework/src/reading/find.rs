@@ -267,6 +267,7 @@ impl Found<'_> {
                 page: self.text.page,
                 start,
                 end,
+                area: None,
             },
         });
     }

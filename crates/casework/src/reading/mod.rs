@@ -74,6 +74,10 @@ pub struct Place {
     pub start: usize,
     /// First byte after.
     pub end: usize,
+    /// Where on that page the lines of these words are, where it has places: left, bottom, right and top, in points from its
+    /// lower left corner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub area: Option<[i32; 4]>,
 }
 
 /// A text to be read.

@@ -199,6 +199,7 @@ fn read_case(flat: &Flat, text: &Text<'_>, start: usize, end: usize) -> Option<(
             page: text.page,
             start: source_start,
             end: source_end,
+            area: None,
         },
         filings: Vec::new(),
     };

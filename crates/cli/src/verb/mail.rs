@@ -3,10 +3,13 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Subcommand;
-use service::mail::{
-    MAIL_BYTES_MAX,
-    authentic::{Checker, OurServers},
-    reading::{Reading, read},
+use service::{
+    mail::{
+        MAIL_BYTES_MAX,
+        authentic::{Checker, OurServers},
+        reading::{Reading, read},
+    },
+    paper::PaperReader,
 };
 
 use super::{bounded, case::Where};
@@ -23,7 +26,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Print what a message, or a text, seems to say: court, docket numbers, documents, citations, days, identifiers, each
+    /// Print what a message, a PDF or a text seems to say: court, docket numbers, documents, citations, days, identifiers, each
     /// with its place. Proposals for the person who enters the demand, and never facts. No deployment needed.
     #[command(
         after_help = "Exit codes: 0 it was read, 1 some of it could not be, 2 it could not be done.\n\n\
@@ -57,8 +60,13 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.verb {
         Verb::Read { file, results_of } => {
             let bytes = bounded::read(&file, most)?;
-            let sender = Checker::new(OurServers { results: results_of }).check(&bytes);
-            let reading = read(bytes).await;
+            let sender = Checker::new(OurServers {
+                results: results_of,
+                received_by: Vec::new(),
+            })
+            .check(&bytes, None)
+            .await;
+            let reading = read(bytes, &PaperReader::beside_this_program()).await;
             if args.place.format == Format::Json {
                 let json = serde_json::json!({
                     "schema": "amparo.cli.reading/1", "sender": sender, "reading": reading,
@@ -84,7 +92,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Take { file } => {
             let bytes = bounded::read(&file, most)?;
             let deployment = args.place.deployment().await?;
-            let intake = deployment.mail_desk()?.take_in(&bytes).await?;
+            let intake = deployment.mail_desk()?.take_in(&bytes, None).await?;
             data!("{}", intake.case);
             say!(
                 "{}; sha256 {}",
@@ -137,7 +145,7 @@ pub fn print(reading: &Reading) {
     }
     for found in &reading.proposals {
         data!(
-            "{:?}  {}  [part {}{}, bytes {}..{}]  {}",
+            "{:?}  {}  [part {}{}, bytes {}..{}{}]  {}",
             found.kind,
             found.value,
             found.place.part,
@@ -148,10 +156,28 @@ pub fn print(reading: &Reading) {
                 .unwrap_or_default(),
             found.place.start,
             found.place.end,
+            found.place.area.map(place_on_page).unwrap_or_default(),
             found.words
         );
+    }
+    for paper in &reading.papers {
+        for hidden in &paper.hidden {
+            say!(
+                "hidden in part {}, page {}{}: {} characters of text {}; nothing is proposed from it",
+                paper.part,
+                hidden.page,
+                place_on_page(hidden.area),
+                hidden.characters,
+                hidden.how.in_words()
+            );
+        }
     }
     for reason in &reading.unread {
         say!("not read: {reason}");
     }
+}
+
+/// A place on a page, in words.
+pub fn place_on_page([left, bottom, right, top]: [i32; 4]) -> String {
+    format!(", {left},{bottom} to {right},{top} points")
 }

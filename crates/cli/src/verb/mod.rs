@@ -70,7 +70,7 @@ enum Verb {
     Assess(assess::Args),
     /// Check, list and explain the rules.
     Rulebook(rulebook::Args),
-    /// Check what somebody hands you: packages, receipts, logs.
+    /// Check what somebody hands you: packages, receipts, logs; and what you hand out: redactions.
     Verify(verify::Args),
     Init(init::Args),
     Serve(serve::Args),
@@ -121,7 +121,7 @@ impl Program {
             Verb::Demo(args) => demo::run(args).await,
             Verb::Assess(args) => assess::run(&args),
             Verb::Rulebook(args) => rulebook::run(&args),
-            Verb::Verify(args) => verify::run(&args),
+            Verb::Verify(args) => verify::run(&args).await,
             Verb::Init(args) => init::run(args).await,
             Verb::Serve(args) => serve::run(args).await,
             Verb::Gate(args) => gate::run(args).await,

@@ -1,5 +1,7 @@
 //! `amparo verify`: checks what somebody hands you, without a server and without trust in who hands it.
 
+mod redaction;
+
 use std::{
     fs::File,
     io::{BufRead as _, BufReader, Read as _},
@@ -56,6 +58,10 @@ enum What {
     /// Check a whole log (C2SP tlog-tiles), ours or anybody's: every entry hashed again, every tile compared.
     #[command(after_help = EXIT_CODES)]
     Log(LogArgs),
+    /// Check a PDF before it leaves: text that can be copied out of it though nobody sees it on its pages, as under a black
+    /// box. Says where, and not what.
+    #[command(after_help = redaction::HELP)]
+    Redaction(redaction::Args),
 }
 
 const PACKAGE_HELP: &str = "Exit codes:
@@ -196,12 +202,13 @@ struct DocketFacts {
 ///
 /// # Errors
 /// When it could not be checked.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (subject, format, answer) = match &args.what {
         What::Package(args) => ("package", args.trust.format, package(args)),
         What::Receipt(args) => ("receipt", args.trust.format, receipt(args)),
         What::Checkpoint(args) => ("checkpoint", args.trust.format, checkpoint(args)),
         What::Log(args) => ("log", args.trust.format, log(args)),
+        What::Redaction(args) => return redaction::run(args).await,
     };
     let answer = match answer {
         Ok(answer) => answer,

@@ -16,11 +16,24 @@ use crate::{
         authentic::{Checker, OurServers},
         lmtp::{Desk, Reception},
         maildir::Maildir,
+        postmark::Postmarks,
     },
+    paper::PaperReader,
     requesters::{Hints, HintsError, Registry},
 };
 
 impl Deployment {
+    /// What checks senders, where the configuration says so.
+    pub fn postmarks(&self) -> Postmarks {
+        let mail = self.config.mail.as_ref();
+        Postmarks::beside_this_program(mail.map(|mail| mail.name_servers.clone()).unwrap_or_default())
+    }
+
+    /// What reads PDFs.
+    pub fn papers(&self) -> PaperReader {
+        PaperReader::beside_this_program()
+    }
+
     /// The register of requesters, with the operator's lists as they now are.
     ///
     /// # Errors
@@ -30,6 +43,7 @@ impl Deployment {
         Ok(Registry::new(
             RequesterStore::new(self.database.clone()),
             Arc::new(hints),
+            self.papers(),
         ))
     }
 
@@ -38,8 +52,14 @@ impl Deployment {
     /// # Errors
     /// When a list cannot be read.
     pub fn mail_desk(&self) -> Result<MailDesk, HintsError> {
-        let results = self.config.mail.as_ref().and_then(|mail| mail.results_of.clone());
-        let checker = Checker::new(OurServers { results });
+        let mail = self.config.mail.clone().unwrap_or_default();
+        let mut checker = Checker::new(OurServers {
+            results: mail.results_of,
+            received_by: mail.received_by,
+        });
+        if mail.check_senders {
+            checker = checker.with(self.postmarks());
+        }
         Ok(MailDesk::new(
             self.desk.clone(),
             checker,

@@ -1,13 +1,18 @@
-//! Who a message is from, as far as the provider's own mail server found out: SPF, DKIM, DMARC and ARC.
+//! Who a message is from, as far as the provider's own mail server found out, and a check of our own: SPF, DKIM, DMARC and ARC.
 //!
 //! The mail server that takes a message from the network checks it, and writes what it found into
 //! `Authentication-Results` (RFC 8601). That field is believed only of the server that the configuration names, and only
-//! where nobody else could have put it. Where there is none, nothing passed: the outcome is "not known".
+//! where nobody else could have put it. Where the configuration says so, the message is checked anew as well
+//! ([`super::postmark`]); where the two differ, the worse stands, and both are told. Where neither knows, nothing passed: the
+//! outcome is "not known".
 
 use casework::sender::{CheckedBy, Domain, REMARKS_MAX, SenderCheck, Verdict};
-use mail_parser::{HeaderName, HeaderValue, Message, MessageParser};
+use mail_parser::{HeaderName, HeaderValue, Host, Message, MessageParser};
 
-use super::message::addresses;
+use super::{
+    message::addresses,
+    postmark::{Envelope, Postmarks},
+};
 
 /// Largest head of a message that is looked at, in bytes.
 const HEAD_BYTES_MAX: usize = 256 * 1024;
@@ -17,22 +22,36 @@ const HEAD_BYTES_MAX: usize = 256 * 1024;
 pub struct OurServers {
     /// The name under which they write `Authentication-Results` (RFC 8601), having taken out what others wrote under it.
     pub results: Option<String>,
+    /// The names that stand behind `by` in the `Received` fields that they write. Only those say where a message came from.
+    pub received_by: Vec<String>,
 }
 
 /// Checks senders. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Checker {
     ours: OurServers,
+    postmarks: Option<Postmarks>,
 }
 
 impl Checker {
     /// A checker that believes these servers of ours, and nobody else.
     pub fn new(ours: OurServers) -> Self {
-        Self { ours }
+        Self {
+            ours,
+            postmarks: None,
+        }
     }
 
-    /// Checks a message's sender. Never fails: what could not be checked is "not known", and says why.
-    pub fn check(&self, raw: &[u8]) -> SenderCheck {
+    /// That also has each message checked anew.
+    #[must_use]
+    pub fn with(mut self, postmarks: Postmarks) -> Self {
+        self.postmarks = Some(postmarks);
+        self
+    }
+
+    /// Checks a message's sender; `mail_from` is whom its envelope names, where that is known. Never fails: what could not be
+    /// checked is "not known", and says why.
+    pub async fn check(&self, raw: &[u8], mail_from: Option<&str>) -> SenderCheck {
         let head = head(raw);
         let parsed = MessageParser::default().parse_headers(head);
         let mut check = SenderCheck::default();
@@ -53,6 +72,26 @@ impl Checker {
                 .push("it is not from exactly one address".to_owned());
         }
         self.believe_our_server(&parsed, &mut check);
+        if let Some(postmarks) = &self.postmarks {
+            match postmarks.check(raw, &self.envelope(&parsed, mail_from)).await {
+                Ok(postmark) => {
+                    check.by = CheckedBy::Ourselves;
+                    let remarks = &mut check.remarks;
+                    for (name, known, ours) in [
+                        ("SPF", &mut check.spf, postmark.spf),
+                        ("DKIM", &mut check.dkim, postmark.dkim),
+                        ("DMARC", &mut check.dmarc, postmark.dmarc),
+                        ("ARC", &mut check.arc, postmark.arc),
+                    ] {
+                        let (both, remark) = worse(name, *known, ours);
+                        *known = both;
+                        remarks.extend(remark);
+                    }
+                    remarks.extend(postmark.remarks().map(str::to_owned));
+                }
+                Err(error) => check.remarks.push(error.to_string()),
+            }
+        }
         if let Some(reply) = addresses(parsed.reply_to()).first()
             && Domain::of_address(reply).ok().map(|domain| domain.to_string()) != check.domain
         {
@@ -62,6 +101,43 @@ impl Checker {
         }
         check.remarks.truncate(REMARKS_MAX);
         check
+    }
+
+    /// How the message reached us, by the topmost `Received` field if one of our own servers wrote it.
+    fn envelope(&self, parsed: &Message<'_>, mail_from: Option<&str>) -> Envelope {
+        let mut envelope = Envelope::default();
+        let top = parsed.headers().first();
+        let returns = top.filter(|top| top.name == HeaderName::ReturnPath);
+        if let Some(from) = mail_from {
+            envelope.mail_from = from.to_owned();
+        } else if let Some(HeaderValue::Text(path)) = returns.map(|top| &top.value) {
+            envelope.mail_from = path.trim_matches(['<', '>']).to_owned();
+        }
+        let ours = |host: &Host<'_>| match host {
+            Host::Name(name) => self
+                .ours
+                .received_by
+                .iter()
+                .any(|ours| ours.eq_ignore_ascii_case(name)),
+            Host::IpAddr(_) => false,
+        };
+        // The topmost: any other may be a stranger's.
+        let top = parsed
+            .headers()
+            .iter()
+            .find(|header| header.name == HeaderName::Received);
+        let Some(received) = top
+            .and_then(|top| top.value.as_received())
+            .filter(|top| top.by.as_ref().is_some_and(ours))
+        else {
+            return envelope;
+        };
+        // An address in place of a name is the peer's own word.
+        envelope.peer = received.from_ip;
+        if let Some(Host::Name(name)) = received.helo.as_ref().or(received.from.as_ref()) {
+            envelope.helo = name.to_string();
+        }
+        envelope
     }
 
     /// Takes over what our own server wrote, where it is configured to write and its field stands where only it could
@@ -143,6 +219,32 @@ fn parts_of(value: &str) -> Option<Vec<String>> {
         }
     }
     (!quoted && comments == 0 && !escaped).then_some(parts)
+}
+
+/// The worse of two outcomes, as far as either is known; and what to say where they differ.
+fn worse(name: &str, server: Verdict, ours: Verdict) -> (Verdict, Option<String>) {
+    if server == Verdict::NotKnown || server == ours {
+        return (ours, None);
+    }
+    if ours == Verdict::NotKnown {
+        return (server, None);
+    }
+    let word = |verdict| match verdict {
+        Verdict::Pass => "passed",
+        Verdict::Fail => "failed",
+        Verdict::None => "had nothing to check",
+        Verdict::NotKnown => "was not known",
+    };
+    let worse = [Verdict::Fail, Verdict::None, Verdict::Pass]
+        .into_iter()
+        .find(|verdict| [server, ours].contains(verdict))
+        .unwrap_or_default();
+    let remark = format!(
+        "{name} {} at our mail server, and {} here",
+        word(server),
+        word(ours)
+    );
+    (worse, Some(remark))
 }
 
 /// One `method=result` of the field.

@@ -56,13 +56,13 @@ impl MailDesk {
         }
     }
 
-    /// Keeps a message and opens its case; checks its sender, and records what was found. When this returns, both are
-    /// durable; where it fails in between, the same bytes again go on from there. A sender that fails every check is
+    /// Keeps a message, whose envelope names `mail_from` where that is known, and opens its case; checks its sender, and records
+    /// what was found. When this returns, both are durable; where it fails in between, the same bytes again go on from there. A sender that fails every check is
     /// taken in too: the case then owes a call back, and nothing else.
     ///
     /// # Errors
     /// See [`MailError`].
-    pub async fn take_in(&self, raw: &[u8]) -> Result<Intake, MailError> {
+    pub async fn take_in(&self, raw: &[u8], mail_from: Option<&str>) -> Result<Intake, MailError> {
         if raw.len() > MAIL_BYTES_MAX {
             return Err(MailError::TooLarge);
         }
@@ -71,7 +71,7 @@ impl MailDesk {
         }
         let intake = self.desk.intake(raw, Channel::Email, None).await?;
         // Noted before anything is judged: a suspension meanwhile finds this case, or is found by it.
-        let mut check = self.checker.check(raw);
+        let mut check = self.checker.check(raw, mail_from).await;
         self.registry.note_case(check.from.clone(), intake.case).await?;
         if self.desk.sender_is_checked(intake.case).await? {
             return Ok(intake);

@@ -38,13 +38,17 @@ pub enum Reception {
 
 /// What a session does with a message: [`MailDesk`] in service.
 pub trait Inbox: Clone + Send + Sync + 'static {
-    /// Keeps a message. When it returns, the message is durable.
-    fn keep(&self, raw: &[u8]) -> impl Future<Output = Result<String, MailError>> + Send;
+    /// Keeps a message, whose envelope names `mail_from` where that is known. When it returns, the message is durable.
+    fn keep(
+        &self,
+        raw: &[u8],
+        mail_from: Option<&str>,
+    ) -> impl Future<Output = Result<String, MailError>> + Send;
 }
 
 impl Inbox for MailDesk {
-    async fn keep(&self, raw: &[u8]) -> Result<String, MailError> {
-        Ok(self.take_in(raw).await?.case.to_string())
+    async fn keep(&self, raw: &[u8], mail_from: Option<&str>) -> Result<String, MailError> {
+        Ok(self.take_in(raw, mail_from).await?.case.to_string())
     }
 }
 
@@ -136,7 +140,7 @@ async fn talk<I: Inbox>(stream: impl AsyncRead + AsyncWrite + Unpin + Send, desk
 #[derive(Default)]
 struct Talk {
     greeted: bool,
-    from: bool,
+    from: Option<String>,
     to: Vec<String>,
 }
 
@@ -176,18 +180,20 @@ pub async fn session<I: Inbox>(
                 say(&mut stream, &hello).await?;
             }
             "HELO" | "EHLO" => say(&mut stream, "500 5.5.1 this is LMTP: say LHLO").await?,
-            "MAIL" if !talk.greeted || talk.from => say(&mut stream, "503 5.5.1 out of order").await?,
+            "MAIL" if !talk.greeted || talk.from.is_some() => {
+                say(&mut stream, "503 5.5.1 out of order").await?
+            }
             "MAIL" => match path(rest, "FROM:") {
                 Some((_, Some(size))) if size > MAIL_BYTES_MAX => {
                     say(&mut stream, "552 5.3.4 message too large").await?;
                 }
-                Some(_) => {
-                    talk.from = true;
+                Some((from, _)) => {
+                    talk.from = Some(from);
                     say(&mut stream, "250 2.1.0 ok").await?;
                 }
                 None => say(&mut stream, "501 5.5.4 MAIL FROM:<address>").await?,
             },
-            "RCPT" if !talk.from => say(&mut stream, "503 5.5.1 out of order").await?,
+            "RCPT" if talk.from.is_none() => say(&mut stream, "503 5.5.1 out of order").await?,
             "RCPT" if talk.to.len() >= RECIPIENTS_MAX => {
                 say(&mut stream, "452 4.5.3 too many recipients").await?
             }
@@ -212,7 +218,7 @@ pub async fn session<I: Inbox>(
                 let Some(body) = body else {
                     return Ok(());
                 };
-                let answer = receive(body, inbox).await;
+                let answer = receive(body, inbox, talk.from.as_deref()).await;
                 // RFC 2033, 4.2: one answer for each recipient that was accepted, in their order.
                 for _ in &talk.to {
                     say(&mut stream, &answer).await?;
@@ -238,11 +244,11 @@ pub async fn session<I: Inbox>(
     say(&mut stream, "421 4.7.0 too many commands").await
 }
 
-async fn receive<I: Inbox>(body: Received, inbox: &I) -> String {
+async fn receive<I: Inbox>(body: Received, inbox: &I, mail_from: Option<&str>) -> String {
     let Received::Whole(body) = body else {
         return "552 5.3.4 message too large".to_owned();
     };
-    match inbox.keep(&body).await {
+    match inbox.keep(&body, mail_from).await {
         Ok(case) => format!("250 2.0.0 kept as {case}"),
         Err(MailError::TooLarge) => "552 5.3.4 message too large".to_owned(),
         Err(MailError::Empty) => "554 5.6.0 the message is empty".to_owned(),

@@ -79,7 +79,7 @@ impl Maildir {
                     continue;
                 }
             };
-            match inbox.keep(&raw).await {
+            match inbox.keep(&raw, None).await {
                 Ok(_) => {
                     let mut read = name.clone();
                     if !name.to_string_lossy().contains(":2,") {

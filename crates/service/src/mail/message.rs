@@ -80,11 +80,7 @@ impl Content {
     }
     /// Whether it begins as a PDF does, whatever it calls itself.
     pub fn is_pdf(&self) -> bool {
-        let start = self
-            .bytes()
-            .get(..1024.min(self.bytes().len()))
-            .unwrap_or_default();
-        memchr::memmem::find(start, b"%PDF-").is_some()
+        crate::paper::is_pdf(self.bytes())
     }
 }
 

@@ -9,6 +9,7 @@ mod intake;
 pub mod lmtp;
 pub mod maildir;
 pub mod message;
+pub mod postmark;
 pub mod reading;
 
 pub use intake::{MailDesk, MailError};

@@ -13,11 +13,13 @@ use super::{
     lmtp::{Desk as Greeter, Inbox, session},
     maildir::{Look, Maildir},
     message::{BOUNDARIES_MAX, MessageError, PARTS_MAX, take_apart},
+    postmark::Postmarks,
     reading::read,
     *,
 };
 use crate::{
     app::tests::scene::{Scene, staff},
+    paper::PaperReader,
     requesters::{Hints, Registry},
 };
 
@@ -56,7 +58,11 @@ async fn court_notices_yield_court_docket_numbers_and_documents() {
                 .map(|end| json.with_extension(end))
                 .into_iter()
                 .find(|path| path.exists());
-            let reading = read(std::fs::read(message.unwrap()).unwrap()).await;
+            let reading = read(
+                std::fs::read(message.unwrap()).unwrap(),
+                &PaperReader::beside_this_program(),
+            )
+            .await;
             let expected: Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
             seen += 1;
             let Some(dockets) = expected["dockets"].as_array() else {
@@ -128,17 +134,18 @@ async fn court_notices_yield_court_docket_numbers_and_documents() {
 fn checker(results: Option<&str>) -> Checker {
     Checker::new(OurServers {
         results: results.map(str::to_owned),
+        received_by: Vec::new(),
     })
 }
 
-#[test]
-fn only_our_own_servers_results_are_believed_and_without_them_nothing_passed() {
+#[tokio::test]
+async fn only_our_own_servers_results_are_believed_and_without_them_nothing_passed() {
     let field = "Authentication-Results: mx.provider.example; spf=pass smtp.mailfrom=fbi.gov;\r\n dkim=pass header.d=fbi.gov; dmarc=pass header.from=fbi.gov\r\n";
     let received = "Received: from mail.fbi.gov by mx.provider.example; Mon, 1 Jan 2026 00:00:00 +0000\r\n";
     let rest = "From: Agent <agent@fbi.gov>\r\nSubject: x\r\n\r\nbody\r\n";
-    let check = |message: &str, ours| checker(ours).check(message.as_bytes());
+    let check = async |message: &str, ours| checker(ours).check(message.as_bytes(), None).await;
     let honest = format!("{received}{field}{rest}");
-    let found = check(&honest, Some("mx.provider.example"));
+    let found = check(&honest, Some("mx.provider.example")).await;
     assert_eq!(
         (found.spf, found.dkim, found.dmarc),
         (Verdict::Pass, Verdict::Pass, Verdict::Pass)
@@ -153,14 +160,17 @@ fn only_our_own_servers_results_are_believed_and_without_them_nothing_passed() {
             Some("mx.provider.example"),
         ),
     ] {
-        let found = check(&message, ours);
+        let found = check(&message, ours).await;
         assert_eq!((found.dmarc, found.by), (Verdict::NotKnown, CheckedBy::Nobody));
     }
     // What passes for one domain says nothing of another, and two senders are none.
     let other = honest.replace("agent@fbi.gov", "agent@fbi-gov.example");
-    assert_eq!(check(&other, Some("mx.provider.example")).dmarc, Verdict::Fail);
+    assert_eq!(
+        check(&other, Some("mx.provider.example")).await.dmarc,
+        Verdict::Fail
+    );
     let two = honest.replace("agent@fbi.gov>", "agent@fbi.gov>, judge@court.example");
-    assert_eq!(check(&two, Some("mx.provider.example")).domain, None);
+    assert_eq!(check(&two, Some("mx.provider.example")).await.domain, None);
 }
 
 #[test]
@@ -224,7 +234,11 @@ async fn a_suspension_finds_every_case_of_an_address_though_one_was_noted_late_a
 
 async fn registry(scene: &Scene) -> Registry {
     let database = store::testkit::database(&scene.dir.path().join("requesters.db")).await;
-    Registry::new(RequesterStore::new(database), Arc::new(Hints::default()))
+    Registry::new(
+        RequesterStore::new(database),
+        Arc::new(Hints::default()),
+        PaperReader::beside_this_program(),
+    )
 }
 
 fn message(from: &str, results: &str) -> Vec<u8> {
@@ -268,16 +282,16 @@ async fn p07_what_fails_dmarc_goes_to_call_back_and_a_stolen_honest_account_meet
     );
 
     let honest = message("brandt@bka.de", "dmarc=pass header.from=bka.de");
-    let stolen = desk.take_in(&honest).await.unwrap();
+    let stolen = desk.take_in(&honest, None).await.unwrap();
     let forged = desk
-        .take_in(&message("brandt@bka.de", "dmarc=fail header.from=bka.de"))
+        .take_in(&message("brandt@bka.de", "dmarc=fail header.from=bka.de"), None)
         .await
         .unwrap();
     let alike = desk
-        .take_in(&message(
-            "brandt@bka-auskunft.de",
-            "dmarc=pass header.from=bka-auskunft.de",
-        ))
+        .take_in(
+            &message("brandt@bka-auskunft.de", "dmarc=pass header.from=bka-auskunft.de"),
+            None,
+        )
         .await
         .unwrap();
     for (case, verdict, suspect, authority) in [
@@ -305,7 +319,7 @@ async fn p07_what_fails_dmarc_goes_to_call_back_and_a_stolen_honest_account_meet
     );
 
     // The same bytes are the same case, with nothing recorded twice.
-    let again = desk.take_in(&honest).await.unwrap();
+    let again = desk.take_in(&honest, None).await.unwrap();
     assert!(again.duplicate && again.case == stolen.case);
     assert_eq!(scene.desk.case(stolen.case).await.unwrap().events, 3);
 
@@ -356,11 +370,116 @@ async fn p07_what_fails_dmarc_goes_to_call_back_and_a_stolen_honest_account_meet
     let owed = scene.desk.case(stolen.case).await.unwrap().owed;
     assert!(owed.iter().any(|owed| owed.step == Step::CallBack), "{owed:?}");
     let later = desk
-        .take_in(&message("brandt@bka.de", "dmarc=pass header.from=bka.de; x=1"))
+        .take_in(
+            &message("brandt@bka.de", "dmarc=pass header.from=bka.de; x=1"),
+            None,
+        )
         .await
         .unwrap();
     let check = scene.desk.sender(later.case).await.unwrap().unwrap();
     assert!(check.suspended.is_some() && check.is_suspect());
+}
+
+/// A program in the place of `amparo-postmark` that keeps what it is asked and answers as told.
+fn impostor(dir: &std::path::Path, answer: &str) -> Postmarks {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = dir.join("postmark");
+    let asked = dir.join("asked");
+    std::fs::write(
+        &path,
+        format!("#!/bin/sh\ncat >{}\necho '{answer}'\n", asked.display()),
+    )
+    .unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+    Postmarks::at(path, vec!["192.0.2.53:53".parse().unwrap()])
+}
+
+#[tokio::test]
+async fn a_check_of_our_own_stands_beside_the_mail_servers_and_the_worse_of_the_two_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let message = "Received: from out.bka.example (out.bka.example [203.0.113.9]) by mx.provider.example with ESMTPS;\r\n Mon, 1 Jan 2026 00:00:00 +0000\r\n\
+        Authentication-Results: mx.provider.example; spf=pass; dkim=pass; dmarc=pass header.from=bka.example\r\n\
+        From: a@bka.example\r\nSubject: x\r\n\r\nbody\r\n";
+    let ours = |results: bool| OurServers {
+        results: results.then(|| "mx.provider.example".to_owned()),
+        received_by: vec!["mx.provider.example".to_owned()],
+    };
+    let answer = r#"{"spf":"pass","dkim":"fail","dmarc":"fail","arc":"none","remarks":["partly_signed"]}"#;
+    let postmarks = impostor(dir.path(), answer);
+    let checker = Checker::new(ours(true)).with(postmarks.clone());
+    let found = checker.check(message.as_bytes(), Some("case@bka.example")).await;
+    assert_eq!(
+        (found.spf, found.dkim, found.dmarc, found.arc, found.by),
+        (
+            Verdict::Pass,
+            Verdict::Fail,
+            Verdict::Fail,
+            Verdict::None,
+            CheckedBy::Ourselves
+        )
+    );
+    assert!(found.is_suspect());
+    let remarks = found.remarks.join("; ");
+    assert!(
+        remarks.contains("DMARC passed at our mail server, and failed here"),
+        "{remarks}"
+    );
+    assert!(remarks.contains("beginning of the text only"), "{remarks}");
+    // What it was asked: the envelope as our own servers have it, and the message as it is.
+    let asked = std::fs::read_to_string(dir.path().join("asked")).unwrap();
+    let (question, body) = asked.split_once('\n').unwrap();
+    let question: Value = serde_json::from_str(question).unwrap();
+    assert_eq!(
+        question,
+        serde_json::json!({
+            "mail_from": "case@bka.example", "peer": "203.0.113.9", "helo": "out.bka.example", "servers": ["192.0.2.53:53"],
+        })
+    );
+    assert_eq!(body, message);
+    // A stranger's `Received` says nothing of where it came from.
+    let forged = "Received: from x.bka.example (x.bka.example [192.0.2.7]) by mx.provider.example; Mon, 1 Jan 2026 00:00:00 +0000\r\n";
+    let below = message.replace("From: a@", &format!("{forged}From: a@"));
+    Checker::new(ours(true))
+        .with(postmarks.clone())
+        .check(below.as_bytes(), None)
+        .await;
+    let asked = std::fs::read_to_string(dir.path().join("asked")).unwrap();
+    assert!(asked.contains(r#""peer":"203.0.113.9""#), "{asked}");
+    let strange = below.replacen("by mx.provider.example", "by mx.other.example", 1);
+    let found = Checker::new(ours(false))
+        .with(postmarks)
+        .check(strange.as_bytes(), None)
+        .await;
+    assert_eq!(found.dmarc, Verdict::Fail);
+    let asked = std::fs::read_to_string(dir.path().join("asked")).unwrap();
+    assert!(
+        asked.starts_with(r#"{"mail_from":"","peer":null,"helo":"""#),
+        "{asked}"
+    );
+
+    // Without an answer nothing is gained and nothing lost.
+    for postmarks in [
+        impostor(dir.path(), "trust me"),
+        Postmarks::at(dir.path().join("absent"), Vec::new()),
+    ] {
+        let found = Checker::new(ours(true))
+            .with(postmarks.clone())
+            .check(message.as_bytes(), None)
+            .await;
+        assert_eq!((found.dmarc, found.by), (Verdict::Pass, CheckedBy::OurMailServer));
+        assert!(
+            found
+                .remarks
+                .iter()
+                .any(|remark| remark.contains("checks senders")),
+            "{found:?}"
+        );
+        let found = Checker::new(ours(false))
+            .with(postmarks)
+            .check(message.as_bytes(), None)
+            .await;
+        assert_eq!((found.dmarc, found.by), (Verdict::NotKnown, CheckedBy::Nobody));
+    }
 }
 
 /// Keeps what it is handed, but for what says that it must fail.
@@ -368,7 +487,7 @@ async fn p07_what_fails_dmarc_goes_to_call_back_and_a_stolen_honest_account_meet
 struct Kept(Arc<std::sync::Mutex<Vec<Vec<u8>>>>);
 
 impl Inbox for Kept {
-    async fn keep(&self, raw: &[u8]) -> Result<String, MailError> {
+    async fn keep(&self, raw: &[u8], _: Option<&str>) -> Result<String, MailError> {
         if raw.windows(9).any(|window| window == b"fail here") {
             return Err(MailError::Desk(crate::app::DeskError::NoData));
         }
@@ -524,7 +643,7 @@ async fn mail_bombs_cost_bounded_time() {
         "From: ".to_owned() + &"a@b,".repeat(300_000),
         "=?utf-8?q?".repeat(300_000),
     ] {
-        let reading = read(bomb.into_bytes()).await;
+        let reading = read(bomb.into_bytes(), &PaperReader::beside_this_program()).await;
         assert!(reading.sha256.is_some());
     }
     // Far from what an honest message takes, and far from forever, on a loaded machine without optimisation.

@@ -12,7 +12,7 @@ use casework::{
     event::{Actor, Body},
     facts::RequesterCheck,
     ids::{CaseId, StaffId},
-    reading::{Form, Text, numbers},
+    reading::{Form, numbers},
     sender::{Domain, SenderCheck, resemblance},
 };
 use jiff::Timestamp;
@@ -26,7 +26,11 @@ pub use hints::{Hints, HintsError, Source};
 
 use crate::{
     app::{Desk, DeskError},
-    mail::message::{Content, take_apart},
+    mail::{
+        message::{Content, MessageError, take_apart},
+        reading::PDFS_MAX,
+    },
+    paper::{Gap, PaperPage, PaperReader},
 };
 
 /// Why the register did not do something.
@@ -56,6 +60,17 @@ pub enum RegistryError {
         "`{0}` stands in the message itself and was not registered before it came: whoever forged the one can answer the other"
     )]
     NumberFromMessage(String),
+    /// A part of the message was not read, so nobody knows which numbers it gives.
+    #[error(
+        "`{number}` was registered after the message came, of which a part was not read ({why}): it may be given there; \
+         call a number that was registered before"
+    )]
+    UnreadPart {
+        /// The number.
+        number: String,
+        /// Why it was not read.
+        why: String,
+    },
 }
 
 /// What is known of an authority, whole.
@@ -101,12 +116,13 @@ pub struct Reviewed {
 pub struct Registry {
     store: RequesterStore,
     hints: Arc<Hints>,
+    papers: PaperReader,
 }
 
 impl Registry {
     /// Over these.
-    pub fn new(store: RequesterStore, hints: Arc<Hints>) -> Self {
-        Self { store, hints }
+    pub fn new(store: RequesterStore, hints: Arc<Hints>, papers: PaperReader) -> Self {
+        Self { store, hints, papers }
     }
 
     /// The rows themselves.
@@ -239,10 +255,11 @@ impl Registry {
     }
 
     /// Records what an authority said when it was called back on `number`, which the register must hold for it, from
-    /// another source than the message: a number that the message gives counts only if it was registered before.
+    /// another source than the message: a number that the message gives, in its text or in a PDF, counts only if it was
+    /// registered before. Where a PDF could not be read, so does every number.
     ///
     /// # Errors
-    /// [`RegistryError::UnknownNumber`] and [`RegistryError::NumberFromMessage`].
+    /// [`RegistryError::UnknownNumber`], [`RegistryError::NumberFromMessage`] and [`RegistryError::UnreadPart`].
     pub async fn call_back(&self, desk: &Desk, call: Call<'_>, by: Actor) -> Result<(), RegistryError> {
         let digits = digits(call.number)?;
         let facts = self.store.facts(call.authority).await?;
@@ -252,11 +269,23 @@ impl Registry {
             .ok_or_else(|| RegistryError::UnknownNumber(call.number.to_owned()))?;
         let view = desk.case(call.case).await?;
         let document = desk.document(call.case).await?;
-        let given = numbers_in(&document);
+        let before = known.added_at < view.opened_at;
+        // A number that was registered before counts whatever the message says.
+        let given = if before {
+            Given::default()
+        } else {
+            numbers_in(&document, &self.papers).await
+        };
         let same =
             |one: &String| one.len() >= 6 && (digits.ends_with(one.as_str()) || one.ends_with(&digits));
-        if given.iter().any(same) && known.added_at >= view.opened_at {
+        if given.numbers.iter().any(same) {
             return Err(RegistryError::NumberFromMessage(call.number.to_owned()));
+        }
+        if let Some(why) = given.unread {
+            return Err(RegistryError::UnreadPart {
+                number: call.number.to_owned(),
+                why,
+            });
         }
         let how = format!(
             "called {} on {}, which {} entered on {} from {}: {}",
@@ -403,26 +432,65 @@ fn address_of(address: &str) -> Result<String, RegistryError> {
     Ok(format!("{}@{domain}", local.to_lowercase()))
 }
 
-/// Every telephone number that a document gives, in whatever part.
-fn numbers_in(document: &[u8]) -> BTreeSet<String> {
-    let of_text = |text: &str, form| {
-        let text = Text {
-            text,
-            form,
-            part: 0,
-            page: None,
-        };
-        numbers(casework::reading::Flat::of(text.text, form).text())
+/// The telephone numbers that a document gives, in whatever part.
+#[derive(Default)]
+struct Given {
+    numbers: BTreeSet<String>,
+    /// Why a part was not read, where one was not.
+    unread: Option<String>,
+}
+
+async fn numbers_in(document: &[u8], papers: &PaperReader) -> Given {
+    let of_text = |text: &str, form| numbers(casework::reading::Flat::of(text, form).text());
+    let mut given = Given {
+        numbers: of_text(&String::from_utf8_lossy(document), Form::Plain),
+        unread: None,
     };
-    let mut found = of_text(&String::from_utf8_lossy(document), Form::Plain);
-    if let Ok(parted) = take_apart(document) {
-        for part in parted.parts {
-            if let Content::Text(text, form) = part.content {
-                found.extend(of_text(&text, form));
+    let parts: Vec<Content> = match take_apart(document) {
+        Ok(parted) => {
+            given.unread = parted
+                .more
+                .then(|| "there are more parts than are looked at".to_owned());
+            parted.parts.into_iter().map(|part| part.content).collect()
+        }
+        Err(MessageError::Unreadable) => vec![Content::Bytes(document.to_vec())],
+        Err(error) => {
+            given.unread = Some(error.to_string());
+            Vec::new()
+        }
+    };
+    let mut pdfs = 0_usize;
+    for content in parts {
+        if let Content::Text(text, form) = &content {
+            given.numbers.extend(of_text(text, *form));
+        }
+        if !content.is_pdf() {
+            continue;
+        }
+        pdfs = pdfs.saturating_add(1);
+        if pdfs > PDFS_MAX {
+            given.unread = Some("there are more PDFs than are read".to_owned());
+            break;
+        }
+        match papers.read(content.bytes()).await {
+            Ok(paper) => {
+                let seen = paper.pages.iter().map(PaperPage::text);
+                for text in seen.chain(paper.hidden.iter().map(|hidden| hidden.text.clone())) {
+                    given.numbers.extend(of_text(&text, Form::Plain));
+                }
+                let missing = |gap: &&Gap| !matches!(gap, Gap::Note | Gap::Pattern | Gap::Picture);
+                given.unread = given.unread.or_else(|| {
+                    paper
+                        .gaps
+                        .iter()
+                        .find(missing)
+                        .map(|gap| gap.in_words().to_owned())
+                });
             }
+            Err(error) => given.unread = Some(error.to_string()),
         }
     }
-    found
+    given
 }
 
 #[cfg(test)]

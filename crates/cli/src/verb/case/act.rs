@@ -14,12 +14,15 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use jiff::{Timestamp, civil::Date};
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use service::app::{Desk, Filing};
+use service::{
+    app::{Desk, Filing},
+    paper::PaperReader,
+};
 
 use super::{Acting, case_id};
 use crate::{
     verb::bounded,
-    voice::{Format, GOOD, data, say},
+    voice::{Format, GOOD, WARN, data, say},
 };
 
 /// Largest file read for an event or a filing, in bytes.
@@ -196,7 +199,10 @@ impl Answer {
 
 impl Object {
     pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
-        let filed = self.filing.as_deref().map(digest_of).transpose()?;
+        let filed = match &self.filing {
+            Some(file) => Some(leaving(file).await?),
+            None => None,
+        };
         if self.gag {
             let filing = filed.context("name the file that was filed with --filing")?;
             let body = Body::GagObjected {
@@ -353,6 +359,16 @@ pub(super) fn said(format: Format, event: &Event) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The digest of a document that leaves. Where text lies hidden in it, that is said.
+async fn leaving(file: &std::path::Path) -> anyhow::Result<Digest> {
+    let bytes = bounded::read(file, FILE_BYTES_MAX)?;
+    if let Some(flag) = PaperReader::beside_this_program().flag(&bytes).await {
+        say!("{WARN}flagged{WARN:#} `{}`: {flag}", file.display());
+    }
+    Ok(Digest::of(&[&bytes]))
+}
+
+/// The digest of a document that came.
 pub(super) fn digest_of(file: &std::path::Path) -> anyhow::Result<Digest> {
     Ok(Digest::of(&[&bounded::read(file, FILE_BYTES_MAX)?]))
 }

@@ -193,7 +193,8 @@ impl One {
     }
 
     pub(super) async fn reading(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
-        let reading = service::mail::reading::read(desk.document(self.case).await?).await;
+        let papers = service::paper::PaperReader::beside_this_program();
+        let reading = service::mail::reading::read(desk.document(self.case).await?, &papers).await;
         if format == Format::Json {
             data!(
                 "{}",

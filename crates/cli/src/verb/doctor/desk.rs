@@ -62,6 +62,8 @@ pub(super) async fn look(
         report
             .bad("trust.toml does not list this program's rulebook; add its digest (`amparo rulebook list`)");
     }
+    papers(deployment, config, report).await;
+    senders(deployment, config, report).await;
     if config.docket.own_witness {
         report.warn(
             "the docket's only witness is your own: it keeps the log whole across a crash or a restored backup, \
@@ -69,4 +71,33 @@ pub(super) async fn look(
         );
     }
     Ok(())
+}
+
+/// Whether PDFs are read, by the program beside this one: it is tried with a PDF of ours.
+async fn papers(deployment: &Deployment, config: &Config, report: &mut Report) {
+    match deployment.papers().trial().await {
+        Ok(()) => report.good("PDFs are read, by `amparo-paper`, which can be confined here"),
+        Err(error) => {
+            let said = format!("{error}; each is kept, and left to a person");
+            if config.mail.is_some() {
+                report.warn(&said);
+            } else {
+                report.note(&said);
+            }
+        }
+    }
+}
+
+/// Whether senders are checked here, where the configuration says so.
+async fn senders(deployment: &Deployment, config: &Config, report: &mut Report) {
+    let Some(mail) = config.mail.as_ref().filter(|mail| mail.check_senders) else {
+        return;
+    };
+    match deployment.postmarks().trial().await {
+        Ok(()) => report.good("senders of mail are checked, by `amparo-postmark`"),
+        Err(error) => report.bad(&format!("`mail.check_senders` is set, but {error}")),
+    }
+    if mail.received_by.is_empty() {
+        report.warn("`mail.received_by` names no mail server of yours, so SPF is not checked: nobody says where a message came from");
+    }
 }
