@@ -360,7 +360,7 @@ pub(super) fn said(format: Format, event: &Event) -> anyhow::Result<()> {
 }
 
 /// The digest of a document that leaves. Where text lies hidden in it, that is said.
-async fn leaving(file: &std::path::Path) -> anyhow::Result<Digest> {
+pub(super) async fn leaving(file: &std::path::Path) -> anyhow::Result<Digest> {
     let bytes = bounded::read(file, FILE_BYTES_MAX)?;
     if let Some(flag) = PaperReader::beside_this_program().flag(&bytes).await {
         say!("{WARN}flagged{WARN:#} `{}`: {flag}", file.display());

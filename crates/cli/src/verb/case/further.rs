@@ -15,7 +15,7 @@ use service::app::Desk;
 
 use super::{
     Acting,
-    act::{digest_of, record, said, word},
+    act::{digest_of, leaving, record, said, word},
     case_id,
 };
 use crate::{verb::bounded, voice::Format};
@@ -179,7 +179,7 @@ impl Appeal {
             grounds: self.ground,
             by: self.by,
             forum: self.forum,
-            filing: digest_of(&self.filing)?,
+            filing: leaving(&self.filing).await?,
         };
         record(desk, format, self.case, &self.acting, body).await
     }
