@@ -173,12 +173,12 @@ async fn only_our_own_servers_results_are_believed_and_without_them_nothing_pass
     assert_eq!(check(&two, Some("mx.provider.example")).await.domain, None);
 }
 
-#[test]
-fn what_a_sender_writes_into_our_servers_field_is_no_result() {
-    let dmarc = |results: &str| {
-        checker(Some("mx.provider.example"))
-            .check(&message("agent@fbi.gov", results))
-            .dmarc
+#[tokio::test]
+async fn what_a_sender_writes_into_our_servers_field_is_no_result() {
+    let checker = checker(Some("mx.provider.example"));
+    let dmarc = async |results: &str| {
+        let raw = message("agent@fbi.gov", results);
+        checker.check(&raw, None).await.dmarc
     };
     for echoed in [
         r#"spf=none smtp.mailfrom="a; dmarc=pass"@evil.example"#,
@@ -187,10 +187,11 @@ fn what_a_sender_writes_into_our_servers_field_is_no_result() {
         "dmarc=fail header.from=fbi.gov; dmarc=pass header.from=fbi.gov",
         "dmarc=pass header.from=fbi.gov; dmarc=fail header.from=fbi.gov",
     ] {
-        assert_ne!(dmarc(echoed), Verdict::Pass, "{echoed}");
+        assert_ne!(dmarc(echoed).await, Verdict::Pass, "{echoed}");
     }
     assert_eq!(
-        dmarc("spf=pass (a; b) smtp.mailfrom=fbi.gov; dmarc=pass (p=reject; sp=none) header.from=fbi.gov"),
+        dmarc("spf=pass (a; b) smtp.mailfrom=fbi.gov; dmarc=pass (p=reject; sp=none) header.from=fbi.gov")
+            .await,
         Verdict::Pass
     );
 }
@@ -210,7 +211,7 @@ async fn a_suspension_finds_every_case_of_an_address_though_one_was_noted_late_a
         .unwrap();
     scene
         .desk
-        .check_sender(late.case, checker.check(&raw))
+        .check_sender(late.case, checker.check(&raw, None).await)
         .await
         .unwrap();
     assert_eq!(desk.take_in(&raw).await.unwrap().case, late.case);
