@@ -11,7 +11,9 @@ use jiff::Timestamp;
 
 use super::{Case, CaseFile};
 use crate::{
-    event::{Actor, Body, Channel, Decision, Outcome, RedirectOutcome},
+    event::{
+        Actor, Body, Channel, Decision, Outcome, PACKAGE_FLAG_BYTES_MAX, PACKAGE_FLAGS_MAX, RedirectOutcome,
+    },
     facts::Resolution,
     finding::Promise,
     ids::{RecordId, RuleId, TenantId},
@@ -219,6 +221,17 @@ pub(super) fn may(case: &Case, at: Timestamp, actor: &Actor, body: &Body) -> Res
         | Body::CostsSettled { .. }
         | Body::Reopened { .. } => further::step(case, at, actor, body),
         Body::Proposed { record } => propose(case, record),
+        Body::PackageFlagged { flags, .. } => {
+            let fits = (1..=PACKAGE_FLAGS_MAX).contains(&flags.len())
+                && flags.iter().all(|flag| flag.flag.len() <= PACKAGE_FLAG_BYTES_MAX);
+            need(
+                *actor == Actor::System && fits,
+                P14,
+                "what a package holds is flagged by the program that makes it, and within limits",
+                "write a note instead",
+            )?;
+            release_step(case, body)
+        }
         Body::Approved { .. }
         | Body::Logged { .. }
         | Body::Refused { .. }
@@ -403,7 +416,7 @@ fn release_step(case: &Case, body: &Body) -> Result<(), NotNow> {
                 "have two different reviewers sign it, once",
             )
         }
-        Body::Released { record, .. } => {
+        Body::Released { record, .. } | Body::PackageFlagged { record, .. } => {
             is_pending(record)?;
             need(
                 matches!(case, Case::AwaitingRelease(_)),

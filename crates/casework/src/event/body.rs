@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Amount, AppealBy, Channel, CostClaim, CostOutcome, Decision, EmergencyFinding, Measure, NoticeFailure,
-    Outcome, RedirectOutcome, Relation, Scope,
+    Outcome, PackageFlag, RedirectOutcome, Relation, Scope,
 };
 #[cfg(doc)]
 use super::{approval_message, signed_reason};
@@ -393,6 +393,16 @@ pub enum Body {
         record: RecordId,
         /// The promise broken, as the gate named it.
         reason: String,
+    },
+    /// The package that is being made holds documents that somebody should look at before it is handed over: PDFs with text
+    /// that nobody sees on their pages, or that could not be checked. Recorded before the release, by the program itself.
+    PackageFlagged {
+        /// The record's id.
+        record: RecordId,
+        /// What was found; never empty, at most [`super::PACKAGE_FLAGS_MAX`].
+        flags: Vec<PackageFlag>,
+        /// How many flags more there were.
+        more: u64,
     },
     /// The gate opened the keys and the package was made.
     Released {

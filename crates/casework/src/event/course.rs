@@ -4,10 +4,30 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::ids::ObjectId;
+
 /// Most lines of a claim for costs.
 pub const COST_LINES_MAX: usize = 64;
 /// Most measures of one case.
 pub const MEASURES_MAX: usize = 64;
+/// Most flags of one package; more are counted.
+pub const PACKAGE_FLAGS_MAX: usize = 200;
+/// Longest flag, in bytes.
+pub const PACKAGE_FLAG_BYTES_MAX: usize = 500;
+
+/// What somebody must know of an object before its package leaves: that text lies hidden in it, or that nobody could tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PackageFlag {
+    /// The object; none for what is true of the whole package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<ObjectId>,
+    /// Which attachment, where the object is a message: its part's number, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<u32>,
+    /// What was found, in words. Never the hidden text.
+    pub flag: String,
+}
 
 /// How a demand follows on an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]

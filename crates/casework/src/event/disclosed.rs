@@ -58,6 +58,7 @@ impl Body {
             | Self::Approved { .. }
             | Self::Logged { .. }
             | Self::Refused { .. }
+            | Self::PackageFlagged { .. }
             | Self::Released { .. }
             | Self::Delivered { .. }
             | Self::Closed { .. }

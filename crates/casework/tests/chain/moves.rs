@@ -4,8 +4,8 @@ use casework::{
     chain::Chain,
     demand::{Category, NoticeTo},
     event::{
-        AppealBy, Body, CostOutcome, Decision, EmergencyFinding, NoticeFailure, Outcome, RedirectOutcome,
-        Relation, Scope,
+        AppealBy, Body, CostOutcome, Decision, EmergencyFinding, NoticeFailure, Outcome, PackageFlag,
+        RedirectOutcome, Relation, Scope,
     },
     facts::{Facts, RequesterCheck, Resolution},
     ids::{CaseId, Digest, RecordId, RuleId, SnapshotId},
@@ -266,6 +266,18 @@ fn further(world: &World, chain: &Chain, kind: u8, choice: u8) -> Body {
             outcome: CostOutcome::Waived,
             paid: None,
             reference: text(),
+        },
+        44 => Body::PackageFlagged {
+            record: file.pending().unwrap_or(RecordId(uuid::Uuid::nil())),
+            flags: vec![
+                PackageFlag {
+                    object: None,
+                    part: None,
+                    flag: text(),
+                };
+                usize::from(choice % 2)
+            ],
+            more: 0,
         },
         43 => Body::MeasureEnded {
             measure: u64::from(choice),

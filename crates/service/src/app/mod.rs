@@ -43,6 +43,8 @@ use casework::{
 use jiff::{SignedDuration, Timestamp};
 use store::cases::{CaseStore, NONCE_BYTES, Nonce};
 
+use crate::paper::PaperReader;
+
 pub use answering::NotExecuting;
 pub use error::DeskError;
 pub use gags::{GagKind, GagLine, GagState};
@@ -111,6 +113,7 @@ pub struct Desk {
     parts: Arc<Parts>,
     releasing: Arc<Mutex<BTreeSet<RecordId>>>,
     hi1: Option<Arc<dyn ReadsHi1>>,
+    papers: PaperReader,
 }
 
 impl Desk {
@@ -120,7 +123,14 @@ impl Desk {
             parts: Arc::new(parts),
             releasing: Arc::default(),
             hi1: None,
+            papers: PaperReader::beside_this_program(),
         }
+    }
+
+    /// The same desk, which looks at the PDFs of its packages by this reader, and not by the one beside this program.
+    pub fn reading_papers(mut self, papers: PaperReader) -> Self {
+        self.papers = papers;
+        self
     }
 
     /// The same desk, which reads HI-1 messages with this reader. Without one they wait for a person.

@@ -10,13 +10,15 @@ use std::{
 use casework::{
     case::Case,
     chain::Chain,
-    event::{Actor, Body},
+    event::{Actor, Body, PackageFlag},
     finding::Promise,
     ids::{CaseId, Digest, ObjectId, RecordId},
     record::ReleaseRecord,
 };
 use envelope::keys::ObjectKey;
 use store::cases::{CaseStoreError, PackageRow, ReleaseRow};
+
+use flagging::Flags;
 
 use super::{
     DOCKET_PATIENCE, Desk, DeskError, Result,
@@ -26,6 +28,7 @@ use super::{
     proposing::no_record,
 };
 
+mod flagging;
 mod package;
 
 /// A package that may be fetched: encrypted to its recipient.
@@ -39,6 +42,8 @@ pub struct PackageRef {
     pub digest: Digest,
     /// Its size in bytes.
     pub size: u64,
+    /// What somebody must know of it before it is handed over.
+    pub flags: Vec<PackageFlag>,
 }
 
 /// One caller at a time releases a record; the gate would refuse the second anyway, and leave a refusal in the case.
@@ -85,9 +90,10 @@ impl Desk {
             .ok_or_else(|| no_record(record))?;
 
         self.fault(Step::WritePackage, When::Before).await?;
-        let (digest, size) = self.write_package(&chain, &drawn.record, issued, &keys).await?;
+        let (digest, size, flags) = self.write_package(&chain, &drawn.record, issued, &keys).await?;
         drop(keys);
         self.fault(Step::WritePackage, When::After).await?;
+        self.note_flags(case, record, flags).await?;
 
         self.fault(Step::SealPackage, When::Before).await?;
         self.parts.cases.package_sealed(record, digest, size).await?;
@@ -101,7 +107,11 @@ impl Desk {
     /// [`DeskError::NotFound`] when nothing was released under that record.
     pub async fn package(&self, case: CaseId, record: RecordId) -> Result<PackageRef> {
         let row = self.parts.cases.package(case, record).await?;
+        let chain = self.chain(case).await?;
+        let drawn = chain.case().file().drawn(record);
+        let flags = drawn.map(|drawn| drawn.flags.clone()).unwrap_or_default();
         Ok(PackageRef {
+            flags,
             record,
             path: self.parts.packages.join(row.path),
             digest: row.digest,
@@ -245,6 +255,27 @@ impl Desk {
         Ok(())
     }
 
+    /// Records what was found in a package, before anybody can fetch it.
+    async fn note_flags(&self, case: CaseId, record: RecordId, found: Flags) -> Result<()> {
+        let Flags { flags, more } = found;
+        if flags.is_empty() {
+            return Ok(());
+        }
+        self.step(case, |chain| {
+            if chain.case().file().pending() != Some(record) {
+                // The case moved on; what comes next says so.
+                return Ok(None);
+            }
+            let flags = flags.clone();
+            Ok(Some(Plan::new(
+                Actor::System,
+                Body::PackageFlagged { record, flags, more },
+            )))
+        })
+        .await?;
+        Ok(())
+    }
+
     /// Gives the sealed package its final name and records the release; both may have happened before a crash.
     async fn finish(&self, case: CaseId, record: RecordId, digest: Digest, size: u64) -> Result<PackageRef> {
         self.fault(Step::RenamePackage, When::Before).await?;
@@ -328,7 +359,7 @@ impl Desk {
         record: &ReleaseRecord,
         issued: Issued,
         keys: &BTreeMap<ObjectId, ObjectKey>,
-    ) -> Result<(Digest, u64)> {
+    ) -> Result<(Digest, u64, Flags)> {
         let directory: &Path = &self.parts.packages;
         let paper = package::Paper {
             sender: self.parts.provider.clone(),
@@ -337,7 +368,14 @@ impl Desk {
             events: chain.events().to_vec(),
             issued,
         };
-        package::write(directory, paper, self.parts.vault.as_ref(), keys).await
+        package::write(
+            directory,
+            paper,
+            self.parts.vault.as_ref(),
+            keys,
+            self.papers.clone(),
+        )
+        .await
     }
 }
 

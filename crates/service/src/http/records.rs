@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use casework::{
+    event::PackageFlag,
     ids::{CaseId, Digest, RecordId},
     record::{Recipient, ReleaseRecord},
 };
@@ -132,6 +133,11 @@ pub(super) struct Package {
     digest: Digest,
     /// Its size in bytes.
     size: u64,
+    /// What somebody must know of it before it is handed over: which PDFs in it hold text that nobody sees on their pages, or
+    /// could not be checked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>)]
+    flags: Vec<PackageFlag>,
 }
 
 impl From<PackageRef> for Package {
@@ -140,6 +146,7 @@ impl From<PackageRef> for Package {
             record: package.record,
             digest: package.digest,
             size: package.size,
+            flags: package.flags,
         }
     }
 }

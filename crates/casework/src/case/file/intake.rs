@@ -257,6 +257,7 @@ impl CaseFile {
                     record: record.clone(),
                     approvals: Vec::new(),
                     logged: None,
+                    flags: Vec::new(),
                     released: None,
                     delivered: None,
                 });
@@ -277,6 +278,11 @@ impl CaseFile {
             Body::Logged { record, index } => {
                 if let Some(drawn) = self.drawn_mut(*record) {
                     drawn.logged = Some(*index);
+                }
+            }
+            Body::PackageFlagged { record, flags, .. } => {
+                if let Some(drawn) = self.drawn_mut(*record) {
+                    drawn.flags.clone_from(flags);
                 }
             }
             Body::Released { record, .. } => {

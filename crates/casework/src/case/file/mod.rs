@@ -14,7 +14,7 @@ use super::scope;
 use crate::{
     canonical,
     demand::{Category, Demand, Extension, Gag, NoticeTo, Pause, Sequel},
-    event::{Actor, Channel, Decision, RedirectOutcome, Scope},
+    event::{Actor, Channel, Decision, PackageFlag, RedirectOutcome, Scope},
     facts::{Facts, RequesterCheck},
     finding::{Assessment, DutyKind, Finding, Promise},
     ids::{CaseId, Digest, RecordId, RuleId, StaffId, TenantId},
@@ -172,6 +172,8 @@ pub struct Drawn {
     pub approvals: Vec<Approval>,
     /// Its index in the docket.
     pub logged: Option<u64>,
+    /// What somebody must know of its package.
+    pub flags: Vec<PackageFlag>,
     /// Event of its release.
     pub released: Option<u64>,
     /// Event of its delivery.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use casework::{
-    event::approval_message,
+    event::{PackageFlag, approval_message},
     ids::{CaseId, RecordId},
     record::Recipient,
 };
@@ -15,7 +15,7 @@ use serde_json::json;
 use service::app::Desk;
 
 use super::{Acting, case_id};
-use crate::voice::{Format, GOOD, STRONG, data, say};
+use crate::voice::{Format, GOOD, STRONG, WARN, data, say};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Propose {
@@ -143,7 +143,7 @@ impl Release {
                 "{}",
                 json!({
                     "schema": "amparo.cli.package/1", "record": record, "path": package.path,
-                    "digest": package.digest, "size": package.size,
+                    "digest": package.digest, "size": package.size, "flags": package.flags,
                 })
             );
             return Ok(());
@@ -154,6 +154,11 @@ impl Release {
             package.size,
             package.digest
         );
+        for PackageFlag { object, part, flag } in &package.flags {
+            let object = object.map_or_else(|| "the package".to_owned(), |object| format!("object {object}"));
+            let part = part.map(|part| format!(", part {part}")).unwrap_or_default();
+            say!("{WARN}flagged{WARN:#} {object}{part}: {flag}");
+        }
         Ok(())
     }
 }

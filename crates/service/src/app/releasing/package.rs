@@ -24,9 +24,13 @@ use jiff::Timestamp;
 use sha2::Digest as _;
 use tokio::sync::mpsc;
 
-use crate::app::{
-    DeskError, Result,
-    ports::{Issued, PortError, VaultPort},
+use super::flagging::{Flagging, Flags};
+use crate::{
+    app::{
+        DeskError, Result,
+        ports::{Issued, PortError, VaultPort},
+    },
+    paper::PaperReader,
 };
 
 /// Pieces of plaintext between the vault's stream and the writer: what bounds the memory of a release.
@@ -55,13 +59,15 @@ fn temporary(directory: &Path, record: RecordId) -> PathBuf {
     directory.join(format!(".{record}.part"))
 }
 
-/// Writes the encrypted package under its temporary name and syncs it to the disk; gives its digest and size.
+/// Writes the encrypted package under its temporary name and syncs it to the disk; gives its digest and size, and what
+/// `papers` found that somebody must know of it.
 pub(super) async fn write(
     directory: &Path,
     paper: Paper,
     vault: &dyn VaultPort,
     keys: &BTreeMap<ObjectId, ObjectKey>,
-) -> Result<(Digest, u64)> {
+    papers: PaperReader,
+) -> Result<(Digest, u64, Flags)> {
     let key_of = |object: ObjectId| {
         keys.get(&object).ok_or_else(|| {
             DeskError::from(PortError {
@@ -72,11 +78,13 @@ pub(super) async fn write(
     };
     let objects = paper.record.objects.clone();
     let mut details = Vec::with_capacity(objects.len());
+    let mut kinds = Vec::with_capacity(objects.len());
     for object in &objects {
         let key = key_of(object.object)?;
         let described = vault.describe(object, key).await?;
         let opening =
             Opening::of(key).map_err(|_| failed("the opening of a commitment could not be derived"))?;
+        kinds.push(Flagging::kind_of(&described));
         details.push(ObjectDetail {
             object: object.object,
             name: described.name,
@@ -89,11 +97,14 @@ pub(super) async fn write(
     let path = temporary(directory, paper.record.id);
     let writer = tokio::task::spawn_blocking(move || build(&path, paper, details, incoming));
     let mut cut_off = None;
-    'objects: for object in &objects {
+    let mut flagging = Flagging::new(papers);
+    'objects: for (object, kind) in objects.iter().zip(kinds) {
+        flagging.begin(object, kind);
         let mut body = vault.read(object, key_of(object.object)?).await?;
         while let Some(next) = body.next().await {
             match next {
                 Ok(bytes) => {
+                    flagging.pass(&bytes);
                     if pieces.send(Piece::Bytes(bytes)).await.is_err() {
                         break 'objects; // The writer failed; its own error says why.
                     }
@@ -107,6 +118,7 @@ pub(super) async fn write(
         if pieces.send(Piece::EndOfObject).await.is_err() {
             break;
         }
+        flagging.end().await;
     }
     drop(pieces);
     let written = writer
@@ -114,7 +126,7 @@ pub(super) async fn write(
         .map_err(|_| failed("the package writer was stopped"))?;
     match cut_off {
         Some(error) => Err(error.into()),
-        None => written,
+        None => written.map(|(digest, size)| (digest, size, flagging.found())),
     }
 }
 

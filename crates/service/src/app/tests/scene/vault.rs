@@ -29,6 +29,8 @@ pub(crate) struct TestVault {
     /// What its owner deleted; only a snapshot that has it finds it.
     pub(crate) deleted: Mutex<Vec<ReleasedObject>>,
     pub(crate) snapshots: Mutex<BTreeMap<SnapshotId, Vec<ObjectId>>>,
+    /// What objects hold that [`TestVault::keep`] added, and what they are called.
+    kept: Mutex<BTreeMap<ObjectId, (&'static str, Vec<u8>)>>,
 }
 
 pub(crate) fn account(tenant: &str, account: &str) -> AccountFacts {
@@ -53,28 +55,31 @@ pub(super) fn object_key() -> ObjectKey {
     ObjectKey::from_random([8; 32])
 }
 
+fn object(number: u8, at: &str, body: &[u8]) -> ReleasedObject {
+    let mut content = ContentDigest::default();
+    content.part(body.len() as u64, &Sha256::digest(body).into());
+    let commitment = Opening::of(&object_key()).unwrap().commit(&content.finish());
+    ReleasedObject {
+        object: ObjectId(uuid::Uuid::from_bytes([number; 16])),
+        account: AccountRef {
+            tenant: TenantId::new("contoso").unwrap(),
+            account: AccountId::new("alice").unwrap(),
+            region: RegionId::new("eu-de").unwrap(),
+        },
+        category: Category::Content,
+        concerns_at: at.parse().unwrap(),
+        size: body.len() as u64,
+        commitment: Digest(commitment),
+        key: Digest([number; 32]),
+    }
+}
+
 impl TestVault {
     pub(super) fn new() -> Self {
-        let mut content = ContentDigest::default();
-        content.part(CONTENT.len() as u64, &Sha256::digest(CONTENT).into());
-        let commitment = Opening::of(&object_key()).unwrap().commit(&content.finish());
-        let object = |number: u8, at: &str| ReleasedObject {
-            object: ObjectId(uuid::Uuid::from_bytes([number; 16])),
-            account: AccountRef {
-                tenant: TenantId::new("contoso").unwrap(),
-                account: AccountId::new("alice").unwrap(),
-                region: RegionId::new("eu-de").unwrap(),
-            },
-            category: Category::Content,
-            concerns_at: at.parse().unwrap(),
-            size: CONTENT.len() as u64,
-            commitment: Digest(commitment),
-            key: Digest([number; 32]),
-        };
         let objects = vec![
-            object(3, "2026-01-20T00:00:00Z"),
-            object(2, "2026-01-10T00:00:00Z"),
-            object(4, "2026-02-01T00:00:00Z"),
+            object(3, "2026-01-20T00:00:00Z", CONTENT),
+            object(2, "2026-01-10T00:00:00Z", CONTENT),
+            object(4, "2026-02-01T00:00:00Z", CONTENT),
         ];
         Self {
             accounts: Mutex::new(BTreeMap::from([
@@ -88,7 +93,17 @@ impl TestVault {
             objects: Mutex::new(objects),
             deleted: Mutex::default(),
             snapshots: Mutex::default(),
+            kept: Mutex::default(),
         }
+    }
+
+    /// A further object of `alice`'s, of that name.
+    pub(crate) fn keep(&self, number: u8, name: &'static str, content: Vec<u8>) -> ObjectId {
+        let object = object(number, "2026-01-11T00:00:00Z", &content);
+        let id = object.object;
+        self.objects.lock().unwrap().push(object);
+        self.kept.lock().unwrap().insert(id, (name, content));
+        id
     }
 }
 
@@ -178,15 +193,24 @@ impl VaultPort for TestVault {
         Ok(Vec::new())
     }
     async fn describe(&self, object: &ReleasedObject, _key: &ObjectKey) -> Result<Described, PortError> {
+        let kept = self.kept.lock().unwrap();
+        let mail = format!("mail/alice/{}.eml", object.object);
         Ok(Described {
-            name: format!("mail/alice/{}.eml", object.object),
-            content_type: Some("message/rfc822".into()),
-            parts: vec![CONTENT.len() as u64],
+            name: kept
+                .get(&object.object)
+                .map_or(mail, |(name, _)| (*name).to_owned()),
+            content_type: (!kept.contains_key(&object.object)).then(|| "message/rfc822".into()),
+            parts: vec![object.size],
         })
     }
-    async fn read(&self, _object: &ReleasedObject, _key: &ObjectKey) -> Result<Plaintext, PortError> {
-        let pieces = CONTENT
-            .chunks(5)
+    async fn read(&self, object: &ReleasedObject, _key: &ObjectKey) -> Result<Plaintext, PortError> {
+        let kept = self.kept.lock().unwrap();
+        let (body, piece) = match kept.get(&object.object) {
+            Some((_, content)) => (content.as_slice(), 64 * 1024),
+            None => (CONTENT, 5),
+        };
+        let pieces = body
+            .chunks(piece)
             .map(|piece| Ok(Bytes::copy_from_slice(piece)))
             .collect::<Vec<_>>();
         Ok(futures::stream::iter(pieces).boxed())
