@@ -38,7 +38,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("translog", &[]),
     ("hi1", &[]),
     // A program of its own: nothing of ours may link what reads PDFs.
-    ("paper", &[]),
+    ("paper", &["confine"]),
+    ("confine", &[]),
     ("envelope", &["translog"]),
     ("casework", &["envelope", "translog"]),
     ("evidence", &["casework", "envelope", "translog"]),

@@ -2,11 +2,10 @@
 //!
 //! PDFs come from strangers, and what reads them is large. So `amparo-paper` is a program of its own, which nothing of ours
 //! links: it takes one PDF on its standard input and writes [`answer::Line`]s to its standard output. Before it looks at the
-//! first byte it gives up all but its memory and those two ([`confine::confine`]). Whoever starts it bounds its time and its
+//! first byte it gives up all but its memory and those two ([`BOUNDS`]). Whoever starts it bounds its time and its
 //! answer, and believes neither.
 
 pub mod answer;
-pub mod confine;
 mod findings;
 mod layers;
 mod page;
@@ -14,8 +13,15 @@ mod picture;
 mod text;
 
 use answer::{Line, Refusal};
+use confine::{Bounds, Talks};
 use hayro_interpret::hayro_syntax::{LoadPdfError, Pdf};
 
+/// What the program keeps once it reads: a gibibyte, twenty seconds, and its two pipes.
+pub const BOUNDS: Bounds = Bounds {
+    memory: 1024 * 1024 * 1024,
+    seconds: 20,
+    talks: Talks::ToItsStarter,
+};
 /// Largest PDF read, in bytes.
 pub const PDF_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Most pages read of one.

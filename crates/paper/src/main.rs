@@ -7,10 +7,10 @@ use std::{
     process::ExitCode,
 };
 
+use confine::confine;
 use paper::{
-    PDF_BYTES_MAX,
+    BOUNDS, PDF_BYTES_MAX,
     answer::{Line, Refusal},
-    confine::confine,
 };
 
 fn main() -> ExitCode {
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     }
     // What a panic would print may quote the PDF.
     std::panic::set_hook(Box::new(|_| {}));
-    if confine().is_err() {
+    if confine(BOUNDS).is_err() {
         return ended(
             say(&Line::Refused {
                 why: Refusal::Unconfined,

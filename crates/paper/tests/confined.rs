@@ -1,9 +1,8 @@
-//! The program as it is started: what it says, and what it cannot do once it is confined.
+//! The program as it is started: what it says, and within which bounds.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::panic,
     reason = "a test"
 )]
 
@@ -12,14 +11,13 @@ mod pages;
 use std::{
     io::Write as _,
     os::unix::process::ExitStatusExt as _,
-    process::{Command, ExitStatus, Output, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 use pages::page;
 use paper::{
     PDF_BYTES_MAX,
     answer::{Line, Refusal},
-    confine::confine,
 };
 
 fn run(bytes: &[u8]) -> Output {
@@ -87,50 +85,4 @@ fn bad_input_is_refused_within_bounds() {
         output.status.signal().is_some() || said.iter().any(doubt),
         "{said:?}"
     );
-}
-
-/// Runs `attempts` of this very program again, with `what` to be tried.
-fn attempt(what: &str) -> ExitStatus {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "attempts", "--nocapture", "--test-threads=1"])
-        .env("AMPARO_ATTEMPT", what)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .unwrap()
-}
-
-/// Not a test by itself: confines itself, and then tries what the environment names.
-#[test]
-fn attempts() {
-    let Ok(what) = std::env::var("AMPARO_ATTEMPT") else {
-        return;
-    };
-    if confine().is_err() {
-        std::process::exit(40);
-    }
-    match what.as_str() {
-        "nothing" => {}
-        "file" => drop(std::fs::File::open("/etc/passwd")),
-        "socket" => drop(std::net::UdpSocket::bind("127.0.0.1:0")),
-        "program" => drop(Command::new("/bin/true").status()),
-        "thread" => drop(std::thread::Builder::new().spawn(|| ())),
-        "folder" => drop(std::fs::create_dir("/tmp/amparo-paper-attempt")),
-        other => panic!("{other}"),
-    }
-    std::process::exit(41);
-}
-
-#[test]
-fn once_confined_it_opens_nothing_and_starts_nothing() {
-    assert_eq!(
-        attempt("nothing").code(),
-        Some(41),
-        "it could not be confined here"
-    );
-    for what in ["file", "socket", "program", "thread", "folder"] {
-        let ended = attempt(what);
-        assert_eq!(ended.signal(), Some(31), "{what}: {ended:?}");
-    }
 }

@@ -4,7 +4,6 @@
 //! holds no file and no key: it takes a [`Question`] and a message on standard input, and writes one [`Answer`].
 
 mod check;
-pub mod confine;
 mod names;
 
 use std::net::{IpAddr, SocketAddr};
@@ -12,8 +11,15 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 pub use check::check;
+use confine::{Bounds, Talks};
 pub use names::{Names, NamesError, Zone};
 
+/// What the program keeps once it checks: half a gibibyte, ten seconds, and sockets to name servers.
+pub const BOUNDS: Bounds = Bounds {
+    memory: 512 * 1024 * 1024,
+    seconds: 10,
+    talks: Talks::ToNameServers { descriptors: 64 },
+};
 /// Largest message checked, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Largest question, in bytes.

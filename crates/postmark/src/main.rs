@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use postmark::{Answer, MESSAGE_BYTES_MAX, Names, QUESTION_BYTES_MAX, Question, check, confine::confine};
+use confine::confine;
+use postmark::{Answer, BOUNDS, MESSAGE_BYTES_MAX, Names, QUESTION_BYTES_MAX, Question, check};
 
 /// How long the checks of one message may take together.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -46,7 +47,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     let answer = runtime.block_on(async {
         // The system's configuration is a file: it is read before files are given up.
         let names = Names::live(&question.servers)?;
-        confine()?;
+        confine(BOUNDS)?;
         // Not known, where time runs out.
         let checked = tokio::time::timeout(PATIENCE, check(&names, &question, message)).await;
         Ok::<Answer, Box<dyn std::error::Error>>(checked.unwrap_or_default())

@@ -1,8 +1,7 @@
-//! The program as it is started, asking a name server over the loopback; and what it cannot do once it is confined.
+//! The program as it is started, confined, asking a name server over the loopback.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::panic,
     reason = "a test"
 )]
 
@@ -11,12 +10,11 @@ mod football;
 use std::{
     io::Write as _,
     net::{SocketAddr, UdpSocket},
-    os::unix::process::ExitStatusExt as _,
-    process::{Command, ExitStatus, Output, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 use football::{MESSAGE, RECORDS};
-use postmark::{Answer, Question, Verdict, confine::confine};
+use postmark::{Answer, Question, Verdict};
 
 /// A name server that knows the example's text records, and of all else that it does not exist; or one that fails whatever it is
 /// asked. It ends with the test.
@@ -132,49 +130,5 @@ fn what_is_no_question_is_not_answered() {
         let output = run(input);
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         assert!(output.stdout.is_empty());
-    }
-}
-
-/// Runs `attempts` of this very program again, with `what` to be tried.
-fn attempt(what: &str) -> ExitStatus {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "attempts", "--nocapture", "--test-threads=1"])
-        .env("AMPARO_ATTEMPT", what)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .unwrap()
-}
-
-/// Not a test by itself: confines itself, and then tries what the environment names.
-#[test]
-fn attempts() {
-    let Ok(what) = std::env::var("AMPARO_ATTEMPT") else {
-        return;
-    };
-    if confine().is_err() {
-        std::process::exit(40);
-    }
-    match what.as_str() {
-        "nothing" => drop(UdpSocket::bind("127.0.0.1:0")),
-        "file" => drop(std::fs::File::open("/etc/passwd")),
-        "local" => drop(std::os::unix::net::UnixDatagram::unbound()),
-        "program" => drop(Command::new("/bin/true").status()),
-        other => panic!("{other}"),
-    }
-    std::process::exit(41);
-}
-
-#[test]
-fn once_confined_it_opens_no_file_and_starts_nothing() {
-    assert_eq!(
-        attempt("nothing").code(),
-        Some(41),
-        "it could not be confined here"
-    );
-    for what in ["file", "local", "program"] {
-        let ended = attempt(what);
-        assert_eq!(ended.signal(), Some(31), "{what}: {ended:?}");
     }
 }
