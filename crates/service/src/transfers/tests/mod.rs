@@ -2,6 +2,7 @@
 
 mod ailing;
 mod copies;
+mod doors;
 mod held;
 pub(crate) mod scene;
 

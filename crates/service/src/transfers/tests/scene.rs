@@ -1,27 +1,25 @@
 //! Two regions, one customer, a bucket with mail of two people, and everybody who signs.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     path::Path,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use casework::{
     demand::{Category, CountryCode},
-    event::{Actor, Header},
+    event::Actor,
     facts::TenantKind,
-    gate::Refusal,
-    ids::{AccountId, CaseId, Digest, ObjectId, ProviderId, RegionId, TenantId},
+    ids::{AccountId, CaseId, ObjectId, ProviderId, RegionId, TenantId},
     rulebook::Rulebook,
-    testkit::{TestDocket, TransferWorld, staff},
-    transfer::{Data, Importer, Mode, TransferBody, TransferRecord},
+    testkit::{TransferWorld, staff},
+    transfer::{Data, Importer, Mode, TransferBody},
 };
 use envelope::{
     case_file::CaseRoot,
-    keys::{RegionRoot, Wrapped, WrappedAccount, WrappedChain},
+    keys::{RegionRoot, WrappedAccount, WrappedChain},
     secrets::DeploymentKey,
 };
 use futures::{
@@ -31,29 +29,30 @@ use futures::{
 use jiff::SignedDuration;
 use store::{
     blobs::{BlobId, DiskBlobs, RegionBlobs},
-    cases::Connection,
     gate_memory::GateMemory,
     testkit::database,
     transfers::TransferStore,
     vault::{Moved, VaultStore},
 };
-use translog::entry::{Committed, Salt, Uncommittable};
 
 use crate::{
     app::{
         clock::{Clock as _, SteppedClock, SystemEntropy},
-        ports::{DocketPort, Issued, PortError},
+        ports::{DocketPort as _, Issued},
     },
-    gate::{EmbeddedGate, Ledger, RegionRoots, ReleaseGate as _, TransferRequest, owner::OwnerKeys},
+    gate::{EmbeddedGate, Ledger, RegionRoots, owner::OwnerKeys},
     keys::{KeyProvider, Providers},
     transfers::{
-        NewTransfer, Parts, TransferPort, Transfers, Wrapping,
+        NewTransfer, Parts, Transfers,
         faults::{Faults, Injected, Step, When},
     },
     vault::{Mapping, NewBucket, PathRule, Principal, PutOptions, Target, Vault, VaultError},
 };
 
-use super::held::Holder;
+use super::{
+    doors::{Door, MemoryDocket},
+    held::Holder,
+};
 
 pub(crate) const EU: &str = "eu-de";
 pub(crate) const US: &str = "us-east";
@@ -98,95 +97,6 @@ impl Faults for Once {
             return Err(Injected(step, when));
         }
         Ok(())
-    }
-}
-
-/// What the docket commits to, by its digest.
-struct Logged([u8; 32]);
-
-impl Committed for Logged {
-    const KIND: &'static str = TransferRecord::KIND;
-    fn digest(&self) -> Result<[u8; 32], Uncommittable> {
-        Ok(self.0)
-    }
-}
-
-/// A docket that has everything at once.
-pub(crate) struct MemoryDocket {
-    log: Mutex<TestDocket>,
-    entries: Mutex<BTreeMap<i64, (Digest, Option<u64>)>>,
-    clock: Arc<SteppedClock>,
-}
-
-const SALT: [u8; 32] = [9; 32];
-
-impl MemoryDocket {
-    fn issue(&self, digest: Digest, index: Option<u64>) -> (Issued, u64) {
-        let mut log = self.log.lock().unwrap();
-        let (value, salt) = (Logged(digest.0), Salt(SALT));
-        let index = index.unwrap_or_else(|| log.log(&value, &salt));
-        let seconds = u64::try_from(self.clock.now().as_second()).unwrap();
-        let receipt = log.receipt(&value, &salt, index, seconds, 2);
-        (Issued { receipt, salt }, index)
-    }
-    pub(super) fn entry_of_something_else(&self) -> Issued {
-        self.issue(Digest([77; 32]), None).0
-    }
-}
-
-#[async_trait]
-impl DocketPort for MemoryDocket {
-    async fn enqueue(&self, _: &mut Connection, _: &'static str, digest: Digest) -> Result<i64, PortError> {
-        let mut entries = self.entries.lock().unwrap();
-        let id = i64::try_from(entries.len()).unwrap();
-        entries.insert(id, (digest, None));
-        Ok(id)
-    }
-    async fn receipt(&self, entry: i64) -> Result<Option<Issued>, PortError> {
-        let (digest, index) = self.entries.lock().unwrap()[&entry];
-        let (issued, index) = self.issue(digest, index);
-        self.entries.lock().unwrap().insert(entry, (digest, Some(index)));
-        Ok(Some(issued))
-    }
-    async fn wait(&self, entry: i64, _: Duration) -> Result<Option<Issued>, PortError> {
-        self.receipt(entry).await
-    }
-}
-
-/// The gate with the docket at hand, as a deployment has it.
-pub(crate) struct Door {
-    gate: EmbeddedGate,
-    docket: Arc<MemoryDocket>,
-}
-
-#[async_trait]
-impl TransferPort for Door {
-    async fn rewrap(
-        &self,
-        wrapping: Wrapping,
-    ) -> Result<Result<Vec<(ObjectId, Wrapped)>, Refusal>, PortError> {
-        let origin = self.docket.log.lock().unwrap().checkpoint().origin;
-        let remembered = self.gate.remembered(&origin).await.unwrap();
-        let consistency = remembered.map_or_else(Vec::new, |known| {
-            self.docket.log.lock().unwrap().consistency(known.size)
-        });
-        let request = TransferRequest {
-            chain: wrapping.chain,
-            record: wrapping.record,
-            salt: wrapping.issued.salt,
-            receipt: wrapping.issued.receipt,
-            consistency,
-            keys: wrapping.keys,
-            to: wrapping.to,
-        };
-        Ok(self.gate.transfer(request).await)
-    }
-    async fn came(&self, transfer: CaseId, headers: Vec<Header>) -> Result<(), PortError> {
-        self.gate.observe(transfer, headers).await.unwrap();
-        Ok(())
-    }
-    async fn knows(&self, transfer: CaseId) -> Result<Option<(u64, Digest)>, PortError> {
-        Ok(self.gate.known(transfer).await.unwrap())
     }
 }
 
@@ -243,15 +153,8 @@ impl Scene {
             Vec::new(),
             Arc::new(move || reads.now()),
         );
-        let docket = Arc::new(MemoryDocket {
-            log: Mutex::new(world.docket),
-            entries: Mutex::default(),
-            clock: clock.clone(),
-        });
-        let gate = Arc::new(Door {
-            gate,
-            docket: docket.clone(),
-        });
+        let docket = Arc::new(MemoryDocket::new(world.docket, clock.clone()));
+        let gate = Arc::new(Door::new(gate, docket.clone()));
         let transfers = Transfers::new(Parts {
             store: TransferStore::new(vaults, Arc::new(CaseRoot::from_bytes([4; 32]))),
             docket: docket.clone(),
