@@ -11,13 +11,14 @@ use casework::{
 use tokio::time::Instant;
 
 use crate::{
-    app::ports::Described,
     mail::{MAIL_BYTES_MAX, message::take_apart},
     paper::{PDF_BYTES_MAX, PaperReader, is_pdf},
 };
 
 /// How long the PDFs of one package may be looked at. The keys of its objects are open meanwhile.
 const LOOKING_MAX: Duration = Duration::from_secs(600);
+/// How many bytes tell what an object is.
+const START_BYTES: usize = 1024;
 
 /// Looks at the objects of one package as they pass by.
 pub(super) struct Flagging {
@@ -30,27 +31,55 @@ pub(super) struct Flagging {
     readable: Option<bool>,
 }
 
-/// What an object may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Mail,
-    Any,
-}
-
 /// The object that passes by.
 enum Held {
     Nothing,
     /// Its first bytes are awaited.
     Begins {
         object: ObjectId,
-        kind: Kind,
         size: u64,
+        start: Vec<u8>,
     },
     Document {
         object: ObjectId,
-        is_mail: bool,
+        form: DocumentForm,
         bytes: Vec<u8>,
     },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum DocumentForm {
+    Pdf,
+    Message,
+}
+
+impl DocumentForm {
+    /// By its first bytes, whatever it is called.
+    fn of(start: &[u8]) -> Option<Self> {
+        if is_pdf(start) {
+            Some(Self::Pdf)
+        } else if begins_as_message(start) {
+            Some(Self::Message)
+        } else {
+            None
+        }
+    }
+
+    fn bytes_max(self) -> usize {
+        match self {
+            Self::Pdf => PDF_BYTES_MAX,
+            Self::Message => MAIL_BYTES_MAX,
+        }
+    }
+}
+
+/// Whether the first line is a field (RFC 5322, 2.2), or what mailboxes put before it.
+fn begins_as_message(start: &[u8]) -> bool {
+    let name = start
+        .iter()
+        .take_while(|byte| byte.is_ascii_graphic() && **byte != b':')
+        .count();
+    start.starts_with(b"From ") || (name > 0 && start.get(name) == Some(&b':'))
 }
 
 /// What was found.
@@ -72,63 +101,58 @@ impl Flagging {
         }
     }
 
-    /// What an object may be, by what it is called.
-    pub(super) fn kind_of(described: &Described) -> Kind {
-        let says_mail = described.content_type.as_deref().is_some_and(|kind| {
-            kind.trim_start()
-                .to_ascii_lowercase()
-                .starts_with("message/rfc822")
-        });
-        if says_mail || described.name.to_ascii_lowercase().ends_with(".eml") {
-            Kind::Mail
-        } else {
-            Kind::Any
-        }
-    }
-
     /// An object begins.
-    pub(super) fn begin(&mut self, object: &ReleasedObject, kind: Kind) {
+    pub(super) fn begin(&mut self, object: &ReleasedObject) {
         self.held = Held::Begins {
             object: object.object,
-            kind,
             size: object.size,
+            start: Vec::new(),
         };
     }
 
-    /// Some of it. What a PDF is its first bytes say, whatever it is called.
+    /// Some of it.
     pub(super) fn pass(&mut self, piece: &[u8]) {
-        if let Held::Begins { object, kind, size } = self.held {
-            let (pdf, mail) = (is_pdf(piece), kind == Kind::Mail);
-            let most = if pdf { PDF_BYTES_MAX } else { MAIL_BYTES_MAX };
-            self.held = if !pdf && !mail {
-                Held::Nothing
-            } else if size > u64::try_from(most).unwrap_or(u64::MAX) {
-                self.unchecked(object, None, &format!("it is larger than {most} bytes"));
-                Held::Nothing
-            } else {
-                Held::Document {
-                    object,
-                    is_mail: !pdf,
-                    bytes: Vec::new(),
+        match &mut self.held {
+            Held::Nothing => {}
+            Held::Document { bytes, .. } => bytes.extend_from_slice(piece),
+            Held::Begins { start, .. } => {
+                start.extend_from_slice(piece);
+                if start.len() >= START_BYTES {
+                    self.decide();
                 }
-            };
+            }
         }
-        if let Held::Document { bytes, .. } = &mut self.held {
-            bytes.extend_from_slice(piece);
+    }
+
+    /// Whether the object is looked at, now that its first bytes are known.
+    fn decide(&mut self) {
+        let held = std::mem::replace(&mut self.held, Held::Nothing);
+        let Held::Begins { object, size, start } = held else {
+            self.held = held;
+            return;
+        };
+        let Some(form) = DocumentForm::of(&start) else {
+            return;
+        };
+        let most = form.bytes_max();
+        if size > u64::try_from(most).unwrap_or(u64::MAX) {
+            self.unchecked(object, None, &format!("it is larger than {most} bytes"));
+            return;
         }
+        self.held = Held::Document {
+            object,
+            form,
+            bytes: start,
+        };
     }
 
     /// The object is whole.
     pub(super) async fn end(&mut self) {
-        let Held::Document {
-            object,
-            is_mail,
-            bytes,
-        } = std::mem::replace(&mut self.held, Held::Nothing)
-        else {
+        self.decide();
+        let Held::Document { object, form, bytes } = std::mem::replace(&mut self.held, Held::Nothing) else {
             return;
         };
-        if !is_mail {
+        if form == DocumentForm::Pdf {
             self.look(object, None, &bytes).await;
             return;
         }

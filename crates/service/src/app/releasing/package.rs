@@ -78,13 +78,11 @@ pub(super) async fn write(
     };
     let objects = paper.record.objects.clone();
     let mut details = Vec::with_capacity(objects.len());
-    let mut kinds = Vec::with_capacity(objects.len());
     for object in &objects {
         let key = key_of(object.object)?;
         let described = vault.describe(object, key).await?;
         let opening =
             Opening::of(key).map_err(|_| failed("the opening of a commitment could not be derived"))?;
-        kinds.push(Flagging::kind_of(&described));
         details.push(ObjectDetail {
             object: object.object,
             name: described.name,
@@ -98,8 +96,8 @@ pub(super) async fn write(
     let writer = tokio::task::spawn_blocking(move || build(&path, paper, details, incoming));
     let mut cut_off = None;
     let mut flagging = Flagging::new(papers);
-    'objects: for (object, kind) in objects.iter().zip(kinds) {
-        flagging.begin(object, kind);
+    'objects: for object in &objects {
+        flagging.begin(object);
         let mut body = vault.read(object, key_of(object.object)?).await?;
         while let Some(next) = body.next().await {
             match next {

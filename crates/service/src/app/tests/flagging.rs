@@ -82,7 +82,7 @@ async fn a_pdf_with_text_under_a_black_box_leaves_in_no_package_without_being_fl
     let mut scene = Scene::new().await;
     scene.desk = scene.desk.clone().reading_papers(papers());
     let misnamed = scene.vault.keep(5, "photo.jpg", bad.clone());
-    let message = scene.vault.keep(6, "filing.eml", attached(&bad));
+    let message = scene.vault.keep(6, "cur/1769:2,S", attached(&bad));
     let broken = scene
         .vault
         .keep(7, "broken.pdf", b"%PDF-1.7 and no more".to_vec());
