@@ -97,38 +97,6 @@ impl RejectionCode {
             Self::Duplicate => "duplicate",
         }
     }
-
-    /// What the requester reads, and what it can do.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::WrongIdentifier => {
-                "the identifier is wrong, or leads to no account here; check it and send it again"
-            }
-            Self::OverlyBroad => "it asks for more than it may; name the accounts, the data and the dates",
-            Self::DataNotHeld => "what it asks for is not held here, or no longer",
-            Self::NeedsJudicialCooperation => {
-                "it takes judicial cooperation between States; ask for legal assistance"
-            }
-            Self::NoValidLegalBasis => "it names no law that carries it; say on which law it relies",
-            Self::MissingContext => {
-                "it does not say enough about the case; add the offence, the link to the account and the dates"
-            }
-            Self::WrongEntity => "another company holds the data; address that one",
-            Self::ProceduralDefect => "a signature, a form or a step of the procedure is missing",
-            Self::WrongChannelOrLanguage => "it did not come by the road or in the language that is needed",
-            Self::EmergencyNotShown => {
-                "it claims an emergency and does not show one; send legal process, or say where the danger lies"
-            }
-            Self::RequesterNotConfirmed => "who asks could not be confirmed",
-            Self::NotAuthorised => "this instrument is not open to the authority that asks",
-            Self::CategoryNotReached => "this instrument does not reach that kind of data",
-            Self::ConflictOfLaw => "the law of the place where the data or the customer is forbids it",
-            Self::KeysOrAssistance => "no key, no decryption and no way in is given to anybody",
-            Self::NotStoredData => "it is for data from now on, which this instrument does not reach",
-            Self::TurnToTheCustomer => "it is the customer's data; please turn to the customer",
-            Self::Duplicate => "the same was asked before, and was answered",
-        }
-    }
 }
 
 #[cfg(test)]

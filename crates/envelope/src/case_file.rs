@@ -34,6 +34,8 @@ pub enum Part {
     Release([u8; 16]),
     /// What a list says of what stands under this number.
     Brief(u64),
+    /// All that a letter says, as data; named by the SHA-256 of its text.
+    LetterForm([u8; 32]),
 }
 
 impl Part {
@@ -57,6 +59,10 @@ impl Part {
             Part::Brief(seq) => {
                 data.push(4);
                 data.extend_from_slice(&seq.to_be_bytes());
+            }
+            Part::LetterForm(digest) => {
+                data.push(5);
+                data.extend_from_slice(&digest);
             }
         }
         data

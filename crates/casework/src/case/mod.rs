@@ -17,6 +17,7 @@ pub use file::{
     Approval, BREACH_NOTICE_WITHIN, CaseFile, Costs, Drawn, FailedNotice, Further, GagEntry, GroundCourse,
     Judged, MeasureCourse, Notice, Reasoned, RedirectCourse, Snapshot,
 };
+pub use notice::MayBeTold;
 pub use order::NotNow;
 pub use owed::{Owed, Step};
 pub use scope::ScopeError;

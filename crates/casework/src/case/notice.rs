@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
-use super::{CaseFile, GagEntry, Judged};
+use super::{CaseFile, GagEntry, Judged, NotNow, order};
 use crate::{
     demand::NoticeTo,
     event::Decision,
@@ -10,6 +10,25 @@ use crate::{
     finding::{ClockKind, DutyKind, Finding},
     ids::TenantId,
 };
+
+/// That a customer may be told of a case now. Only [`CaseFile::may_be_told`] makes one, and a letter to a customer takes one: none
+/// is written while a gag, or the law, forbids it (P9).
+#[derive(Debug, Clone, Copy)]
+pub struct MayBeTold<'a> {
+    file: &'a CaseFile,
+    tenant: &'a TenantId,
+}
+
+impl<'a> MayBeTold<'a> {
+    /// The case.
+    pub fn file(&self) -> &'a CaseFile {
+        self.file
+    }
+    /// The customer.
+    pub fn tenant(&self) -> &'a TenantId {
+        self.tenant
+    }
+}
 
 impl GagEntry {
     /// Its last day as it stands now: its own, or the earlier one that a court left it.
@@ -38,6 +57,15 @@ impl CaseFile {
     /// Begun, not lifted, and not past its last day.
     pub fn stands(&self, entry: &GagEntry, at: Timestamp) -> bool {
         !entry.is_lifted() && has_begun(entry.gag.from, at) && self.gag_end(entry).is_none_or(|end| at < end)
+    }
+
+    /// That `tenant` may be told at `at`.
+    ///
+    /// # Errors
+    /// [`NotNow`] where the demand does not concern that customer, or something forbids it.
+    pub fn may_be_told<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> Result<MayBeTold<'a>, NotNow> {
+        order::may_be_told(self, NoticeTo::Tenant, tenant, at)?;
+        Ok(MayBeTold { file: self, tenant })
     }
 
     /// Whether telling `to` about `tenant`'s data is forbidden at `at`.

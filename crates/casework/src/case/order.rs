@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::{Case, CaseFile};
 use crate::{
+    demand::NoticeTo,
     event::{
         Actor, Body, Channel, Decision, Outcome, PACKAGE_FLAG_BYTES_MAX, PACKAGE_FLAGS_MAX, RedirectOutcome,
     },
@@ -321,24 +322,34 @@ fn notice_step(file: &CaseFile, at: Timestamp, body: &Body) -> Result<(), NotNow
             _ => Ok(()),
         };
     };
-    need(
-        file.demand().is_some(),
-        p9,
-        "there is no demand to tell of",
-        "parse the demand first",
-    )?;
-    concerned(file, tenant)?;
-    need(
-        !file.notice_forbidden(*to, tenant, at),
-        p9,
-        "the law forbids telling them for now",
-        "wait for the end of the gag; record the notice as barred meanwhile",
-    )?;
+    may_be_told(file, *to, tenant, at)?;
     need(
         *late == file.tenants_released().contains(tenant),
         p9,
         "a notice is late exactly when that customer's data was released before it",
         "set `late` to match",
+    )
+}
+
+/// Somebody may be told of a customer's data: the demand concerns that customer, and nothing forbids it at that moment.
+pub(super) fn may_be_told(
+    file: &CaseFile,
+    to: NoticeTo,
+    tenant: &TenantId,
+    at: Timestamp,
+) -> Result<(), NotNow> {
+    need(
+        file.demand().is_some(),
+        Promise::P9,
+        "there is no demand to tell of",
+        "parse the demand first",
+    )?;
+    concerned(file, tenant)?;
+    need(
+        !file.notice_forbidden(to, tenant, at),
+        Promise::P9,
+        "the law forbids telling them for now",
+        "wait for the end of the gag; record the notice as barred meanwhile",
     )
 }
 

@@ -182,13 +182,16 @@ impl Desk {
         letters: &[Letter],
     ) -> Result<()> {
         for letter in letters {
+            let form = letter.form.to_json()?;
             let new = NewLetter {
                 case,
                 kind: letter.kind.name(),
                 text: &letter.text,
+                form: &form,
                 at,
             };
-            self.parts.cases.keep_letter(tx, new, self.nonce()?).await?;
+            let nonces = [self.nonce()?, self.nonce()?];
+            self.parts.cases.keep_letter(tx, new, nonces).await?;
         }
         Ok(())
     }

@@ -9,7 +9,9 @@ use casework::{
 };
 use store::cases::CaseStoreError;
 
-use super::{clock::NoEntropy, faults::Injected, ports::PortError};
+use stationery::Lacking;
+
+use super::{clock::NoEntropy, faults::Injected, letters::NotWritten, ports::PortError, setting::SetError};
 
 /// Why the desk did not do something. Nothing in it names a person or quotes a demand.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +132,20 @@ pub enum DeskError {
     /// There is no randomness.
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
+    /// A letter is not written, for something that it must say is not known.
+    #[error("the letter `{kind}` is not written: {lacking}")]
+    Unwritten {
+        /// Which letter.
+        kind: &'static str,
+        /// What is lacking.
+        lacking: Lacking,
+    },
+    /// A letter cannot be set as a PDF.
+    #[error("the letter cannot be set as a PDF: {0}")]
+    Unset(#[from] SetError),
+    /// A letter has no form as data: a defect of this program.
+    #[error("a letter has no form as data")]
+    LetterForm(#[from] serde_json::Error),
     /// Something has no canonical form: a defect of this program.
     #[error("an event has no canonical form")]
     Canonical(#[from] casework::canonical::CanonicalError),
@@ -156,6 +172,8 @@ impl DeskError {
             Self::Store(CaseStoreError::Erased(_)) => "erased",
             Self::Store(CaseStoreError::Full { .. }) => "case_full",
             Self::Port(_) => "unavailable",
+            Self::Unwritten { .. } => "letter_lacks",
+            Self::Unset(_) => "letter_not_set",
             Self::Broken { .. }
             | Self::Cut { .. }
             | Self::Rulebook(_)
@@ -163,6 +181,7 @@ impl DeskError {
             | Self::PackageFile { .. }
             | Self::Entropy(_)
             | Self::Canonical(_)
+            | Self::LetterForm(_)
             | Self::Injected(_) => "internal",
         }
     }
@@ -192,6 +211,10 @@ impl DeskError {
             Self::Store(CaseStoreError::Erased(_)) => "only its chain of headers remains",
             Self::Store(CaseStoreError::Full { .. }) => "close it and open another that refers to it",
             Self::Port(_) => "try again; `amparo doctor` says what is down",
+            Self::Unwritten { .. } => {
+                "record it in the case, or say it with the letter; docs/letters.md lists what each needs"
+            }
+            Self::Unset(error) => error.hint(),
             _ => "the service's log names the cause under this request's id",
         }
     }
@@ -200,7 +223,11 @@ impl DeskError {
     pub fn is_refusal(&self) -> bool {
         matches!(
             self,
-            Self::NotNow { .. } | Self::GateRefused { .. } | Self::NoData | Self::UsedUp { .. }
+            Self::NotNow { .. }
+                | Self::Unwritten { .. }
+                | Self::GateRefused { .. }
+                | Self::NoData
+                | Self::UsedUp { .. }
         )
     }
 
@@ -213,6 +240,18 @@ impl DeskError {
                 Breach::Invariant(_) => None,
             },
             _ => None,
+        }
+    }
+}
+
+impl From<NotWritten> for DeskError {
+    fn from(why: NotWritten) -> Self {
+        match why {
+            NotWritten::NotNow(why) => why.into(),
+            NotWritten::Lacking { kind, lacking } => Self::Unwritten {
+                kind: kind.name(),
+                lacking,
+            },
         }
     }
 }

@@ -12,6 +12,7 @@ use super::{
     DEMAND_BYTES_MAX, Desk, DeskError, Result,
     course::progress,
     faults::{Step, When},
+    letters::Kind,
 };
 
 /// What became of bytes handed in.
@@ -109,7 +110,7 @@ impl Desk {
         if let Admission::Known(known) = self.parts.cases.open_case(&mut tx, new).await? {
             return Ok((known, true));
         }
-        let receipt = self.letterhead(case, now).receipt(digest, size);
+        let receipt = self.letterhead(case, now).receipt(digest, size)?;
         self.keep_letters(&mut tx, case, now, std::slice::from_ref(&receipt))
             .await?;
         tx.commit().await.map_err(CaseStoreError::from)?;
@@ -124,20 +125,20 @@ impl Desk {
             id: "0".to_owned(),
         };
         let first = chain.events().first().ok_or_else(missing)?;
-        let (digest, size) = (
-            Digest::of(&[bytes]),
-            u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-        );
+        let letters = self.parts.cases.letters(case).await?;
+        let mut receipts = letters
+            .into_iter()
+            .filter(|letter| letter.kind == Kind::Receipt.name());
+        let receipt = receipts.next().ok_or_else(|| DeskError::NotFound {
+            what: "letter",
+            id: Kind::Receipt.name().to_owned(),
+        })?;
         Ok(Intake {
             case,
             duplicate,
-            bytes: digest,
+            bytes: Digest::of(&[bytes]),
             header: first.header.hash()?,
-            // Rendered from the same facts, so the same text as the one kept.
-            receipt: self
-                .letterhead(case, first.header.at)
-                .receipt(digest, size)
-                .digest(),
+            receipt: receipt.digest,
         })
     }
 

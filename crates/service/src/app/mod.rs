@@ -22,6 +22,7 @@ mod preserving;
 mod proposing;
 mod reading;
 mod releasing;
+mod setting;
 mod subjects;
 mod tick;
 pub mod timer;
@@ -52,6 +53,7 @@ pub use intake::Intake;
 pub use reading::ReadsHi1;
 pub(crate) use reading::is_entered;
 pub use releasing::PackageRef;
+pub use setting::{PROGRAM as LETTER_PROGRAM, SetError, Typesetter};
 pub use subjects::{Choice, Learned};
 pub use tick::Ticked;
 pub use view::{CaseView, EventView, RecordView};
@@ -114,6 +116,7 @@ pub struct Desk {
     releasing: Arc<Mutex<BTreeSet<RecordId>>>,
     hi1: Option<Arc<dyn ReadsHi1>>,
     papers: PaperReader,
+    typesetter: Typesetter,
 }
 
 impl Desk {
@@ -124,12 +127,19 @@ impl Desk {
             releasing: Arc::default(),
             hi1: None,
             papers: PaperReader::beside_this_program(),
+            typesetter: Typesetter::beside_this_program(),
         }
     }
 
     /// The same desk, which looks at the PDFs of its packages by this reader, and not by the one beside this program.
     pub fn reading_papers(mut self, papers: PaperReader) -> Self {
         self.papers = papers;
+        self
+    }
+
+    /// The same desk, which has letters set by this program, and not by the one beside it.
+    pub fn setting_letters(mut self, typesetter: Typesetter) -> Self {
+        self.typesetter = typesetter;
         self
     }
 
@@ -154,6 +164,7 @@ impl Desk {
             provider: &self.parts.provider,
             case,
             now,
+            rulebook: self.parts.rulebook,
         }
     }
 

@@ -6,12 +6,11 @@ use casework::{
     demand::NoticeTo,
     event::{Actor, Body, Event},
     ids::{CaseId, Digest, RuleId, TenantId},
-    rejection::RejectionCode,
 };
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use super::{Desk, DeskError, Result, course::Plan, letters::Letter};
+use super::{Desk, DeskError, Result, course::Plan};
 
 /// What was filed with a court or authority.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,8 +44,9 @@ impl Desk {
                 } => plan.with_letter(self.letterhead(case, now).rejection(
                     chain.case().file(),
                     rules,
-                    &with_codes(explanation, codes),
-                )),
+                    codes,
+                    explanation,
+                )?),
                 _ => plan,
             })
         })
@@ -110,8 +110,7 @@ impl Desk {
         self.must(case, |chain| {
             let letter = self
                 .letterhead(case, now)
-                .redirect(chain.case().file(), answer_by);
-            let letter = self.written(case, letter)?;
+                .redirect(chain.case().file(), answer_by)?;
             let body = Body::Redirected {
                 how: how.to_owned(),
                 letter: letter.digest(),
@@ -144,7 +143,9 @@ impl Desk {
     ) -> Result<Plan> {
         let file = chain.case().file();
         let late = file.tenants_released().contains(tenant);
-        let letter = self.written(case, self.letterhead(case, now).notice(file, tenant, late))?;
+        let letter = self
+            .letterhead(case, now)
+            .notice(file.may_be_told(tenant, now)?, late)?;
         let body = Body::Notified {
             to: NoticeTo::Tenant,
             tenant: tenant.clone(),
@@ -169,12 +170,18 @@ impl Desk {
     ) -> Result<Event> {
         let now = self.now();
         self.must(case, |chain| {
-            let summary = self
-                .letterhead(case, now)
-                .objection(chain.case().file(), grounds, forum);
-            let letter = self.written(case, summary)?;
             let (filing, letters) = match filing {
-                Filing::Summary => (letter.digest(), vec![letter]),
+                Filing::Summary => {
+                    let file = chain.case().file();
+                    let unwritten = Body::ObjectionFiled {
+                        grounds: grounds.to_vec(),
+                        forum: forum.to_owned(),
+                        filing: Digest([0; 32]),
+                    };
+                    chain.case().may(now, &actor, &unwritten)?;
+                    let letter = self.letterhead(case, now).objection(file, grounds, forum)?;
+                    (letter.digest(), vec![letter])
+                }
                 Filing::Document(digest) => (*digest, Vec::new()),
             };
             let body = Body::ObjectionFiled {
@@ -187,14 +194,6 @@ impl Desk {
             Ok(plan)
         })
         .await
-    }
-
-    fn written(&self, _case: CaseId, letter: Option<Letter>) -> Result<Letter> {
-        letter.ok_or_else(|| DeskError::NotNow {
-            promise: casework::finding::Promise::P14,
-            reason: "there is no demand yet".to_owned(),
-            hint: "parse the demand first",
-        })
     }
 
     /// A reason that bears no signature of counsel's would only be refused later, by the gate.
@@ -242,15 +241,6 @@ impl Desk {
         let event = self.step(case, |chain| plan(chain).map(Some)).await?;
         event.ok_or(DeskError::Contended { case })
     }
-}
-
-/// The explanation, with what each code says to the requester.
-fn with_codes(explanation: &str, codes: &[RejectionCode]) -> String {
-    let mut text = explanation.to_owned();
-    for code in codes {
-        text.push_str(&format!("\n- {}: {}", code.name(), code.words()));
-    }
-    text
 }
 
 /// Kinds that only the desk itself records: each rests on something it did or computed.

@@ -225,7 +225,7 @@ pub(super) struct LetterLine {
     /// SHA-256 of its text.
     #[schema(value_type = String)]
     letter: Digest,
-    /// `receipt`, `redirect`, `notice`, `late_notice`, `objection` or `rejection`.
+    /// Its kind: `receipt`, `redirect`, `notice`, ...
     kind: String,
     /// When it was drawn up.
     #[schema(value_type = String)]
@@ -266,26 +266,6 @@ pub(super) async fn letters(
     Ok(Json(letters.into_iter().map(LetterLine::from).collect()))
 }
 
-/// The text of a letter.
-#[utoipa::path(
-    get, path = "/cases/{case}/letters/{letter}", tag = "letters",
-    params(("case" = String, Path), ("letter" = String, Path, description = "SHA-256 of its text")),
-    security(("token" = [])),
-    responses(
-        (status = 200, content_type = "text/plain", body = String), (status = 401, body = ErrorBody),
-        (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)
-    ),
-    extensions(("x-amparo-action" = json!("case_read")))
-)]
-pub(super) async fn letter(
-    State(api): State<Api>,
-    caller: Caller,
-    Path((case, letter)): Path<(CaseId, Digest)>,
-) -> Result<Response, ApiError> {
-    let permit = api.permit_case(&caller, Action::CaseRead, case).await?;
-    Ok(text(api.desk(&permit).letter(case, letter).await?))
-}
-
 /// Marks a letter as sent. Sending it is the provider's: by its portal, its mail or the post.
 #[utoipa::path(
     post, path = "/cases/{case}/letters/{letter}/sent", tag = "letters",
@@ -322,6 +302,6 @@ pub(super) async fn outbox(
     Ok(Json(letters.into_iter().map(LetterLine::from).collect()))
 }
 
-fn text(body: String) -> Response {
+pub(super) fn text(body: String) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], body).into_response()
 }

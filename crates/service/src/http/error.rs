@@ -95,6 +95,7 @@ impl From<DeskError> for ApiError {
             DeskError::NotFound { .. } => StatusCode::NOT_FOUND,
             DeskError::NotNow { .. }
             | DeskError::NoData
+            | DeskError::Unwritten { .. }
             | DeskError::Releasing { .. }
             | DeskError::UsedUp { .. }
             | DeskError::GateRefused { .. }
@@ -105,6 +106,8 @@ impl From<DeskError> for ApiError {
             DeskError::Store(CaseStoreError::Erased(_)) => StatusCode::GONE,
             DeskError::Store(CaseStoreError::Full { .. }) => StatusCode::CONFLICT,
             DeskError::Port(_) => StatusCode::SERVICE_UNAVAILABLE,
+            DeskError::Unset(error) if error.is_of_the_letter() => StatusCode::UNPROCESSABLE_ENTITY,
+            DeskError::Unset(_) => StatusCode::NOT_ACCEPTABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let message = if status.is_server_error() {

@@ -10,6 +10,7 @@ mod error;
 mod further;
 mod gags;
 mod ledger;
+mod letters;
 mod limits;
 mod openapi;
 mod records;
@@ -171,7 +172,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(cases::show))
         .routes(routes!(cases::owed))
         .routes(routes!(cases::letters))
-        .routes(routes!(cases::letter))
+        .routes(routes!(letters::letter))
         .routes(routes!(cases::letter_sent))
         .routes(routes!(cases::event_receipt))
         .routes(routes!(gags::list))

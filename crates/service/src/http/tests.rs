@@ -416,7 +416,7 @@ fn the_committed_description_is_current() {
     );
 }
 
-/// What leaves the API: JSON of its own schemas, letters and receipts as text, and one thing of bytes, a package that is
+/// What leaves the API: JSON of its own schemas, letters and receipts as text, letters as PDFs, and one thing of bytes, a package that is
 /// encrypted to its recipient. No schema has a field for a key or for content.
 #[test]
 fn p03_p04_no_route_leads_to_content_or_keys() {
@@ -440,6 +440,7 @@ fn p03_p04_no_route_leads_to_content_or_keys() {
             "get /calendars/{feed} text/calendar",
             "get /cases/{case}/events/{seq}/receipt text/plain",
             "get /cases/{case}/letters/{letter} text/plain",
+            "get /cases/{case}/letters/{letter} application/pdf",
             "get /cases/{case}/records/{record}/package application/octet-stream",
         ]
     );

@@ -16,6 +16,8 @@ pub struct NewLetter<'a> {
     pub kind: &'a str,
     /// Its text; its SHA-256 is its name.
     pub text: &'a str,
+    /// All that it says, as data.
+    pub form: &'a [u8],
     /// When it was drawn up.
     pub at: Timestamp,
 }
@@ -44,14 +46,16 @@ impl CaseStore {
         &self,
         tx: &mut AnyConnection,
         letter: NewLetter<'_>,
-        nonce: Nonce,
+        nonces: [Nonce; 2],
     ) -> Result<Digest, CaseStoreError> {
         let key = self.key(tx, letter.case).await?;
         let name = Digest::of(&[letter.text.as_bytes()]);
         let id = letter.case.0.as_bytes();
-        let sealed = key.seal(id, Part::Letter(name.0), nonce, letter.text.as_bytes())?;
+        let [for_text, for_form] = nonces;
+        let sealed = key.seal(id, Part::Letter(name.0), for_text, letter.text.as_bytes())?;
+        let form = key.seal(id, Part::LetterForm(name.0), for_form, letter.form)?;
         sqlx::query(
-            "INSERT INTO letters (case_id, digest, kind, sealed, made_at) VALUES ($1, $2, $3, $4, $5) \
+            "INSERT INTO letters (case_id, digest, kind, sealed, made_at, form) VALUES ($1, $2, $3, $4, $5, $6) \
              ON CONFLICT DO NOTHING",
         )
         .bind(id.as_slice())
@@ -59,6 +63,7 @@ impl CaseStore {
         .bind(letter.kind)
         .bind(sealed)
         .bind(letter.at.as_microsecond())
+        .bind(form)
         .execute(tx)
         .await?;
         Ok(name)
@@ -79,6 +84,26 @@ impl CaseStore {
             .ok_or_else(|| missing(name))?;
         let text = key.open(case.0.as_bytes(), Part::Letter(name.0), row.try_get("sealed")?)?;
         String::from_utf8(text.to_vec()).map_err(|_| CaseStoreError::Corrupt("letter"))
+    }
+
+    /// All that a letter says, as data; `None` for one from before such was kept.
+    ///
+    /// # Errors
+    /// When there is no such letter, or the case was erased.
+    pub async fn letter_form(&self, case: CaseId, name: Digest) -> Result<Option<Vec<u8>>, CaseStoreError> {
+        let mut connection = self.pool.acquire().await?;
+        let key = self.key(&mut connection, case).await?;
+        let row = sqlx::query("SELECT form FROM letters WHERE case_id = $1 AND digest = $2")
+            .bind(case.0.as_bytes().as_slice())
+            .bind(name.0.as_slice())
+            .fetch_optional(&mut *connection)
+            .await?
+            .ok_or_else(|| missing(name))?;
+        let Some(sealed) = row.try_get::<Option<Vec<u8>>, _>("form")? else {
+            return Ok(None);
+        };
+        let form = key.open(case.0.as_bytes(), Part::LetterForm(name.0), &sealed)?;
+        Ok(Some(form.to_vec()))
     }
 
     /// The letters of a case, oldest first.

@@ -114,11 +114,17 @@ async fn what_was_recorded_is_read_back_and_nothing_of_it_lies_in_the_clear() {
         case: id(1),
         kind: "notice",
         text: SECRET,
+        form: SECRET.as_bytes(),
         at: at(3),
     };
-    let name = store.keep_letter(&mut tx, letter, [77; 12]).await.unwrap();
+    let name = store
+        .keep_letter(&mut tx, letter, [[77; 12], [78; 12]])
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     assert_eq!(store.letter(id(1), name).await.unwrap(), SECRET);
+    let form = store.letter_form(id(1), name).await.unwrap();
+    assert_eq!(form.as_deref(), Some(SECRET.as_bytes()));
     assert_eq!(store.outbox().await.unwrap().len(), 1);
     store.letter_sent(id(1), name, at(4)).await.unwrap();
     assert_eq!(store.outbox().await.unwrap(), []);

@@ -3,6 +3,7 @@
 mod act;
 mod further;
 mod judge;
+mod letter;
 mod read;
 mod release;
 
@@ -91,8 +92,8 @@ enum Verb {
     Calendar(read::Calendar),
     /// Print what the document as received seems to say, with the place of each: proposals for whoever enters the demand.
     Reading(read::One),
-    /// Print a letter; without its digest, list them.
-    Letter(read::Letter),
+    /// Print a letter, set it as a PDF, or draw one up; without its digest or kind, list those of the case file.
+    Letter(letter::Letter),
     /// List what a release record names, object by object: what a reviewer signs.
     Objects(read::Objects),
     /// List the letters of every case that are not sent yet.

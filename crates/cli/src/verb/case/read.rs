@@ -42,15 +42,6 @@ pub(super) struct Calendar {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Letter {
-    /// The case.
-    #[arg(value_parser = case_id)]
-    case: CaseId,
-    /// SHA-256 of the letter.
-    letter: Option<String>,
-}
-
-#[derive(Debug, clap::Args)]
 pub(super) struct Receipt {
     /// The case.
     #[arg(value_parser = case_id)]
@@ -229,21 +220,6 @@ impl Calendar {
     }
 }
 
-impl Letter {
-    pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
-        if let Some(letter) = self.letter {
-            let digest: Digest = letter.parse()?;
-            data!("{}", desk.letter(self.case, digest).await?.trim_end());
-            return Ok(());
-        }
-        let letters = desk.letters(self.case).await?;
-        for letter in &letters {
-            print(letter, format);
-        }
-        Ok(())
-    }
-}
-
 impl Objects {
     pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
         let last = desk
@@ -294,7 +270,7 @@ pub(super) async fn outbox(desk: &Desk, format: Format) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print(letter: &StoredLetter, format: Format) {
+pub(super) fn print(letter: &StoredLetter, format: Format) {
     if format == Format::Json {
         data!(
             "{}",

@@ -1,6 +1,6 @@
 //! A whole deployment, opened: what its cases, its gate and its trust policy look like.
 
-use service::{config::Config, deployment::Deployment};
+use service::{app::SetError, config::Config, deployment::Deployment};
 use store::gate_memory::PolicySeen;
 
 use super::report::Report;
@@ -63,6 +63,7 @@ pub(super) async fn look(
             .bad("trust.toml does not list this program's rulebook; add its digest (`amparo rulebook list`)");
     }
     papers(deployment, config, report).await;
+    letters(deployment, report).await;
     senders(deployment, config, report).await;
     if config.docket.own_witness {
         report.warn(
@@ -71,6 +72,17 @@ pub(super) async fn look(
         );
     }
     Ok(())
+}
+
+/// Whether letters are set as PDFs, by the program beside this one: it is tried with a letter of ours.
+async fn letters(deployment: &Deployment, report: &mut Report) {
+    match deployment.desk().typesetter().trial().await {
+        Ok(()) => report.good("letters are set as PDFs, by `amparo-letter`, which can be confined here"),
+        Err(error @ SetError::NotInstalled(_)) => report.note(&format!(
+            "letters are to be had as text alone: {error}; build it as docs/letters.md says"
+        )),
+        Err(error) => report.bad(&format!("letters are not set as PDFs: {error}")),
+    }
 }
 
 /// Whether PDFs are read, by the program beside this one: it is tried with a PDF of ours.

@@ -1,65 +1,50 @@
-//! Letters: their texts lie beside this file and are filled in here. What is rendered is what is sent.
+//! Letters: their texts are data, in `letters/`, and are filled in here with what a case knows. What is rendered is what is sent,
+//! and what the case does not know is not made up: a letter that needs it is not written.
 
-use std::collections::BTreeSet;
+mod about;
+mod answers;
+mod contested;
+mod kind;
+mod released;
+#[cfg(test)]
+mod tests;
+
+use std::sync::LazyLock;
 
 use casework::{
-    case::CaseFile,
-    demand::{Category, Demand, Window},
-    finding::Effect,
-    ids::{CaseId, Digest, RuleId, TenantId},
+    case::{CaseFile, MayBeTold, NotNow},
+    chain::Chain,
+    event::Body,
+    finding::Promise,
+    ids::{CaseId, Digest, RecordId, RuleId, TenantId},
+    rejection::RejectionCode,
+    rulebook::Rulebook,
 };
 use jiff::{Timestamp, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+use stationery::{Facts, Lacking, Texts};
 
-/// Kinds of letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// To the requester: its bytes arrived.
-    Receipt,
-    /// To the requester: please turn to the customer (P8).
-    Redirect,
-    /// To the customer, before anything is disclosed (P9).
-    Notice,
-    /// To the customer, after a gag ended (P9).
-    LateNotice,
-    /// To the forum: what is objected to and why (P11).
-    Objection,
-    /// To the requester: rejected, and why (P7).
-    Rejection,
-}
+pub use kind::Kind;
 
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Kind; 6] = [
-        Kind::Receipt,
-        Kind::Redirect,
-        Kind::Notice,
-        Kind::LateNotice,
-        Kind::Objection,
-        Kind::Rejection,
-    ];
+/// The language of letters, unless another is asked for.
+pub const LANGUAGE: &str = "en";
 
-    /// Its name in the outbox.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Receipt => "receipt",
-            Kind::Redirect => "redirect",
-            Kind::Notice => "notice",
-            Kind::LateNotice => "late_notice",
-            Kind::Objection => "objection",
-            Kind::Rejection => "rejection",
-        }
+static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
+    let words = kind::words();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match Texts::load(stationery::FILES, &kind::kinds(), &words) {
+        Ok(texts) => texts,
+        #[allow(
+            clippy::panic,
+            reason = "the files are part of the program, and a test of this module loads them"
+        )]
+        Err(error) => panic!("this program was built with broken texts of letters: {error}"),
     }
+});
 
-    fn text(self) -> &'static str {
-        match self {
-            Kind::Receipt => include_str!("receipt.txt"),
-            Kind::Redirect => include_str!("redirect.txt"),
-            Kind::Notice => include_str!("notice.txt"),
-            Kind::LateNotice => include_str!("late_notice.txt"),
-            Kind::Objection => include_str!("objection.txt"),
-            Kind::Rejection => include_str!("rejection.txt"),
-        }
-    }
+/// Languages in which there are letters.
+pub fn languages() -> impl Iterator<Item = &'static str> {
+    TEXTS.languages()
 }
 
 /// A letter, ready to be kept and sent.
@@ -67,6 +52,8 @@ impl Kind {
 pub struct Letter {
     /// What it is.
     pub kind: Kind,
+    /// All that it says.
+    pub form: stationery::Letter,
     /// Its text.
     pub text: String,
 }
@@ -78,6 +65,50 @@ impl Letter {
     }
 }
 
+/// Why a letter is not written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotWritten {
+    /// The case does not allow it now.
+    #[error(transparent)]
+    NotNow(#[from] NotNow),
+    /// Something that it must say is not known.
+    #[error("the letter `{}` is not written: {lacking}", .kind.name())]
+    Lacking {
+        /// Which letter.
+        kind: Kind,
+        /// What.
+        lacking: Lacking,
+    },
+}
+
+/// What people say for one letter, where the case does not know it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Said {
+    /// The language; English unless said.
+    pub language: Option<String>,
+    /// The customer to be told.
+    pub tenant: Option<TenantId>,
+    /// The court or authority addressed.
+    pub forum: Option<String>,
+    /// The gag objected to, by the number of the event that brought it; needed where there are several.
+    pub gag: Option<u64>,
+    /// The release; the last unless said.
+    pub record: Option<RecordId>,
+    /// Who signs.
+    pub signed_by: Option<String>,
+    /// The post that they hold.
+    pub post: Option<String>,
+    /// Whom to reach, and how.
+    pub contact: Option<String>,
+    /// What a wrong disclosure is likely to lead to.
+    pub consequences: Option<String>,
+    /// What is done against that.
+    pub measures: Option<String>,
+    /// Why a notification comes late.
+    pub delay: Option<String>,
+}
+
 /// What every letter says about who writes and about what.
 pub struct Letterhead<'a> {
     /// The provider's name.
@@ -86,228 +117,182 @@ pub struct Letterhead<'a> {
     pub case: CaseId,
     /// Now.
     pub now: Timestamp,
+    /// The law, for what it calls things.
+    pub rulebook: &'a Rulebook,
 }
+
+type Written = Result<Letter, NotWritten>;
 
 impl Letterhead<'_> {
     /// The receipt for bytes that arrived.
-    pub fn receipt(&self, bytes: Digest, size: u64) -> Letter {
-        let received_at = self.now.strftime("%Y-%m-%d %H:%M:%S").to_string();
-        let own = [
-            ("received_at", received_at),
-            ("bytes", bytes.to_string()),
-            ("size", size.to_string()),
-        ];
-        self.fill(Kind::Receipt, own.into())
+    ///
+    /// # Errors
+    /// None, as long as the texts hold together.
+    pub fn receipt(&self, bytes: Digest, size: u64) -> Written {
+        self.compose(LANGUAGE, Kind::Receipt, self.received(bytes, size))
     }
 
-    /// The request to turn to the customer; `None` before there is a demand.
-    pub fn redirect(&self, file: &CaseFile, answer_by: Option<Timestamp>) -> Option<Letter> {
-        let demand = file.demand()?;
-        let tenants: BTreeSet<String> = file
-            .scope()
-            .accounts
-            .into_iter()
-            .map(|(tenant, _)| tenant.into())
-            .collect();
-        let customers = if tenants.is_empty() {
-            "a customer of ours".to_owned()
-        } else {
-            list(tenants)
-        };
-        let mut return_on = demand.return_on.map_or_else(String::new, |day| {
-            format!("You asked for an answer by {day}. Please answer this request before that day.")
-        });
-        if let Some(by) = answer_by {
-            let by = by.strftime("%Y-%m-%d %H:%M");
-            return_on.push_str(&format!(
-                "\nWe await your answer until {by} (UTC). Without one we take it that you do not go to the customer."
-            ));
-        }
-        let mut values = about(demand);
-        values.push(("customers", customers));
-        values.push(("return_on", return_on));
-        Some(self.fill(Kind::Redirect, values))
+    /// The request to turn to the customer.
+    ///
+    /// # Errors
+    /// [`NotWritten::NotNow`] before there is a demand.
+    pub fn redirect(&self, file: &CaseFile, answer_by: Option<Timestamp>) -> Written {
+        self.compose(
+            LANGUAGE,
+            Kind::Redirect,
+            self.to_the_customer(LANGUAGE, file, answer_by)?,
+        )
     }
 
-    /// The notice to one customer; `None` before there is a demand.
-    pub fn notice(&self, file: &CaseFile, tenant: &TenantId, late: bool) -> Option<Letter> {
-        let demand = file.demand()?;
-        let scope = file.scope();
-        let accounts = scope
-            .accounts
-            .iter()
-            .filter(|(of, _)| of == tenant)
-            .map(|(_, account)| account.to_string());
-        let released = file.drawn_up().iter().filter(|drawn| drawn.released.is_some());
-        let objects: usize = released
-            .map(|drawn| {
-                drawn
-                    .record
-                    .objects
-                    .iter()
-                    .filter(|o| o.account.tenant == *tenant)
-                    .count()
-            })
-            .sum();
-        let mut values = about(demand);
-        values.extend([
-            ("tenant", tenant.to_string()),
-            ("accounts", list(accounts)),
-            (
-                "categories",
-                list(scope.categories.iter().map(|c| category(*c).to_owned())),
-            ),
-            ("window", window(scope.window)),
-            ("disclosed", format!("{objects} object(s)")),
-        ]);
-        Some(self.fill(if late { Kind::LateNotice } else { Kind::Notice }, values))
+    /// The notice to a customer who may be told; the late one where their data was released before.
+    ///
+    /// # Errors
+    /// [`NotWritten::Lacking`] for a late notice of what was not released.
+    pub fn notice(&self, told: MayBeTold<'_>, late: bool) -> Written {
+        let kind = if late { Kind::LateNotice } else { Kind::Notice };
+        self.compose(LANGUAGE, kind, self.telling(LANGUAGE, told)?)
     }
 
-    /// The summary of objections on these grounds; `None` before there is a demand.
-    pub fn objection(&self, file: &CaseFile, grounds: &[RuleId], forum: &str) -> Option<Letter> {
-        let demand = file.demand()?;
-        let findings = file
-            .judged()
-            .map_or(&[][..], |judged| &judged.assessment.findings);
-        let mut text = String::new();
-        for (number, rule) in (1..).zip(grounds) {
-            text.push_str(&format!("{number}. {rule}\n"));
-            for finding in findings
-                .iter()
-                .filter(|f| f.rule == *rule && f.effect == Effect::Ground)
-            {
-                text.push_str(&format!(
-                    "   Source: {}\n   {}\n",
-                    finding.citation, finding.explanation
-                ));
-            }
-        }
-        let mut values = about(demand);
-        values.push(("forum", forum.to_owned()));
-        values.push(("grounds", text.trim_end().to_owned()));
-        Some(self.fill(Kind::Objection, values))
+    /// The summary of objections on these grounds.
+    ///
+    /// # Errors
+    /// [`NotWritten::NotNow`] before there is a demand.
+    pub fn objection(&self, file: &CaseFile, grounds: &[RuleId], forum: &str) -> Written {
+        self.compose(
+            LANGUAGE,
+            Kind::Objection,
+            self.objecting(LANGUAGE, file, grounds, forum)?,
+        )
     }
 
     /// The rejection, with its reasons.
-    pub fn rejection(&self, file: &CaseFile, rules: &[RuleId], explanation: &str) -> Letter {
-        let mut values = file.demand().map_or_else(unread, about);
-        values.push(("explanation", explanation.to_owned()));
-        values.push(("rules", list(rules.iter().map(ToString::to_string))));
-        self.fill(Kind::Rejection, values)
+    ///
+    /// # Errors
+    /// [`NotWritten::Lacking`] where nothing is said in words.
+    pub fn rejection(
+        &self,
+        file: &CaseFile,
+        rules: &[RuleId],
+        codes: &[RejectionCode],
+        explanation: &str,
+    ) -> Written {
+        self.compose(
+            LANGUAGE,
+            Kind::Rejection,
+            self.rejecting(LANGUAGE, file, rules, codes, explanation),
+        )
     }
 
-    fn fill(&self, kind: Kind, mut values: Vec<(&'static str, String)>) -> Letter {
-        values.push(("provider", self.provider.to_owned()));
-        values.push(("case", self.case.to_string()));
-        values.push(("date", self.now.to_zoned(TimeZone::UTC).date().to_string()));
-        Letter {
+    /// Any letter, as the case now stands.
+    ///
+    /// # Errors
+    /// [`NotWritten::NotNow`] where the case does not allow it, such as a notice that a gag forbids; [`NotWritten::Lacking`],
+    /// naming what neither the case nor `said` knows.
+    pub fn draw(&self, chain: &Chain, kind: Kind, said: &Said) -> Written {
+        let language = said.language.as_deref().unwrap_or(LANGUAGE);
+        let file = chain.case().file();
+        let lacks = |name: &str| NotWritten::Lacking {
             kind,
-            text: fill(kind.text(), &values),
-        }
-    }
-}
-
-/// Replaces each `{name}` once, from left to right: what a demand says is never itself read as a template.
-fn fill(template: &str, values: &[(&str, String)]) -> String {
-    let mut text = String::with_capacity(template.len());
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once('{') {
-        text.push_str(before);
-        let Some((name, tail)) = after.split_once('}') else {
-            rest = after;
-            break;
+            lacking: Lacking::Fact(name.to_owned()),
         };
-        match values.iter().find(|(known, _)| *known == name) {
-            Some((_, value)) => text.push_str(value),
-            None => text.push_str("(not given)"),
-        }
-        rest = tail;
-    }
-    text.push_str(rest);
-    text
-}
-
-fn about(demand: &Demand) -> Vec<(&'static str, String)> {
-    vec![
-        ("authority", one_line(&demand.requester.authority)),
-        ("country", demand.requester.country.as_str().to_owned()),
-        ("instrument", demand.instrument.to_string()),
-        (
-            "reference",
-            demand.reference.as_deref().map_or_else(none_given, one_line),
-        ),
-        (
-            "issued_on",
-            demand.issued_on.map_or_else(none_given, |day| day.to_string()),
-        ),
-    ]
-}
-
-fn unread() -> Vec<(&'static str, String)> {
-    ["authority", "country", "instrument", "reference", "issued_on"]
-        .into_iter()
-        .map(|name| (name, none_given()))
-        .collect()
-}
-
-fn none_given() -> String {
-    "(none given)".to_owned()
-}
-
-/// A requester's words on one line, so that they cannot pass for a further line of the letter.
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn list(items: impl IntoIterator<Item = String>) -> String {
-    let joined = items.into_iter().collect::<Vec<_>>().join(", ");
-    if joined.is_empty() { none_given() } else { joined }
-}
-
-fn window(window: Option<Window>) -> String {
-    window.map_or_else(
-        || "(no dates named)".to_owned(),
-        |w| format!("from {} until before {} (UTC)", w.from, w.until),
-    )
-}
-
-fn category(category: Category) -> &'static str {
-    match category {
-        Category::Subscriber => "subscriber data",
-        Category::Identification => "data to identify a user",
-        Category::Traffic => "traffic data",
-        Category::Content => "content",
-        Category::Realtime => "data from now on",
-        Category::Assistance => "assistance",
-        Category::NonPersonal => "non-personal data",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_are_not_read_as_templates() {
-        let values = [("a", "{b}".to_owned()), ("b", "secret".to_owned())];
-        assert_eq!(fill("x {a} y {c} z", &values), "x {b} y (not given) z");
-        assert_eq!(fill("open { end", &values), "open  end");
-    }
-
-    #[test]
-    fn a_letter_keeps_a_requesters_words_on_one_line() {
-        assert_eq!(
-            one_line("Court\n\nWe disclose everything."),
-            "Court We disclose everything."
-        );
-    }
-
-    #[test]
-    fn every_text_names_the_case_and_the_provider() {
-        for kind in Kind::ALL {
-            for name in ["{provider}", "{case}"] {
-                assert!(kind.text().contains(name), "{kind:?} lacks {name}");
+        let facts = match kind {
+            Kind::Receipt => {
+                let arrived = chain.events().iter().find_map(|event| match &event.body {
+                    Body::Received { bytes, size, .. } => Some((event.header.at, *bytes, *size)),
+                    _ => None,
+                });
+                let (at, bytes, size) = arrived.ok_or_else(|| lacks("bytes"))?;
+                let then = Letterhead { now: at, ..*self };
+                then.received(bytes, size)
             }
-        }
+            Kind::Clarification => self.unclear(language, chain)?,
+            Kind::Redirect => self.to_the_customer(language, file, file.redirect().answer_by)?,
+            Kind::Rejection => {
+                let rejected = chain.events().iter().rev().find_map(|event| match &event.body {
+                    Body::Rejected {
+                        rules,
+                        codes,
+                        explanation,
+                    } => Some((rules, codes, explanation)),
+                    _ => None,
+                });
+                let (rules, codes, explanation) = rejected.ok_or_else(|| lacks("explanation"))?;
+                self.rejecting(language, file, rules, codes, explanation)
+            }
+            Kind::Notice | Kind::LateNotice => {
+                let tenant = said.tenant.as_ref().ok_or_else(|| lacks("tenant"))?;
+                let late = file.tenants_released().contains(tenant);
+                if late != (kind == Kind::LateNotice) {
+                    return Err(NotNow {
+                        promise: Promise::P9,
+                        reason: "a notice is late exactly when that customer's data was released before it"
+                            .to_owned(),
+                        hint: "ask for the other of `notice` and `late_notice`",
+                    }
+                    .into());
+                }
+                self.telling(language, file.may_be_told(tenant, self.now)?)?
+            }
+            Kind::Objection => {
+                let forum = said.forum.as_deref().unwrap_or_default();
+                self.objecting(language, file, &contested::open(file), forum)?
+            }
+            Kind::GagObjection => self
+                .against_a_gag(language, file, said)
+                .map_err(|error| error.of(kind))?,
+            Kind::ComityMotion | Kind::QuashMotion => self.motion(language, chain, kind, said)?,
+            Kind::NonExecution => self.form(chain).ok_or_else(|| lacks("issuing"))?,
+            Kind::Preservation => self
+                .preserved(language, chain)?
+                .ok_or_else(|| lacks("preserved_at"))?,
+            Kind::Cover => self
+                .released(language, chain, said)?
+                .ok_or_else(|| lacks("record"))?,
+            Kind::Certificate => self
+                .certified(language, chain, said)?
+                .ok_or_else(|| lacks("record"))?,
+            Kind::BreachNotice => self
+                .breach(language, chain, said)?
+                .ok_or_else(|| lacks("record"))?,
+        };
+        let then = match kind {
+            // As it was, and is in the outbox.
+            Kind::Receipt => chain.headers().next().map_or(self.now, |header| header.at),
+            _ => self.now,
+        };
+        Letterhead { now: then, ..*self }.compose(language, kind, facts)
     }
+
+    fn compose(&self, language: &str, kind: Kind, mut facts: Facts) -> Written {
+        let date = self.now.to_zoned(TimeZone::UTC).date().to_string();
+        let case = self.case.to_string();
+        facts.values.insert("provider", self.provider.to_owned());
+        facts.values.insert("case", case.clone());
+        facts.values.insert("date", date.clone());
+        let form = TEXTS
+            .compose(language, kind.name(), &date, &case, &facts)
+            .map_err(|lacking| NotWritten::Lacking { kind, lacking })?;
+        Ok(Letter {
+            kind,
+            text: form.to_text(),
+            form,
+        })
+    }
+}
+
+/// A word in that language, or in English where the language is not one of ours: then no letter is composed in it anyway.
+fn word(language: &str, name: &str) -> &'static str {
+    TEXTS
+        .word(language, name)
+        .or_else(|| TEXTS.word(LANGUAGE, name))
+        .unwrap_or_default()
+}
+
+/// There is nothing to write about yet.
+fn no_demand() -> NotWritten {
+    NotWritten::NotNow(NotNow {
+        promise: Promise::P14,
+        reason: "there is no demand yet".to_owned(),
+        hint: "parse the demand first",
+    })
 }

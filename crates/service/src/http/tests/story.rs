@@ -141,4 +141,50 @@ async fn a_case_goes_from_its_bytes_to_its_package() {
             .all(|kind| kinds.contains(kind)),
         "{kinds:?}"
     );
+    letters_in_each_form(&server, &at("/letters")).await;
+}
+
+/// A letter as text, as data, and as a PDF where the program that sets them is there: here it is not.
+async fn letters_in_each_form(server: &Server, letters: &str) {
+    let get = |path: String, accept: &'static str| async move {
+        let request = Request::get(format!("{letters}/{path}"))
+            .header("authorization", format!("Bearer {}", server.tokens["aud"]))
+            .header("accept", accept)
+            .body(Body::empty())
+            .unwrap();
+        let answer = server.router.clone().oneshot(request).await.unwrap();
+        let status = answer.status();
+        let bytes = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        (status, String::from_utf8(bytes.to_vec()).unwrap())
+    };
+    let (status, text) = get("redirect".into(), "text/plain").await;
+    assert!(
+        status == StatusCode::OK && text.contains("turn to our customer"),
+        "{text}"
+    );
+    let (status, data) = get("redirect".into(), "application/json").await;
+    let data: Value = serde_json::from_str(&data).unwrap();
+    assert_eq!(
+        (status, &data["schema"]),
+        (StatusCode::OK, &json!("amparo.letter/1"))
+    );
+    let (status, why) = get("cover".into(), "application/pdf").await;
+    assert!(
+        status == StatusCode::NOT_ACCEPTABLE && why.contains("amparo-letter"),
+        "{status} {why}"
+    );
+    let (status, why) = get("clarification".into(), "text/plain").await;
+    assert!(
+        status == StatusCode::CONFLICT && why.contains("points"),
+        "{status} {why}"
+    );
+    let (status, why) = get("breach_notice?forum=CNIL&contact=us".into(), "*/*").await;
+    assert!(
+        status == StatusCode::CONFLICT && why.contains("aware_at"),
+        "{status} {why}"
+    );
+    let (status, _) = get("redirect".into(), "image/png").await;
+    assert_eq!(status, StatusCode::NOT_ACCEPTABLE);
+    let (status, _) = get("lampoon".into(), "text/plain").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
 }
