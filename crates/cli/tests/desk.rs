@@ -19,7 +19,7 @@ use std::{
 };
 
 use jiff::{Timestamp, ToSpan as _};
-use process::{ACCOUNT, Folder, Process, append, program, recipient, root, text, warrant};
+use process::{ACCOUNT, Case, Folder, Process, append, program, recipient, root, text, warrant};
 use serde_json::{Value, json};
 
 /// One request to the API; its status and body.
@@ -155,6 +155,7 @@ fn worked_by_hand(provider: &Folder) {
         "deliver",
         &["--record", &record, "--how", "by courier", "--as", "amara"],
     );
+    letters_of(&case);
     let destroy = ["account", "destroy", "larkspur", ACCOUNT, "--confirm", ACCOUNT];
     assert!(provider.fails(1, &destroy).contains(&case.id));
     case.step("close", &["--outcome", "disclosed", "--as", "amara"]);
@@ -168,6 +169,45 @@ fn worked_by_hand(provider: &Folder) {
     std::fs::write(provider.path("receipt"), format!("{receipt}\n")).unwrap();
     provider.run(&[&["verify", "receipt", "receipt"][..], &policy].concat());
     drop(server);
+}
+
+/// Letters of the case file, and some that are drawn up from the case as it stands.
+fn letters_of(case: &Case<'_>) {
+    let listed = case.step("letter", &[]);
+    let line = listed
+        .lines()
+        .find(|line| line.ends_with("redirect") || line.contains("  redirect  "));
+    let digest = line.unwrap().split_whitespace().nth(1).unwrap().to_owned();
+    let text = case.step("letter", &[&digest]);
+    assert!(text.contains("Request to turn to our customer"), "{text}");
+    let data: Value = serde_json::from_str(&case.step("letter", &[&digest, "--format", "json"])).unwrap();
+    assert_eq!(data["schema"], "amparo.letter/1");
+    let cover = case.step("letter", &["--kind", "cover"]);
+    assert!(
+        cover.contains("SHA-256 of the package: ") && cover.contains("2 object(s)"),
+        "{cover}"
+    );
+    let said = case.fails(1, "letter", &["--kind", "certificate"]);
+    assert!(said.contains("signed_by"), "{said}");
+    let named = [
+        "--with",
+        "signed_by=Amara Diallo",
+        "--with",
+        "post=Custodian of records",
+    ];
+    let form = case.step("letter", &[&["--kind", "certificate"][..], &named].concat());
+    assert!(
+        form.contains("I, Amara Diallo, Custodian of records of"),
+        "{form}"
+    );
+    // Told already, and released since: what is left is the late notice.
+    let said = case.fails(1, "letter", &["--kind", "notice", "--with", "tenant=larkspur"]);
+    assert!(said.contains("P9"), "{said}");
+    case.fails(2, "letter", &["--kind", "cover", "--with", "colour=red"]);
+    case.fails(2, "letter", &["--kind", "lampoon"]);
+    // The program that sets them does not lie beside this one.
+    let said = case.fails(2, "letter", &["--kind", "cover", "--to", "cover.pdf"]);
+    assert!(said.contains("amparo-letter` is not installed"), "{said}");
 }
 
 #[test]
