@@ -41,6 +41,15 @@ pub const BAD: Style = AnsiColor::Red.on_default().bold();
 /// Owed, waiting, contested.
 pub const WARN: Style = AnsiColor::Yellow.on_default().bold();
 
+/// A word as the JSON formats write it: `not_known`.
+pub fn spelled(word: &impl serde::Serialize) -> String {
+    match serde_json::to_value(word) {
+        Ok(serde_json::Value::String(word)) => word,
+        Ok(other) => other.to_string(),
+        Err(_) => "?".to_owned(),
+    }
+}
+
 /// Prints an error with its causes, outermost first, each once.
 pub fn error(error: &anyhow::Error) {
     let mut said = causes(error.as_ref()).into_iter();

@@ -35,7 +35,7 @@ pub struct Bounds {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApartError {
     /// It is not there.
-    #[error("`{0}` is not installed")]
+    #[error("`{0}` is not installed; `cargo install --locked --path crates/...` puts it beside `amparo`")]
     NotInstalled(String),
     /// Its answer is longer than it may be.
     #[error("its answer is too long")]

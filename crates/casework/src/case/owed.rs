@@ -92,9 +92,10 @@ pub(super) fn owed(case: &Case, now: Timestamp) -> Vec<Owed> {
                 Step::Parse,
                 "read the bytes as a demand, or reject them",
             ));
-            call_back(case.file(), &mut list);
+            call_back(file, &mut list);
         }
         Case::AwaitingResolution(_) => {
+            call_back(file, &mut list);
             gags(case, now, &mut list);
             list.push(owe(
                 Promise::P6,
@@ -103,6 +104,7 @@ pub(super) fn owed(case: &Case, now: Timestamp) -> Vec<Owed> {
             ));
         }
         Case::AwaitingAssessment(_) => {
+            call_back(file, &mut list);
             gags(case, now, &mut list);
             list.push(owe(
                 Promise::P5,

@@ -73,14 +73,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
                 });
                 data!("{}", serde_json::to_string_pretty(&json)?);
             } else {
-                data!(
-                    "from {}  spf {:?}, dkim {:?}, dmarc {:?}, arc {:?}",
-                    sender.from.join(", "),
-                    sender.spf,
-                    sender.dkim,
-                    sender.dmarc,
-                    sender.arc
-                );
+                print_sender(&sender);
                 print(&reading);
             }
             Ok(if reading.unread.is_empty() {
@@ -105,6 +98,35 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             );
             Ok(ExitCode::SUCCESS)
         }
+    }
+}
+
+/// Prints for people what is known of a message's sender.
+pub fn print_sender(sender: &SenderCheck) {
+    data!(
+        "sender     {}  spf {}, dkim {}, dmarc {}, arc {} (checked by {})",
+        sender.from.join(", "),
+        spelled(&sender.spf),
+        spelled(&sender.dkim),
+        spelled(&sender.dmarc),
+        spelled(&sender.arc),
+        spelled(&sender.by)
+    );
+    if let Some(resembles) = &sender.resembles {
+        let (known, how) = (&resembles.to, spelled(&resembles.likeness));
+        data!("           {WARN}its domain only looks like {known}{WARN:#} ({how})");
+    }
+    if let Some(why) = &sender.suspended {
+        data!("           {WARN}its address is suspended{WARN:#}: {why}");
+    }
+    if let Some(authority) = &sender.authority {
+        data!("           its domain is registered for {authority}: a hint, and no proof");
+    }
+    if let Some(listed) = &sender.listed {
+        data!("           its domain is listed: {listed}: a hint, and no proof");
+    }
+    for remark in &sender.remarks {
+        data!("           {remark}");
     }
 }
 
@@ -145,8 +167,8 @@ pub fn print(reading: &Reading) {
     }
     for found in &reading.proposals {
         data!(
-            "{:?}  {}  [part {}{}, bytes {}..{}{}]  {}",
-            found.kind,
+            "{}  {}  [part {}{}, bytes {}..{}{}]  {}",
+            spelled(&found.kind),
             found.value,
             found.place.part,
             found

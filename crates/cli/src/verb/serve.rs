@@ -44,7 +44,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(hi1) = running.hi1() {
         data!("hi1     https://{hi1}");
     }
-    data!("docket  {api}://{}/docket", running.api());
+    data!("docket  {api}://{}/docket/checkpoint", running.api());
+    mail(&deployment).await;
     if let PolicySeen::New { before } = deployment.policy_seen() {
         say!(
             "{WARN}note:{WARN:#} trust.toml is not the one in force before ({before} earlier); the docket will hold that it \
@@ -61,6 +62,24 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     running.stop().await;
     deployment.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// By which ways mail comes in, and whether its senders are checked as the configuration says.
+async fn mail(deployment: &Deployment) {
+    let Some(mail) = &deployment.config().mail else {
+        return;
+    };
+    if let Some(lmtp) = &mail.lmtp {
+        data!("mail    lmtp {lmtp}");
+    }
+    if let Some(folder) = &mail.maildir {
+        data!("mail    maildir {}", folder.display());
+    }
+    if mail.check_senders
+        && let Err(error) = deployment.postmarks().trial().await
+    {
+        say!("{WARN}note:{WARN:#} `mail.check_senders` is set, but {error}; senders stay unchecked here");
+    }
 }
 
 async fn store_only(dir: &Path) -> anyhow::Result<ExitCode> {

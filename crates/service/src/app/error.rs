@@ -199,7 +199,7 @@ impl DeskError {
             Self::Invalid { .. } => "correct it and send it again",
             Self::Reserved { .. } => "use the step that does it: resolve, assess, propose, approve, release",
             Self::NotLogged { .. } => {
-                "ask again after the docket's next batch; only a running `amparo serve` makes one, at the configured interval"
+                "ask again after the docket's next batch; only a running `amparo serve` makes one, every ten minutes unless `docket.interval_ms` in amparo.toml says otherwise"
             }
             Self::Releasing { .. } => "wait for it to finish",
             Self::UsedUp { .. } => "draw up a new record and have it approved",

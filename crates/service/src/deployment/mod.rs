@@ -239,7 +239,10 @@ impl Deployment {
         let docket = open_docket(&layout, &config, &trust, &database).await?;
         docket.commit_heads_of(Arc::new(gate_port::LedgerTold(Arc::clone(&gate.ledger))));
         if let PolicySeen::New { before } = gate.policy {
-            tracing::warn!(before, "trust.toml is not the one that was in force before");
+            tracing::warn!(
+                policies_before = before,
+                "trust.toml is not the one that was in force until now"
+            );
         }
         if let Some(remembers) = &gate.remembers {
             // Until it is in the docket's queue for good, it is owed, also to who opens the deployment next.

@@ -129,7 +129,7 @@ impl Gap {
     }
 
     /// Whether hidden text may have been missed for it. Letters without names are seen or not as any others.
-    fn spoils_a_check(self) -> bool {
+    pub fn spoils_a_check(self) -> bool {
         self != Self::Letters
     }
 }

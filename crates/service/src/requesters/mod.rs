@@ -52,7 +52,7 @@ pub enum RegistryError {
     },
     /// A number that nobody entered in the register.
     #[error(
-        "`{0}` is in the register of no authority; find it independently of the message, and enter it with its source"
+        "`{0}` is in the register of no authority; find it independently of the message, and enter it with its source (`amparo requester fact`)"
     )]
     UnknownNumber(String),
     /// A number that the message itself gives, and that was not known before it came.

@@ -19,7 +19,7 @@ use service::{
     paper::PaperReader,
 };
 
-use super::{Acting, case_id};
+use super::{Acting, case_id, unsent};
 use crate::{
     verb::bounded,
     voice::{Format, GOOD, WARN, data, say},
@@ -164,7 +164,8 @@ impl Redirect {
         let event = desk
             .redirect_until(self.case, actor, &how, self.answer_by)
             .await?;
-        said(format, &event)
+        said(format, &event)?;
+        unsent::remind(desk, self.case, format).await
     }
 }
 
@@ -217,7 +218,8 @@ impl Object {
         let event = desk
             .object(self.case, actor, &self.ground, &self.forum, &filing)
             .await?;
-        said(format, &event)
+        said(format, &event)?;
+        unsent::remind(desk, self.case, format).await
     }
 }
 
@@ -254,7 +256,8 @@ impl Notify {
     pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
         let actor = self.acting.actor(desk).await?;
         let event = desk.notify(self.case, actor, &self.tenant, &self.how).await?;
-        said(format, &event)
+        said(format, &event)?;
+        unsent::remind(desk, self.case, format).await
     }
 }
 
@@ -305,15 +308,15 @@ impl Reject {
             codes: self.code,
             explanation: self.explanation,
         };
-        record(desk, format, self.case, &self.acting, body).await
+        record(desk, format, self.case, &self.acting, body).await?;
+        unsent::remind(desk, self.case, format).await
     }
 }
 
 impl Record {
     pub(super) async fn run(self, desk: &Desk, format: Format) -> anyhow::Result<()> {
         let bytes = bounded::read(&self.file, FILE_BYTES_MAX)?;
-        let body = serde_json::from_slice(&bytes).context("the file holds no event body")?;
-        record(desk, format, self.case, &self.acting, body).await
+        record(desk, format, self.case, &self.acting, body_of(&bytes)?).await
     }
 }
 
@@ -328,7 +331,8 @@ impl Close {
                 outcome: self.outcome,
             },
         )
-        .await
+        .await?;
+        unsent::remind(desk, self.case, format).await
     }
 }
 
@@ -342,6 +346,19 @@ pub(super) async fn record(
     let actor = acting.actor(desk).await?;
     let event = desk.record(case, actor, body).await?;
     said(format, &event)
+}
+
+/// The event body that a file holds; of a demand, that it was read.
+fn body_of(bytes: &[u8]) -> anyhow::Result<Body> {
+    let value: serde_json::Value = serde_json::from_slice(bytes).context("the file holds no JSON")?;
+    if value.get("schema").is_some() && value.get("kind").is_none() {
+        let demand =
+            casework::demand::parse(bytes).context("the file holds neither an event body nor a demand")?;
+        return Ok(Body::Parsed {
+            demand: Box::new(demand),
+        });
+    }
+    serde_json::from_slice(bytes).context("the file holds no event body")
 }
 
 /// Says what was recorded.

@@ -6,6 +6,7 @@ mod judge;
 mod letter;
 mod read;
 mod release;
+mod unsent;
 
 use std::process::ExitCode;
 

@@ -5,13 +5,15 @@ use casework::{
     case::Owed,
     finding::Effect,
     ids::{CaseId, Digest, RecordId, StaffId},
+    sender::SenderCheck,
 };
 use jiff::{civil::Date, tz::TimeZone};
 use serde_json::json;
 use service::app::{CaseView, Desk};
 use store::cases::{CaseFilter, PAGE_MAX, StoredLetter};
 
-use super::case_id;
+use super::{case_id, unsent};
+use crate::verb::mail::print_sender;
 use crate::voice::{DIM, Format, GOOD, STRONG, WARN, data, say};
 
 #[derive(Debug, clap::Args)]
@@ -147,7 +149,9 @@ impl One {
         if format == Format::Json {
             data!("{}", json!({"schema": "amparo.cli.case/1", "case": view}));
         } else {
-            show(&view);
+            let sender = desk.sender(self.case).await?;
+            show(&view, sender.as_ref());
+            unsent::remind(desk, self.case, format).await?;
         }
         Ok(())
     }
@@ -192,6 +196,9 @@ impl One {
                 json!({"schema": "amparo.cli.case_reading/1", "case": self.case, "reading": reading})
             );
         } else {
+            if let Some(sender) = desk.sender(self.case).await? {
+                print_sender(&sender);
+            }
             crate::verb::mail::print(&reading);
         }
         Ok(())
@@ -206,6 +213,7 @@ impl One {
             );
         } else {
             owed(&list);
+            unsent::remind(desk, self.case, format).await?;
         }
         Ok(())
     }
@@ -304,9 +312,12 @@ impl Receipt {
     }
 }
 
-fn show(view: &CaseView) {
+fn show(view: &CaseView, sender: Option<&SenderCheck>) {
     data!("{STRONG}{}{STRONG:#}  {}", view.case, view.stage);
     data!("received   {}", view.opened_at);
+    if let Some(sender) = sender {
+        print_sender(sender);
+    }
     if let Some(demand) = &view.demand {
         data!(
             "from       {} ({})",

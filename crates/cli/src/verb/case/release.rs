@@ -14,7 +14,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use service::app::Desk;
 
-use super::{Acting, case_id};
+use super::{Acting, case_id, unsent};
 use crate::voice::{Format, GOOD, STRONG, WARN, data, say};
 
 #[derive(Debug, clap::Args)]
@@ -159,7 +159,7 @@ impl Release {
             let part = part.map(|part| format!(", part {part}")).unwrap_or_default();
             say!("{WARN}flagged{WARN:#} {object}{part}: {flag}");
         }
-        Ok(())
+        unsent::remind(desk, self.case, format).await
     }
 }
 

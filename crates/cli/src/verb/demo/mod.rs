@@ -63,7 +63,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let handed = chapters::tell(&provider).await?;
     let verified = provider.verify_everything(&handed).await?;
     data!(
-        "\n{STRONG}Done in {:.1} s.{STRONG:#} Everything is under {}",
+        "\n{STRONG}Done in {:.1} s.{STRONG:#} Everything is under {}; the deployment is its folder `data`",
         started.elapsed().as_secs_f64(),
         args.dir.display()
     );

@@ -38,8 +38,12 @@ struct Answer<'a> {
     verdict: Redaction,
     pages: usize,
     hidden: Vec<Found<'a>>,
-    #[serde(skip_serializing_if = "<[Gap]>::is_empty")]
-    not_checked: &'a [Gap],
+    /// Why it could not be checked whole.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_checked: Vec<Gap>,
+    /// What could not be read, though nothing can lie hidden for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_read: Vec<Gap>,
 }
 
 #[derive(Debug, Serialize)]
@@ -66,12 +70,14 @@ impl<'a> Answer<'a> {
             label: hidden.is_label(),
             text: show.then_some(hidden.text.as_str()),
         });
+        let (not_checked, not_read) = paper.gaps.iter().partition(|gap| gap.spoils_a_check());
         Self {
             schema: "amparo.verify.redaction/1",
             verdict: paper.redaction(),
             pages: paper.pages.len(),
             hidden: hidden.collect(),
-            not_checked: &paper.gaps,
+            not_checked,
+            not_read,
         }
     }
 
@@ -93,8 +99,11 @@ impl<'a> Answer<'a> {
                 data!("  {text}");
             }
         }
-        for gap in self.not_checked {
+        for gap in &self.not_checked {
             data!("not checked whole: {}", gap.in_words());
+        }
+        for gap in &self.not_read {
+            data!("note: {}; that hides nothing from the check", gap.in_words());
         }
         let (style, verdict) = match self.verdict {
             Redaction::Clean => (GOOD, "no hidden text was found"),
