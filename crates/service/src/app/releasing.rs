@@ -16,7 +16,7 @@ use casework::{
     record::ReleaseRecord,
 };
 use envelope::keys::ObjectKey;
-use store::cases::{CaseStoreError, PackageRow, ReleaseRow};
+use store::cases::{CaseStoreError, PackageRow, ReleaseRow, Sealed};
 
 use flagging::Flags;
 
@@ -44,6 +44,8 @@ pub struct PackageRef {
     pub size: u64,
     /// What somebody must know of it before it is handed over.
     pub flags: Vec<PackageFlag>,
+    /// How many flags there were more.
+    pub more_flags: u64,
 }
 
 /// One caller at a time releases a record; the gate would refuse the second anyway, and leave a refusal in the case.
@@ -77,8 +79,8 @@ impl Desk {
             return self.package(case, record).await;
         }
         let release = self.logged_release(&chain, record).await?;
-        if let Some((digest, size)) = release.package {
-            return self.finish(case, record, digest, size).await;
+        if let Some(sealed) = release.package {
+            return self.finish(case, record, &sealed).await;
         }
         let issued = self.await_docket(record, release.docket_entry).await?;
         let chain = self.note_logged(case, record, &issued).await?;
@@ -90,15 +92,14 @@ impl Desk {
             .ok_or_else(|| no_record(record))?;
 
         self.fault(Step::WritePackage, When::Before).await?;
-        let (digest, size, flags) = self.write_package(&chain, &drawn.record, issued, &keys).await?;
+        let sealed = self.write_package(&chain, &drawn.record, issued, &keys).await?;
         drop(keys);
         self.fault(Step::WritePackage, When::After).await?;
-        self.note_flags(case, record, flags).await?;
 
         self.fault(Step::SealPackage, When::Before).await?;
-        self.parts.cases.package_sealed(record, digest, size).await?;
+        self.parts.cases.package_sealed(record, &sealed).await?;
         self.fault(Step::SealPackage, When::After).await?;
-        self.finish(case, record, digest, size).await
+        self.finish(case, record, &sealed).await
     }
 
     /// A finished package.
@@ -109,9 +110,12 @@ impl Desk {
         let row = self.parts.cases.package(case, record).await?;
         let chain = self.chain(case).await?;
         let drawn = chain.case().file().drawn(record);
-        let flags = drawn.map(|drawn| drawn.flags.clone()).unwrap_or_default();
+        let (flags, more_flags) = drawn
+            .map(|drawn| (drawn.flags.clone(), drawn.more_flags))
+            .unwrap_or_default();
         Ok(PackageRef {
             flags,
+            more_flags,
             record,
             path: self.parts.packages.join(row.path),
             digest: row.digest,
@@ -256,28 +260,27 @@ impl Desk {
     }
 
     /// Records what was found in a package, before anybody can fetch it.
-    async fn note_flags(&self, case: CaseId, record: RecordId, found: Flags) -> Result<()> {
-        let Flags { flags, more } = found;
-        if flags.is_empty() {
-            return Ok(());
-        }
+    async fn note_flags(&self, case: CaseId, record: RecordId, sealed: &Sealed) -> Result<()> {
+        let Some(found) = &sealed.flags else { return Ok(()) };
+        let Flags { flags, more } = Flags::read(found)?;
         self.step(case, |chain| {
-            if chain.case().file().pending() != Some(record) {
-                // The case moved on; what comes next says so.
+            let file = chain.case().file();
+            let noted = file.drawn(record).is_none_or(|drawn| !drawn.flags.is_empty());
+            if noted || file.pending() != Some(record) {
+                // It was recorded before, or the case moved on: what comes next says so.
                 return Ok(None);
             }
             let flags = flags.clone();
-            Ok(Some(Plan::new(
-                Actor::System,
-                Body::PackageFlagged { record, flags, more },
-            )))
+            let body = Body::PackageFlagged { record, flags, more };
+            Ok(Some(Plan::new(Actor::System, body)))
         })
         .await?;
         Ok(())
     }
 
     /// Gives the sealed package its final name and records the release; both may have happened before a crash.
-    async fn finish(&self, case: CaseId, record: RecordId, digest: Digest, size: u64) -> Result<PackageRef> {
+    async fn finish(&self, case: CaseId, record: RecordId, sealed: &Sealed) -> Result<PackageRef> {
+        let &Sealed { digest, size, .. } = sealed;
         self.fault(Step::RenamePackage, When::Before).await?;
         if !package::settle(&self.parts.packages, record, digest).await? {
             self.give_up(
@@ -289,6 +292,7 @@ impl Desk {
             return Err(DeskError::UsedUp { record });
         }
         self.fault(Step::RenamePackage, When::After).await?;
+        self.note_flags(case, record, sealed).await?;
         self.fault(Step::RecordReleased, When::Before).await?;
         let row = PackageRow {
             record,
@@ -359,7 +363,7 @@ impl Desk {
         record: &ReleaseRecord,
         issued: Issued,
         keys: &BTreeMap<ObjectId, ObjectKey>,
-    ) -> Result<(Digest, u64, Flags)> {
+    ) -> Result<Sealed> {
         let directory: &Path = &self.parts.packages;
         let paper = package::Paper {
             sender: self.parts.provider.clone(),

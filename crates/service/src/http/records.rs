@@ -138,6 +138,9 @@ pub(super) struct Package {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<Object>)]
     flags: Vec<PackageFlag>,
+    /// How many flags there were more.
+    #[serde(default)]
+    more_flags: u64,
 }
 
 impl From<PackageRef> for Package {
@@ -147,6 +150,7 @@ impl From<PackageRef> for Package {
             digest: package.digest,
             size: package.size,
             flags: package.flags,
+            more_flags: package.more_flags,
         }
     }
 }

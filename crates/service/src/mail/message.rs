@@ -1,10 +1,13 @@
 //! A message taken apart, within bounds: a mail bomb costs no more than an honest message.
 
 use casework::{ids::Digest, reading::Form};
-use mail_parser::{Address, HeaderName, Message, MessageParser, MimeHeaders as _, PartType};
+use mail_parser::{Address, HeaderName, Message};
 use serde::{Deserialize, Serialize};
 
-use super::MAIL_BYTES_MAX;
+use super::{
+    MAIL_BYTES_MAX,
+    level::{HEAD_LINES_MAX, Piece, level},
+};
 
 /// Most parts of a message that are looked at, those of messages inside it among them.
 pub const PARTS_MAX: usize = 500;
@@ -24,7 +27,10 @@ pub enum MessageError {
     #[error("the message is larger than {MAIL_BYTES_MAX} bytes")]
     TooLarge,
     /// Over the limit.
-    #[error("the message has more than {BOUNDARIES_MAX} lines that begin a part; read it by hand")]
+    #[error(
+        "the message has more than {BOUNDARIES_MAX} lines that begin a part, or more than {HEAD_LINES_MAX} lines of heads; read it \
+         by hand"
+    )]
     TooManyParts,
     /// Not a message.
     #[error("the bytes are no e-mail")]
@@ -124,30 +130,65 @@ pub fn take_apart(raw: &[u8]) -> Result<Parted, MessageError> {
     if raw.len() > MAIL_BYTES_MAX {
         return Err(MessageError::TooLarge);
     }
-    // Looking for where parts end costs time for each line that might: those are counted first.
-    if memchr::memmem::find_iter(raw, b"\n--")
-        .take(BOUNDARIES_MAX + 1)
-        .count()
-        > BOUNDARIES_MAX
-    {
-        return Err(MessageError::TooManyParts);
-    }
-    let message = MessageParser::default()
-        .parse(raw)
-        .ok_or(MessageError::Unreadable)?;
-    if !has_field(&message) {
-        return Err(MessageError::Unreadable);
-    }
-    let mut parts = Parts::default();
-    parts.collect(&message, 0);
-    Ok(Parted {
-        from: addresses(message.from()),
-        reply_to: addresses(message.reply_to()),
-        subject: message.subject().map(short),
-        date: message.date().map(|date| date.to_rfc3339()),
-        parts: parts.list,
-        more: parts.more,
+    let (mut parted, outer) = level(raw, |head| {
+        has_field(head).then(|| Parted {
+            from: addresses(head.from()),
+            reply_to: addresses(head.reply_to()),
+            subject: head.subject().map(short),
+            date: head.date().map(|date| date.to_rfc3339()),
+            parts: Vec::new(),
+            more: false,
+        })
     })
+    .and_then(|(parted, outer)| Ok((parted.ok_or(MessageError::Unreadable)?, outer)))?;
+    parted.more = outer.has_digest;
+    // What is still to be looked at, the next last; each with how many messages it lies in.
+    let mut left: Vec<(Piece, usize)> = Vec::new();
+    left.extend(outer.pieces.into_iter().rev().map(|piece| (piece, 0)));
+    while let Some((piece, depth)) = left.pop() {
+        if within(&piece) {
+            if depth >= DEPTH_MAX {
+                parted.more = true;
+                continue;
+            }
+            match level(piece.content.bytes(), has_field) {
+                Ok((true, inner)) => {
+                    parted.more |= inner.has_digest;
+                    left.extend(inner.pieces.into_iter().rev().map(|piece| (piece, depth + 1)));
+                    continue;
+                }
+                // Not taken apart: it is a part as any other, and looked at as its bytes are.
+                Err(MessageError::TooManyParts) => parted.more = true,
+                Ok((false, _)) | Err(_) => {}
+            }
+        }
+        if parted.parts.len() >= PARTS_MAX {
+            parted.more = true;
+            break;
+        }
+        parted.parts.push(Part {
+            number: u32::try_from(parted.parts.len()).unwrap_or(u32::MAX),
+            media_type: short(&piece.media_type),
+            name: piece.name.as_deref().map(short),
+            content: piece.content,
+        });
+    }
+    Ok(parted)
+}
+
+/// Whether a part is a message, by what it claims or, where it claims nothing of its content, by its first line.
+fn within(piece: &Piece) -> bool {
+    let says_nothing = piece.media_type == "application/octet-stream";
+    piece.is_message() || (says_nothing && begins_as_message(piece.content.bytes()))
+}
+
+/// Whether the first line is a field (RFC 5322, 2.2), or what mailboxes put before it.
+pub fn begins_as_message(start: &[u8]) -> bool {
+    let name = start
+        .iter()
+        .take_while(|byte| byte.is_ascii_graphic() && **byte != b':')
+        .count();
+    start.starts_with(b"From ") || (name > 0 && start.get(name) == Some(&b':'))
 }
 
 /// Whether there is a field by which a mail program would know a message.
@@ -177,45 +218,4 @@ pub(super) fn addresses(field: Option<&Address<'_>>) -> Vec<String> {
         .take(ADDRESSES_MAX)
         .map(short)
         .collect()
-}
-
-#[derive(Default)]
-struct Parts {
-    list: Vec<Part>,
-    more: bool,
-}
-
-impl Parts {
-    fn collect(&mut self, message: &Message<'_>, depth: usize) {
-        for part in &message.parts {
-            let content = match &part.body {
-                PartType::Multipart(_) => continue,
-                PartType::Message(inner) => {
-                    if depth >= DEPTH_MAX {
-                        self.more = true;
-                    } else {
-                        self.collect(inner, depth + 1);
-                    }
-                    continue;
-                }
-                PartType::Text(text) => Content::Text(text.as_ref().to_owned(), Form::Plain),
-                PartType::Html(text) => Content::Text(text.as_ref().to_owned(), Form::Html),
-                PartType::Binary(bytes) | PartType::InlineBinary(bytes) => Content::Bytes(bytes.to_vec()),
-            };
-            if self.list.len() >= PARTS_MAX {
-                self.more = true;
-                return;
-            }
-            let media_type = part.content_type().map_or_else(
-                || "text/plain".to_owned(),
-                |of| format!("{}/{}", of.ctype(), of.subtype().unwrap_or("plain")),
-            );
-            self.list.push(Part {
-                number: u32::try_from(self.list.len()).unwrap_or(u32::MAX),
-                media_type: short(&media_type).to_ascii_lowercase(),
-                name: part.attachment_name().map(short),
-                content,
-            });
-        }
-    }
 }

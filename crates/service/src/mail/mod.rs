@@ -6,6 +6,7 @@
 
 pub mod authentic;
 mod intake;
+mod level;
 pub mod lmtp;
 pub mod maildir;
 pub mod message;

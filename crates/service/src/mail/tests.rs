@@ -3,10 +3,11 @@ mod senders;
 
 use std::{path::PathBuf, time::Instant};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
 use super::{
-    message::{BOUNDARIES_MAX, MessageError, PARTS_MAX, take_apart},
+    message::{BOUNDARIES_MAX, DEPTH_MAX, MessageError, PARTS_MAX, take_apart},
     reading::read,
 };
 use crate::paper::PaperReader;
@@ -119,6 +120,53 @@ async fn court_notices_yield_court_docket_numbers_and_documents() {
     );
 }
 
+#[test]
+fn messages_within_messages_are_taken_apart_and_no_byte_of_them_is_changed() {
+    let words = "a global digest of rfc822";
+    let innermost = format!(
+        "From: c@d\r\nContent-Type: multipart/mixed; boundary=Global\r\n\r\n--Global\r\n\r\n{words}\r\n\
+         --Global\r\nContent-Type: application/pdf; name=\"rfc822.pdf\"\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n--Global--\r\n",
+        STANDARD.encode(format!("%PDF-1.7 {words}"))
+    );
+    let encoded = |kind: &str, inner: &str| {
+        format!(
+            "From: a@b\r\nSubject: {words}\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n",
+            STANDARD.encode(inner)
+        )
+    };
+    for message in [
+        innermost.clone(),
+        format!("From: a@b\r\nSubject: {words}\r\nContent-Type: message/rfc822\r\n\r\n{innermost}"),
+        encoded("Message/Global", &innermost),
+        encoded("application/octet-stream", &innermost),
+        encoded(
+            "message/rfc822",
+            &encoded(
+                "message/rfc822",
+                &encoded("message/rfc822", &encoded("message/rfc822", &innermost)),
+            ),
+        ),
+    ] {
+        let parted = take_apart(message.as_bytes()).unwrap();
+        assert!(!parted.more, "{message}");
+        let [text, pdf] = parted.parts.as_slice() else {
+            panic!("{parted:?}");
+        };
+        assert_eq!(text.content.bytes(), words.as_bytes());
+        assert_eq!(text.media_type, "text/plain");
+        assert_eq!(pdf.content.bytes(), format!("%PDF-1.7 {words}").as_bytes());
+        assert_eq!(
+            (pdf.name.as_deref(), pdf.content.is_pdf()),
+            (Some("rfc822.pdf"), true)
+        );
+    }
+    // Deeper than is looked at, and in a digest: said, and not passed over.
+    let deep = (0..DEPTH_MAX + 1).fold(innermost.clone(), |inner, _| encoded("message/rfc822", &inner));
+    assert!(take_apart(deep.as_bytes()).unwrap().more);
+    let digest = "From: a@b\r\nContent-Type: multipart/Digest; boundary=x\r\n\r\n--x\r\n\r\nFrom: c@d\r\n\r\nhi\r\n--x--\r\n";
+    assert!(take_apart(digest.as_bytes()).unwrap().more);
+}
+
 #[tokio::test]
 async fn mail_bombs_cost_bounded_time() {
     let start = Instant::now();
@@ -140,9 +188,17 @@ async fn mail_bombs_cost_bounded_time() {
         ));
     }
     let inside = "From: a@b\r\nContent-Type: message/rfc822\r\n\r\n".repeat(3_000);
+    let deep = "Con tent-Type: message/ RFC822\r\n\r\n".repeat(200_000);
+    let encoded = format!(
+        "From: a@b\r\nContent-Type: message/global\r\nContent-Transfer-Encoding: base64\r\n\r\n{}",
+        STANDARD.encode(format!("From: a@b\r\n{deep}"))
+    );
     for bomb in [
         nested,
         inside,
+        format!("From: a@b\r\n{deep}"),
+        encoded,
+        "a:\n".repeat(5_000_000),
         "From: ".to_owned() + &"a@b,".repeat(300_000),
         "=?utf-8?q?".repeat(300_000),
     ] {

@@ -7,7 +7,7 @@ mod answer;
 mod reader;
 
 pub use answer::{Gap, Hidden, Hiding, Paper, PaperPage, Redaction, TextLine};
-pub use reader::{PROGRAM, PaperError, PaperReader, is_pdf};
+pub use reader::{Flag, PROGRAM, PaperError, PaperReader, is_pdf};
 
 /// Largest PDF handed to the program, in bytes.
 pub const PDF_BYTES_MAX: usize = 64 * 1024 * 1024;

@@ -6,7 +6,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     PDF_BYTES_MAX,
-    answer::{self, Gap, Paper, Redaction},
+    answer::{self, Hiding, Paper, Redaction},
 };
 use crate::apart::{Apart, ApartError, Bounds};
 
@@ -66,6 +66,36 @@ pub enum PaperError {
     Program(String),
 }
 
+/// What somebody must know of a document before it leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Flag {
+    /// Text lies hidden in it.
+    TextHidden {
+        /// At how many places.
+        places: usize,
+        /// The page of the first.
+        page: u32,
+        /// How it lies hidden there.
+        how: Hiding,
+    },
+    /// Nobody could tell: why.
+    Unchecked(String),
+}
+
+impl std::fmt::Display for Flag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::TextHidden { places, page, how } => write!(
+                f,
+                "text lies hidden in it at {places} place(s), the first on page {page}: text {}; `amparo verify redaction` names \
+                 them all",
+                how.in_words()
+            ),
+            Self::Unchecked(why) => write!(f, "nobody checked it whole for hidden text: {why}"),
+        }
+    }
+}
+
 /// Reads PDFs, each in a process of its own. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct PaperReader(Apart);
@@ -101,37 +131,29 @@ impl PaperReader {
         answer::read(&said)
     }
 
-    /// What somebody must know before a document leaves: that text lies hidden in it, or that nobody can tell. `None` for what
-    /// is no PDF, and for one in which nothing was found.
-    pub async fn flag(&self, document: &[u8]) -> Option<String> {
+    /// What somebody must know before a document leaves. `None` for what is no PDF, and for one in which nothing was found.
+    pub async fn flag(&self, document: &[u8]) -> Option<Flag> {
         if !is_pdf(document) {
             return None;
         }
         let paper = match self.read(document).await {
             Ok(paper) => paper,
-            Err(error) => return Some(format!("nobody checked it for hidden text: {error}")),
-        };
-        let why = |gaps: &[Gap]| {
-            gaps.iter()
-                .map(|gap| gap.in_words())
-                .collect::<Vec<_>>()
-                .join("; ")
+            Err(error) => return Some(Flag::Unchecked(error.to_string())),
         };
         match paper.redaction() {
             Redaction::Clean => None,
-            Redaction::NotChecked => Some(format!(
-                "it could not be checked whole for hidden text: {}",
-                why(&paper.gaps)
-            )),
+            Redaction::NotChecked => {
+                let gaps = paper.gaps.iter().filter(|gap| gap.spoils_a_check());
+                let why: Vec<&str> = gaps.map(|gap| gap.in_words()).collect();
+                Some(Flag::Unchecked(why.join("; ")))
+            }
             Redaction::TextHidden => {
-                let places = paper.telling().count();
                 let first = paper.telling().next()?;
-                Some(format!(
-                    "text lies hidden in it at {places} place(s), the first on page {}: text {}; `amparo verify redaction` \
-                     names them all",
-                    first.page,
-                    first.how.in_words()
-                ))
+                Some(Flag::TextHidden {
+                    places: paper.telling().count(),
+                    page: first.page,
+                    how: first.how,
+                })
             }
         }
     }

@@ -26,7 +26,7 @@ pub use envelope::case_file::NONCE_BYTES;
 pub use events::StoredEvent;
 pub use feeds::FeedRow;
 pub use letters::{NewLetter, StoredLetter};
-pub use packages::{PackageRow, ReleaseRow};
+pub use packages::{PackageRow, ReleaseRow, Sealed};
 pub use people::{PersonRow, TokenRow};
 
 /// Most events that one case may hold. A case beyond it is closed and continued in another.

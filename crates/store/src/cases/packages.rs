@@ -13,10 +13,21 @@ pub struct ReleaseRow {
     pub case: CaseId,
     /// The docket's queue entry of the record's commitment.
     pub docket_entry: i64,
-    /// Digest and size of the package, set before it takes its final name.
-    pub package: Option<(Digest, u64)>,
+    /// The package, set before it takes its final name.
+    pub package: Option<Sealed>,
     /// Released or refused: nothing more happens to this record.
     pub ended: bool,
+}
+
+/// A package that is whole, under whatever name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// SHA-256 of the encrypted file.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// What somebody must know of it, in a form of the desk's own. Forgotten once the release ended: the case has it then.
+    pub flags: Option<String>,
 }
 
 /// A package that may be fetched.
@@ -66,17 +77,22 @@ impl CaseStore {
         tx: &mut AnyConnection,
         record: RecordId,
     ) -> Result<Option<ReleaseRow>, CaseStoreError> {
-        let row =
-            sqlx::query("SELECT case_id, docket_entry, digest, size, ended FROM releases WHERE record = $1")
-                .bind(record.0.as_bytes().as_slice())
-                .fetch_optional(tx)
-                .await?;
+        let row = sqlx::query(
+            "SELECT case_id, docket_entry, digest, size, flags, ended FROM releases WHERE record = $1",
+        )
+        .bind(record.0.as_bytes().as_slice())
+        .fetch_optional(tx)
+        .await?;
         let Some(row) = row else { return Ok(None) };
         let package = match (
             row.try_get::<Option<Vec<u8>>, _>("digest")?,
             row.try_get::<Option<i64>, _>("size")?,
         ) {
-            (Some(digest), Some(size)) => Some((digest_of(digest)?, count(size)?)),
+            (Some(digest), Some(size)) => Some(Sealed {
+                digest: digest_of(digest)?,
+                size: count(size)?,
+                flags: row.try_get("flags")?,
+            }),
             _ => None,
         };
         Ok(Some(ReleaseRow {
@@ -87,23 +103,20 @@ impl CaseStore {
         }))
     }
 
-    /// Remembers the digest of a finished package that has not taken its final name yet.
+    /// Remembers a finished package that has not taken its final name yet.
     ///
     /// # Errors
     /// When the database fails or the record was never put to the docket.
-    pub async fn package_sealed(
-        &self,
-        record: RecordId,
-        digest: Digest,
-        size: u64,
-    ) -> Result<(), CaseStoreError> {
-        let done =
-            sqlx::query("UPDATE releases SET digest = $1, size = $2 WHERE record = $3 AND ended IS NULL")
-                .bind(digest.0.as_slice())
-                .bind(whole(size)?)
-                .bind(record.0.as_bytes().as_slice())
-                .execute(&self.pool)
-                .await?;
+    pub async fn package_sealed(&self, record: RecordId, sealed: &Sealed) -> Result<(), CaseStoreError> {
+        let done = sqlx::query(
+            "UPDATE releases SET digest = $1, size = $2, flags = $3 WHERE record = $4 AND ended IS NULL",
+        )
+        .bind(sealed.digest.0.as_slice())
+        .bind(whole(sealed.size)?)
+        .bind(sealed.flags.as_deref())
+        .bind(record.0.as_bytes().as_slice())
+        .execute(&self.pool)
+        .await?;
         if done.rows_affected() == 1 {
             Ok(())
         } else {
@@ -122,7 +135,7 @@ impl CaseStore {
         package: Option<&PackageRow>,
     ) -> Result<(), CaseStoreError> {
         let ended = if package.is_some() { "released" } else { "refused" };
-        sqlx::query("UPDATE releases SET ended = $1 WHERE record = $2")
+        sqlx::query("UPDATE releases SET ended = $1, flags = NULL WHERE record = $2")
             .bind(ended)
             .bind(record.0.as_bytes().as_slice())
             .execute(&mut *tx)

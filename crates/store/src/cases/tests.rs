@@ -275,17 +275,22 @@ async fn a_package_shows_only_once_its_release_has_ended() {
     open(store, id(1), b"demand").await;
     let record = casework::ids::RecordId(uuid::Uuid::from_bytes([8; 16]));
     let digest = Digest([4; 32]);
-    assert!(store.package_sealed(record, digest, 10).await.is_err());
+    let sealed = Sealed {
+        digest,
+        size: 10,
+        flags: Some("what to know".to_owned()),
+    };
+    assert!(store.package_sealed(record, &sealed).await.is_err());
     let mut tx = store.begin().await.unwrap();
     store.log_release(&mut tx, record, id(1), 3).await.unwrap();
     tx.commit().await.unwrap();
-    store.package_sealed(record, digest, 10).await.unwrap();
+    store.package_sealed(record, &sealed).await.unwrap();
     assert!(store.package(id(1), record).await.is_err());
     let mut tx = store.begin().await.unwrap();
     let row = store.release(&mut tx, record).await.unwrap().unwrap();
     assert_eq!(
         (row.docket_entry, row.package, row.ended),
-        (3, Some((digest, 10)), false)
+        (3, Some(sealed.clone()), false)
     );
     let package = PackageRow {
         record,
@@ -299,7 +304,11 @@ async fn a_package_shows_only_once_its_release_has_ended() {
     tx.commit().await.unwrap();
     assert_eq!(store.package(id(1), record).await.unwrap(), package);
     assert!(store.package(id(2), record).await.is_err());
-    assert!(store.package_sealed(record, digest, 11).await.is_err());
+    assert!(store.package_sealed(record, &sealed).await.is_err());
+    // The case has the flags by then, under its own key.
+    let mut tx = store.begin().await.unwrap();
+    let row = store.release(&mut tx, record).await.unwrap().unwrap();
+    assert_eq!(row.package.unwrap().flags, None);
 }
 
 #[tokio::test]

@@ -258,6 +258,7 @@ impl CaseFile {
                     approvals: Vec::new(),
                     logged: None,
                     flags: Vec::new(),
+                    more_flags: 0,
                     released: None,
                     delivered: None,
                 });
@@ -280,9 +281,10 @@ impl CaseFile {
                     drawn.logged = Some(*index);
                 }
             }
-            Body::PackageFlagged { record, flags, .. } => {
+            Body::PackageFlagged { record, flags, more } => {
                 if let Some(drawn) = self.drawn_mut(*record) {
                     drawn.flags.clone_from(flags);
+                    drawn.more_flags = *more;
                 }
             }
             Body::Released { record, .. } => {

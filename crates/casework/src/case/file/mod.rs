@@ -174,6 +174,8 @@ pub struct Drawn {
     pub logged: Option<u64>,
     /// What somebody must know of its package.
     pub flags: Vec<PackageFlag>,
+    /// How many flags there were more.
+    pub more_flags: u64,
     /// Event of its release.
     pub released: Option<u64>,
     /// Event of its delivery.

@@ -143,7 +143,7 @@ impl Release {
                 "{}",
                 json!({
                     "schema": "amparo.cli.package/1", "record": record, "path": package.path,
-                    "digest": package.digest, "size": package.size, "flags": package.flags,
+                    "digest": package.digest, "size": package.size, "flags": package.flags, "more_flags": package.more_flags,
                 })
             );
             return Ok(());
@@ -158,6 +158,9 @@ impl Release {
             let object = object.map_or_else(|| "the package".to_owned(), |object| format!("object {object}"));
             let part = part.map(|part| format!(", part {part}")).unwrap_or_default();
             say!("{WARN}flagged{WARN:#} {object}{part}: {flag}");
+        }
+        if package.more_flags > 0 {
+            say!("{WARN}flagged{WARN:#} {} more", package.more_flags);
         }
         unsent::remind(desk, self.case, format).await
     }

@@ -8,24 +8,34 @@ use casework::{
     ids::ObjectId,
     record::ReleasedObject,
 };
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::{
-    mail::{MAIL_BYTES_MAX, message::take_apart},
-    paper::{PDF_BYTES_MAX, PaperReader, is_pdf},
+    app::{DeskError, Result, ports::PortError},
+    mail::{
+        MAIL_BYTES_MAX,
+        message::{MessageError, Parted, begins_as_message, take_apart},
+    },
+    paper::{Flag, PDF_BYTES_MAX, PaperReader, is_pdf},
 };
 
-/// How long the PDFs of one package may be looked at. The keys of its objects are open meanwhile.
-const LOOKING_MAX: Duration = Duration::from_secs(600);
+/// How long one package may be looked at, in all. The keys of its objects are open meanwhile, and its record is used up.
+const LOOKING_MAX: Duration = Duration::from_secs(60);
 /// How many bytes tell what an object is.
 const START_BYTES: usize = 1024;
+/// Most messages of one mailbox that are looked at.
+const MAILBOX_MESSAGES_MAX: usize = 10_000;
+/// Why what comes last may be left out.
+const LATE: &str = "the package has more than there is time for";
 
 /// Looks at the objects of one package as they pass by.
 pub(super) struct Flagging {
     papers: PaperReader,
     until: Instant,
     held: Held,
-    flags: Vec<PackageFlag>,
+    hidden: Vec<PackageFlag>,
+    unchecked: Vec<PackageFlag>,
     more: u64,
     /// Whether PDFs can be read here; not asked yet.
     readable: Option<bool>,
@@ -73,20 +83,34 @@ impl DocumentForm {
     }
 }
 
-/// Whether the first line is a field (RFC 5322, 2.2), or what mailboxes put before it.
-fn begins_as_message(start: &[u8]) -> bool {
-    let name = start
-        .iter()
-        .take_while(|byte| byte.is_ascii_graphic() && **byte != b':')
-        .count();
-    start.starts_with(b"From ") || (name > 0 && start.get(name) == Some(&b':'))
-}
-
 /// What was found.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Flags {
     pub(super) flags: Vec<PackageFlag>,
     pub(super) more: u64,
+}
+
+impl Flags {
+    /// As they are kept until the case has them; `None` where there are none.
+    pub(super) fn write(&self) -> Result<Option<String>> {
+        if self.flags.is_empty() {
+            return Ok(None);
+        }
+        serde_json::to_string(self).map(Some).map_err(|_| unreadable())
+    }
+
+    /// As they were kept.
+    pub(super) fn read(kept: &str) -> Result<Self> {
+        serde_json::from_str(kept).map_err(|_| unreadable())
+    }
+}
+
+fn unreadable() -> DeskError {
+    PortError {
+        part: "package",
+        reason: "what was found in it is not as it was kept".to_owned(),
+    }
+    .into()
 }
 
 impl Flagging {
@@ -95,7 +119,8 @@ impl Flagging {
             papers,
             until: Instant::now() + LOOKING_MAX,
             held: Held::Nothing,
-            flags: Vec::new(),
+            hidden: Vec::new(),
+            unchecked: Vec::new(),
             more: 0,
             readable: None,
         }
@@ -136,7 +161,7 @@ impl Flagging {
         };
         let most = form.bytes_max();
         if size > u64::try_from(most).unwrap_or(u64::MAX) {
-            self.unchecked(object, None, &format!("it is larger than {most} bytes"));
+            self.unchecked(Some(object), None, &format!("it is larger than {most} bytes"));
             return;
         }
         self.held = Held::Document {
@@ -156,38 +181,60 @@ impl Flagging {
             self.look(object, None, &bytes).await;
             return;
         }
-        let parted = tokio::task::spawn_blocking(move || take_apart(&bytes)).await;
-        match parted {
-            Ok(Ok(parted)) => {
-                for part in parted.parts.iter().filter(|part| part.content.is_pdf()) {
-                    self.look(object, Some(part.number), part.content.bytes()).await;
+        if self.left().is_zero() {
+            self.unchecked(Some(object), None, LATE);
+            return;
+        }
+        let parted = tokio::task::spawn_blocking(move || messages(&bytes)).await;
+        let Ok(parted) = parted else {
+            self.unchecked(Some(object), None, "it could not be taken apart");
+            return;
+        };
+        let mut number = 0_u32;
+        for message in parted {
+            match message {
+                Ok(message) => {
+                    for part in &message.parts {
+                        if part.content.is_pdf() {
+                            self.look(object, Some(number), part.content.bytes()).await;
+                        }
+                        number = number.saturating_add(1);
+                    }
+                    if message.more {
+                        self.unchecked(Some(object), None, "it has more parts than are looked at");
+                    }
                 }
-                if parted.more {
-                    self.unchecked(object, None, "it has more parts than are looked at");
-                }
+                // Many texts begin as a message does.
+                Err(MessageError::Unreadable) => {}
+                Err(error) => self.unchecked(Some(object), None, &error.to_string()),
             }
-            Ok(Err(error)) => self.unchecked(object, None, &error.to_string()),
-            Err(_) => self.unchecked(object, None, "it could not be taken apart"),
         }
     }
 
-    /// What was found in all of them.
+    /// What was found in all of them: first what lies hidden, then what nobody checked.
     pub(super) fn found(self) -> Flags {
+        let room = PACKAGE_FLAGS_MAX.saturating_sub(self.hidden.len());
+        let cut = self.unchecked.len().saturating_sub(room);
+        let mut flags = self.hidden;
+        flags.extend(self.unchecked.into_iter().take(room));
         Flags {
-            flags: self.flags,
-            more: self.more,
+            flags,
+            more: self.more.saturating_add(u64::try_from(cut).unwrap_or(u64::MAX)),
         }
+    }
+
+    fn left(&self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
     }
 
     async fn look(&mut self, object: ObjectId, part: Option<u32>, pdf: &[u8]) {
         if !self.can_read().await {
             return;
         }
-        let left = self.until.saturating_duration_since(Instant::now());
-        match tokio::time::timeout(left, self.papers.flag(pdf)).await {
+        match tokio::time::timeout(self.left(), self.papers.flag(pdf)).await {
             Ok(None) => {}
-            Ok(Some(flag)) => self.flag(Some(object), part, flag),
-            Err(_) => self.unchecked(object, part, "the package has more than there is time for"),
+            Ok(Some(flag)) => self.flag(Some(object), part, &flag),
+            Err(_) => self.unchecked(Some(object), part, LATE),
         }
     }
 
@@ -196,32 +243,61 @@ impl Flagging {
         if let Some(known) = self.readable {
             return known;
         }
-        let tried = self.papers.trial().await;
-        self.readable = Some(tried.is_ok());
-        if let Err(error) = &tried {
-            self.flag(
-                None,
-                None,
-                format!("no PDF in it was checked for hidden text: {error}"),
-            );
+        let tried = tokio::time::timeout(self.left(), self.papers.trial()).await;
+        let why = match tried {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some(LATE.to_owned()),
+        };
+        if let Some(why) = &why {
+            self.unchecked(None, None, &format!("no PDF in it was: {why}"));
         }
-        tried.is_ok()
+        self.readable = Some(why.is_none());
+        why.is_none()
     }
 
-    fn unchecked(&mut self, object: ObjectId, part: Option<u32>, why: &str) {
-        self.flag(
-            Some(object),
-            part,
-            format!("nobody checked it for hidden text: {why}"),
-        );
+    fn unchecked(&mut self, object: Option<ObjectId>, part: Option<u32>, why: &str) {
+        self.flag(object, part, &Flag::Unchecked(why.to_owned()));
     }
 
-    fn flag(&mut self, object: Option<ObjectId>, part: Option<u32>, mut flag: String) {
-        if self.flags.len() >= PACKAGE_FLAGS_MAX {
+    fn flag(&mut self, object: Option<ObjectId>, part: Option<u32>, flag: &Flag) {
+        let list = match flag {
+            Flag::TextHidden { .. } => &mut self.hidden,
+            Flag::Unchecked(_) => &mut self.unchecked,
+        };
+        if list.len() >= PACKAGE_FLAGS_MAX {
             self.more = self.more.saturating_add(1);
             return;
         }
+        let mut flag = flag.to_string();
         flag.truncate(flag.floor_char_boundary(PACKAGE_FLAG_BYTES_MAX));
-        self.flags.push(PackageFlag { object, part, flag });
+        list.push(PackageFlag { object, part, flag });
     }
+}
+
+/// The messages of an object: one, or those of a mailbox.
+fn messages(bytes: &[u8]) -> Vec<std::result::Result<Parted, MessageError>> {
+    if !bytes.starts_with(b"From ") {
+        return vec![take_apart(bytes)];
+    }
+    let begins = std::iter::once(0)
+        .chain(memchr::memmem::find_iter(bytes, b"\nFrom ").map(|at| at.saturating_add(1)))
+        .take(MAILBOX_MESSAGES_MAX.saturating_add(1));
+    let begins: Vec<usize> = begins.collect();
+    let mut read = Vec::new();
+    for (count, begin) in begins.iter().enumerate() {
+        if count >= MAILBOX_MESSAGES_MAX {
+            read.push(Err(MessageError::TooManyParts));
+            break;
+        }
+        let end = begins
+            .get(count.saturating_add(1))
+            .copied()
+            .unwrap_or(bytes.len());
+        let message = bytes.get(*begin..end).unwrap_or_default();
+        // The line before the head is the mailbox's, and no field.
+        let head = memchr::memchr(b'\n', message).map_or(message.len(), |at| at.saturating_add(1));
+        read.push(take_apart(message.get(head..).unwrap_or_default()));
+    }
+    read
 }

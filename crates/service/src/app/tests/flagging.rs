@@ -83,6 +83,17 @@ async fn a_pdf_with_text_under_a_black_box_leaves_in_no_package_without_being_fl
     scene.desk = scene.desk.clone().reading_papers(papers());
     let misnamed = scene.vault.keep(5, "photo.jpg", bad.clone());
     let message = scene.vault.keep(6, "cur/1769:2,S", attached(&bad));
+    let mailbox = [
+        b"From - Thu\n".to_vec(),
+        attached(&clean),
+        b"\nFrom - Fri\n".to_vec(),
+        attached(&bad),
+    ]
+    .concat();
+    let mailbox = scene.vault.keep(9, "archive", mailbox);
+    scene
+        .vault
+        .keep(10, "no-message.json", b"key: value\nno: message\n".to_vec());
     let broken = scene
         .vault
         .keep(7, "broken.pdf", b"%PDF-1.7 and no more".to_vec());
@@ -94,13 +105,14 @@ async fn a_pdf_with_text_under_a_black_box_leaves_in_no_package_without_being_fl
         [
             (Some(misnamed), None),
             (Some(message), Some(1)),
+            (Some(mailbox), Some(3)),
             (Some(broken), None)
         ]
     );
-    for flag in &flags[..2] {
+    for flag in &flags[..3] {
         assert!(flag.flag.contains("3 place(s), the first on page 1"), "{flag:?}");
     }
-    assert!(flags[2].flag.contains("nobody checked it"), "{flags:?}");
+    assert!(flags[3].flag.contains("nobody checked it"), "{flags:?}");
 
     // Without the program it is said once that nobody looked.
     let mut scene = Scene::new().await;
