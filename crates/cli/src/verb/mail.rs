@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
+use casework::sender::SenderCheck;
 use clap::Subcommand;
 use service::{
     mail::{
@@ -13,7 +14,7 @@ use service::{
 };
 
 use super::{bounded, case::Where};
-use crate::voice::{Format, data, say};
+use crate::voice::{Format, WARN, data, say, spelled};
 
 /// Read a message or a letter as the desk would, and take messages in.
 #[derive(Debug, clap::Args)]

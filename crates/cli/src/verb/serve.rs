@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use service::deployment::StorageNode;
+use service::deployment::{Deployment, StorageNode};
 use store::gate_memory::PolicySeen;
 
 use super::{place, stop};

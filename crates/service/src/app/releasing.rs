@@ -372,14 +372,13 @@ impl Desk {
             events: chain.events().to_vec(),
             issued,
         };
-        package::write(
-            directory,
-            paper,
-            self.parts.vault.as_ref(),
-            keys,
-            self.papers.clone(),
-        )
-        .await
+        let (vault, papers) = (self.parts.vault.as_ref(), self.papers.clone());
+        let (digest, size, flags) = package::write(directory, paper, vault, keys, papers).await?;
+        Ok(Sealed {
+            digest,
+            size,
+            flags: flags.write()?,
+        })
     }
 }
 

@@ -94,7 +94,14 @@ async fn what_keeps_a_pdf_from_being_read_has_a_name() {
         absent.read(b"%PDF-").await,
         Err(PaperError::NotInstalled(_))
     ));
-    assert!(absent.flag(b"%PDF-").await.unwrap().contains("not installed"));
+    assert!(
+        absent
+            .flag(b"%PDF-")
+            .await
+            .unwrap()
+            .to_string()
+            .contains("not installed")
+    );
     assert_eq!(absent.flag(b"a letter").await, None);
     let large = vec![0; PDF_BYTES_MAX + 1];
     assert_eq!(absent.read(&large).await, Err(PaperError::TooLarge));
