@@ -1,4 +1,5 @@
-//! The system calls that a confined process may make. None opens a file, starts a process, or reaches another.
+//! The system calls that a confined process may make. None opens a file, starts a process, or signals another; none reaches
+//! another but over the Internet's families, where it may talk to name servers.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +27,7 @@ const PLAIN: [i64; 12] = [
 ];
 
 /// Using descriptors, and waiting for them.
-const TALKING: [i64; 27] = [
+const TALKING: [i64; 25] = [
     libc::SYS_read,
     libc::SYS_write,
     libc::SYS_writev,
@@ -45,8 +46,6 @@ const TALKING: [i64; 27] = [
     libc::SYS_getpeername,
     libc::SYS_getsockopt,
     libc::SYS_setsockopt,
-    libc::SYS_fcntl,
-    libc::SYS_ioctl,
     libc::SYS_epoll_create1,
     libc::SYS_epoll_ctl,
     libc::SYS_epoll_pwait,
@@ -61,6 +60,16 @@ const TALKING: [i64; 27] = [
 const OLDER: [i64; 2] = [libc::SYS_epoll_wait, libc::SYS_poll];
 #[cfg(not(target_arch = "x86_64"))]
 const OLDER: [i64; 0] = [];
+
+/// What a descriptor may be told: how it blocks and is inherited, and to be copied. Not whom to signal when something comes: the
+/// kernel would then send that signal, one of the process's choice, to whoever runs under the same user.
+const TOLD: [libc::c_int; 5] = [
+    libc::F_GETFD,
+    libc::F_SETFD,
+    libc::F_GETFL,
+    libc::F_SETFL,
+    libc::F_DUPFD_CLOEXEC,
+];
 
 pub(crate) fn allowed(talks: Talks) -> Result<Rules, BackendError> {
     let whatever = |call: &i64| (*call, Vec::new());
@@ -85,6 +94,10 @@ pub(crate) fn allowed(talks: Talks) -> Result<Rules, BackendError> {
                 libc::SYS_socket,
                 vec![family(libc::AF_INET)?, family(libc::AF_INET6)?],
             );
+            let told = |command: u64| SeccompRule::new(vec![is(1, SeccompCmpOp::Eq, command)?]);
+            let commands = TOLD.map(|command| told(u64::from(command.unsigned_abs())));
+            rules.insert(libc::SYS_fcntl, commands.into_iter().collect::<Result<_, _>>()?);
+            rules.insert(libc::SYS_ioctl, vec![told(libc::FIONBIO)?, told(libc::FIOCLEX)?]);
         }
     }
     // Memory that can be run is not to be had.

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 use std::{
-    os::unix::process::ExitStatusExt as _,
+    os::{fd::AsRawFd as _, unix::process::ExitStatusExt as _},
     process::{Command, ExitStatus, Stdio},
 };
 
@@ -27,6 +27,17 @@ fn attempt(talks: &str, what: &str) -> ExitStatus {
         .unwrap()
 }
 
+/// Has the kernel signal this process, as it would any other of the user, when something comes to the socket.
+#[allow(
+    unsafe_code,
+    reason = "the standard library has no call for it; it is given an open socket and a number, and touches no memory of ours"
+)]
+fn signal_when_ready(socket: &std::net::UdpSocket) {
+    let process = libc::c_int::try_from(std::process::id()).unwrap();
+    let told = unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_SETOWN, process) };
+    assert_eq!(told, 0);
+}
+
 /// Not a test by itself: confines itself, and then tries what the environment names.
 #[test]
 fn attempts() {
@@ -49,7 +60,15 @@ fn attempts() {
     match what {
         "nothing" => {}
         "file" => drop(std::fs::File::open("/etc/passwd")),
-        "socket" => drop(std::net::UdpSocket::bind("127.0.0.1:0")),
+        // As who waits for answers uses it: copied, and without blocking.
+        "socket" => {
+            let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+            socket.try_clone().unwrap().set_nonblocking(true).unwrap();
+        }
+        "signal" => {
+            let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+            signal_when_ready(&socket);
+        }
         "local" => drop(std::os::unix::net::UnixDatagram::unbound()),
         "program" => drop(Command::new("/bin/true").status()),
         "thread" => drop(std::thread::Builder::new().spawn(|| ())),
@@ -71,7 +90,7 @@ fn once_confined_a_process_opens_nothing_and_starts_nothing() {
         (
             "names",
             &["nothing", "socket"],
-            &["file", "local", "program", "thread", "folder"],
+            &["file", "signal", "local", "program", "thread", "folder"],
         ),
     ] {
         for what in may {

@@ -84,6 +84,8 @@ pub enum Gap {
     Text,
     /// More on a page, or hidden at more places, than is compared.
     Compared,
+    /// A part of a page that cannot be decoded: it is taken for empty.
+    Contents,
     /// A font that cannot be read: text set in it is missing.
     Font,
     /// Letters that do not say which they are: they are seen, and cannot be read.
@@ -92,6 +94,8 @@ pub enum Gap {
     Picture,
     /// A note on a page that cannot be drawn.
     Note,
+    /// A note whose text others show, and that does not say how it looks: it was not read.
+    NoteText,
     /// Text under a pattern that may hide it or not.
     Pattern,
     /// Layers that are switched off: what is on them was not looked at.

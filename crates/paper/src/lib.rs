@@ -6,6 +6,7 @@
 //! answer, and believes neither.
 
 pub mod answer;
+mod contents;
 mod findings;
 mod layers;
 mod page;

@@ -26,6 +26,7 @@ use hayro_interpret::{
 use crate::{
     HIDDEN_MAX, PAGES_MAX, TEXT_BYTES_MAX,
     answer::{Gap, Hidden, Hiding, Line},
+    contents::Contents,
     layers::{Clip, Colour, Face, Ink, Layers, Letter, Sheet},
     picture::Picture,
     text::whole,
@@ -39,13 +40,14 @@ const OPAQUE: u8 = 245;
 const CLEAR: u8 = 12;
 /// What a decoder is asked for as the longest sides of a picture, where it can give less than all.
 const PICTURE_SIDES: (u32, u32) = (2_000, 2_000);
-/// Most notes on a page that are looked at for redactions never applied.
-const NOTES_MAX: usize = 2_000;
+/// Most notes on a page that are looked at.
+pub(crate) const NOTES_MAX: usize = 2_000;
 
 /// Reads all pages.
 pub(crate) fn read<E>(pdf: &Pdf, take: &mut impl FnMut(Line) -> Result<(), E>) -> Result<(), E> {
     let warned = Warned::default();
     let cache = InterpreterCache::new();
+    let mut contents = Contents::default();
     let mut gaps = gaps_of_catalog(pdf);
     let (mut bytes, mut places, mut pages) = (0_usize, 0_usize, 0_u32);
     for page in pdf.pages().iter() {
@@ -54,6 +56,7 @@ pub(crate) fn read<E>(pdf: &Pdf, take: &mut impl FnMut(Line) -> Result<(), E>) -
             gaps.push(Gap::Pages);
             continue;
         }
+        gaps.extend(contents.gaps(page));
         let shown = shown(page);
         let mut context = Context::new(Affine::IDENTITY, shown, &cache, pdf.xref(), warned.settings());
         let mut canvas = Canvas::new(shown);

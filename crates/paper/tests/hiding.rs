@@ -40,6 +40,14 @@ fn text(lines: &[Line]) -> String {
     pages.flatten().map(|line| format!("{}\n", line.text)).collect()
 }
 
+fn gaps(lines: &[Line]) -> Vec<Gap> {
+    let gaps = lines.iter().filter_map(|line| match line {
+        Line::Gap { gap } => Some(*gap),
+        _ => None,
+    });
+    gaps.collect()
+}
+
 /// `open` stands on every page, seen; `secret` somewhere.
 const OPEN: &str = "BT 0 Tr 0 g /F 12 Tf 20 150 Td (open) Tj ET ";
 const SECRET: &str = "BT 0 g /F 12 Tf 20 100 Td (secret) Tj ET ";
@@ -274,14 +282,7 @@ fn what_is_seen_is_not_called_hidden() {
 
 #[test]
 fn what_was_not_looked_at_is_named() {
-    let gaps = |page: Page| -> Vec<Gap> {
-        let lines = read(page.before(OPEN).pdf());
-        let gaps = lines.iter().filter_map(|line| match line {
-            Line::Gap { gap } => Some(*gap),
-            _ => None,
-        });
-        gaps.collect()
-    };
+    let gaps = |page: Page| gaps(&read(page.before(OPEN).pdf()));
     assert_eq!(gaps(page(SECRET)), []);
     let layers = "/OCProperties<</OCGs[8 0 R]/D<</OFF[8 0 R]>>>>";
     assert_eq!(gaps(page(SECRET).catalog(layers)), [Gap::Layer]);
@@ -292,6 +293,85 @@ fn what_was_not_looked_at_is_named() {
     let marked = read(page(SECRET).note("/Subtype/Redact/Rect[15 95 75 111]").pdf());
     assert_eq!(hidden(&marked)[0].how, Hiding::OnlyMarked);
     assert_eq!(hidden(&marked)[0].area, [15, 95, 75, 111]);
+}
+
+#[test]
+fn what_cannot_be_decoded_is_not_called_clean() {
+    let drawing = format!("{OPEN}{SECRET}0 g 15 95 60 16 re f ");
+    let drawing = drawing.as_bytes();
+    let runs: Vec<u8> = drawing
+        .chunks(64)
+        .flat_map(|run| [&[u8::try_from(run.len() - 1).unwrap()][..], run].concat())
+        .collect();
+    let hex = drawing
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<String>();
+    let ways = |dict: &str, data: &[u8]| [page("").encoded(dict, data), page("/Form Do ").form(dict, data)];
+    let whole = [
+        ("/Filter/RunLengthDecode", [&runs[..], &[128][..]].concat()),
+        ("/Filter[/ASCIIHexDecode]", format!("{hex}>").into_bytes()),
+        ("/Filter null/DecodeParms null", drawing.to_vec()),
+    ];
+    for (dict, data) in whole {
+        for page in ways(dict, &data) {
+            let lines = read(page.pdf());
+            assert_eq!(gaps(&lines), [], "{dict}");
+            assert_eq!(hidden(&lines).len(), 1, "{dict}: {lines:?}");
+        }
+    }
+    let broken = [
+        ("/Filter/RunLengthDecode", runs.clone()),
+        // A run that is longer than what there is of it.
+        ("/Filter/RunLengthDecode", [&[127][..], &drawing[..100]].concat()),
+        // Whether runs inside another filter are whole is not looked at.
+        ("/Filter[/ASCIIHexDecode/RunLengthDecode]", {
+            let runs = runs.iter().map(|byte| format!("{byte:02x}"));
+            format!("{}80>", runs.collect::<String>()).into_bytes()
+        }),
+        ("/Filter/ASCIIHexDecode", format!("{hex}\u{1}0>").into_bytes()),
+        ("/Filter/DCTDecode", drawing.to_vec()),
+        // Filters that nobody knows, that are named where they have no meaning, or that are not names.
+        ("/Filter/Unheard", drawing.to_vec()),
+        ("/Filter[/Unheard]", drawing.to_vec()),
+        ("/Filter[(x)/ASCIIHexDecode]", format!("{hex}>").into_bytes()),
+        ("/F/ASCIIHexDecode", drawing.to_vec()),
+        ("/F(elsewhere.bin)", drawing.to_vec()),
+        (
+            "/Filter[/ASCIIHexDecode]/DecodeParms<</Columns 1>>",
+            format!("{hex}>").into_bytes(),
+        ),
+    ];
+    for (dict, data) in broken {
+        for page in ways(dict, &data) {
+            let lines = read(page.pdf());
+            assert!(gaps(&lines).contains(&Gap::Contents), "{dict}: {lines:?}");
+        }
+    }
+}
+
+#[test]
+fn a_note_that_only_others_draw_is_named() {
+    let gaps = |note: &str| gaps(&read(page(SECRET).note(note).pdf()));
+    for written in [
+        "/Subtype/FreeText/Rect[15 20 75 40]/DA(/F 12 Tf)/Contents(secret)",
+        "/Subtype/Text/Rect[15 20 75 40]/Contents(secret)",
+        "/Subtype/Widget/FT/Tx/Rect[15 20 75 40]/V(secret)",
+        // What comes after something that is no note is not read.
+        ">>null<</Subtype/Square/Rect[15 95 75 111]/AP<</N 7 0 R>>",
+    ] {
+        assert_eq!(gaps(written), [Gap::NoteText], "{written}");
+    }
+    // A box over the text.
+    assert_eq!(gaps("/Subtype/Square/Rect[15 95 75 111]/IC[0 0 0]"), [Gap::Note]);
+    for silent in [
+        "/Subtype/Link/Rect[15 20 75 40]/Contents(where it leads)",
+        "/Subtype/Text/Rect[15 20 75 40]/Contents()",
+        "/Subtype/Widget/FT/Tx/Rect[15 20 75 40]/V()",
+        "/Subtype/Square/Rect[15 20 75 40]/AP<</N 7 0 R>>",
+    ] {
+        assert_eq!(gaps(silent), [], "{silent}");
+    }
 }
 
 #[test]

@@ -7,6 +7,9 @@ use mail_auth::{
 
 use crate::{Answer, Names, Question, Remark, SIGNATURES_MAX, Verdict};
 
+/// Longest name of a domain, in bytes (RFC 1035, section 3.1, without the dot at the end). Mail has none that is longer.
+const DOMAIN_BYTES_MAX: usize = 253;
+
 /// Checks a message. What cannot be checked is not known; nothing passes for want of an answer.
 pub async fn check(names: &Names, question: &Question, raw: &[u8]) -> Answer {
     let mut answer = Answer::default();
@@ -57,6 +60,8 @@ pub async fn check(names: &Names, question: &Question, raw: &[u8]) -> Answer {
     };
     let asked = DmarcParameters::new(&message, &whole, domain, &spf);
     let dmarc = authenticator.verify_dmarc(names.about(asked)).await;
+    answer.from = Some(dmarc.domain().to_lowercase())
+        .filter(|domain| !domain.is_empty() && domain.len() <= DOMAIN_BYTES_MAX);
     let found = [dmarc.dkim_result(), dmarc.spf_result()].map(of_dmarc);
     answer.dmarc = if found.contains(&Verdict::Pass) {
         Verdict::Pass

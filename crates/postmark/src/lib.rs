@@ -68,8 +68,22 @@ pub struct Answer {
     pub dmarc: Verdict,
     /// Whether the chain of those who forwarded it is whole.
     pub arc: Verdict,
+    /// The domain in `From` that DMARC was judged for, in lower case; none where there is not exactly one. A reader of the message
+    /// that finds another there reads it otherwise than the checks did.
+    pub from: Option<String>,
     /// What a person should know beside.
     pub remarks: Vec<Remark>,
+}
+
+impl Answer {
+    /// Where time ran out: not known, and why.
+    #[must_use]
+    pub fn timed_out() -> Self {
+        Self {
+            remarks: vec![Remark::TimedOut],
+            ..Self::default()
+        }
+    }
 }
 
 /// What a person should know beside the verdicts.
@@ -84,4 +98,6 @@ pub enum Remark {
     PartlySigned,
     /// The address that it came from is not known, so SPF was not checked.
     NoPeer,
+    /// Time ran out, so nothing is known.
+    TimedOut,
 }

@@ -137,5 +137,46 @@ fn what_is_no_message_or_too_much_of_one_is_not_checked() {
         "From: Joe SixPack <joe@football.example.com>",
         "From: a@football.example.com, b@other.example",
     );
-    assert_ne!(ask(zone(), &home, &two).dmarc, Verdict::Pass);
+    let answer = ask(zone(), &home, &two);
+    assert_ne!(answer.dmarc, Verdict::Pass);
+    assert_eq!(answer.from, None);
+}
+
+#[test]
+fn the_domain_that_was_judged_is_named() {
+    let home = from("192.0.2.7");
+    let named = |from: &str| {
+        let message = MESSAGE.replace("From: Joe SixPack <joe@football.example.com>", from);
+        ask(zone(), &home, &message).from
+    };
+    let football = Some("football.example.com".to_owned());
+    assert_eq!(named("From: Joe SixPack <joe@football.example.com>"), football);
+    assert_eq!(named("From: Joe <JOE@Football.Example.COM>"), football);
+    // Two people of one domain; what looks like an address and is a name; what publishes nothing.
+    assert_eq!(
+        named("From: a@football.example.com, b@football.example.com"),
+        football
+    );
+    assert_eq!(
+        named("From: \"a@court.example\" <joe@football.example.com>"),
+        football
+    );
+    assert_eq!(named("From: a@court.example"), Some("court.example".to_owned()));
+    for nobody in [
+        "Subject: none",
+        "From: undisclosed",
+        "From: a@football.example.com\r\nFrom: b@court.example",
+        &format!("From: a@{}", "a.".repeat(200)),
+    ] {
+        assert_eq!(named(nobody), None, "{nobody}");
+    }
+}
+
+#[test]
+fn an_answer_is_written_as_its_readers_read_it() {
+    let late = serde_json::json!({
+        "spf": "not_known", "dkim": "not_known", "dmarc": "not_known", "arc": "not_known",
+        "from": null, "remarks": ["timed_out"],
+    });
+    assert_eq!(serde_json::to_value(Answer::timed_out()).unwrap(), late);
 }

@@ -1,9 +1,5 @@
 //! The program as it is started, confined, asking a name server over the loopback.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 mod football;
 
@@ -101,6 +97,7 @@ fn it_asks_a_name_server_and_answers() {
         [Verdict::Pass; 3],
         "{answer:?}"
     );
+    assert_eq!(answer.from.as_deref(), Some("football.example.com"));
     let away = Question {
         peer: Some("2001:db8::9".parse().unwrap()),
         ..question.clone()

@@ -23,6 +23,8 @@ pub struct Apart {
 /// What it may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
+    /// How long a run waits for its turn.
+    pub wait: Duration,
     /// How long one run may take, once its turn has come.
     pub patience: Duration,
     /// Largest answer taken, in bytes.
@@ -37,6 +39,9 @@ pub enum ApartError {
     /// It is not there.
     #[error("`{0}` is not installed; `cargo install --locked --path crates/...` puts it beside `amparo`")]
     NotInstalled(String),
+    /// Others ran all the time that it may wait.
+    #[error("its turn did not come")]
+    Busy,
     /// Its answer is longer than it may be.
     #[error("its answer is too long")]
     TooLong,
@@ -74,11 +79,9 @@ impl Apart {
     /// See [`ApartError`].
     pub async fn run(&self, input: &[&[u8]]) -> Result<Vec<u8>, ApartError> {
         let failed = |error: &dyn std::fmt::Display| ApartError::Failed(error.to_string());
-        let _slot = self
-            .bounds
-            .slots
-            .acquire()
+        let _slot = tokio::time::timeout(self.bounds.wait, self.bounds.slots.acquire())
             .await
+            .map_err(|_| ApartError::Busy)?
             .map_err(|error| failed(&error))?;
         let mut child = Command::new(&self.program)
             .env_clear()
@@ -120,5 +123,24 @@ impl Apart {
             return Err(ApartError::TooLong);
         }
         Ok(said)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static NONE: Semaphore = Semaphore::const_new(0);
+
+    #[tokio::test]
+    async fn a_run_whose_turn_does_not_come_ends_and_says_so() {
+        let bounds = Bounds {
+            wait: Duration::from_millis(20),
+            patience: Duration::from_secs(60),
+            answer_bytes_max: 1,
+            slots: &NONE,
+        };
+        let said = Apart::at(PathBuf::from("/bin/true"), bounds).run(&[]).await;
+        assert_eq!(said, Err(ApartError::Busy));
     }
 }

@@ -1,7 +1,7 @@
 //! Finding citations, numbers, days, courts and identifiers in a text. Linear in the text's length: the patterns are of a
 //! kind that never goes back.
 
-use std::{collections::BTreeSet, net::IpAddr, sync::LazyLock};
+use std::{net::IpAddr, sync::LazyLock};
 
 use jiff::civil::Date;
 use regex::{Captures, Regex};
@@ -271,15 +271,6 @@ impl Found<'_> {
             },
         });
     }
-}
-
-/// Every telephone number that stands in a text, as digits alone, without a leading `00` or `0`: to tell whether a number
-/// was found in the message itself.
-pub fn numbers(text: &str) -> BTreeSet<String> {
-    PHONE
-        .find_iter(text)
-        .map(|words| digits(words.as_str()).trim_start_matches(['+', '0']).to_owned())
-        .collect()
 }
 
 fn digits(words: &str) -> String {

@@ -11,7 +11,7 @@ mod notice;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use find::{find, numbers};
+pub use find::find;
 pub use flat::Flat;
 pub use notice::{CourtNotice, Docket, Filing, notice};
 

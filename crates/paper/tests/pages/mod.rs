@@ -4,15 +4,19 @@
 /// A page to be.
 pub struct Page {
     drawing: String,
+    encoded: Option<(String, Vec<u8>)>,
+    form: (String, Vec<u8>),
     note: String,
     catalog: String,
     trailer: String,
 }
 
-/// A page on which this is drawn, with the font `F`, the pictures `Black` and `Scan`, and some ways of painting.
+/// A page on which this is drawn, with the font `F`, the pictures `Black` and `Scan`, the drawing `Form`, and some ways of painting.
 pub fn page(drawing: &str) -> Page {
     Page {
         drawing: drawing.to_owned(),
+        encoded: None,
+        form: (String::new(), Vec::new()),
         note: String::new(),
         catalog: String::new(),
         trailer: String::new(),
@@ -27,6 +31,18 @@ impl Page {
 
     pub fn after(mut self, drawing: &str) -> Self {
         self.drawing.push_str(drawing);
+        self
+    }
+
+    /// Drawn by these data instead, with this in their stream's dictionary.
+    pub fn encoded(mut self, dict: &str, data: &[u8]) -> Self {
+        self.encoded = Some((dict.to_owned(), data.to_vec()));
+        self
+    }
+
+    /// With these data as the drawing `Form`, and this in their stream's dictionary.
+    pub fn form(mut self, dict: &str, data: &[u8]) -> Self {
+        self.form = (dict.to_owned(), data.to_vec());
         self
     }
 
@@ -61,7 +77,7 @@ impl Page {
             );
             stream(&dict, data)
         };
-        let resources = "<</Font<</F 5 0 R>>/XObject<</Black 6 0 R/Scan 9 0 R>>\
+        let resources = "<</Font<</F 5 0 R>>/XObject<</Black 6 0 R/Scan 9 0 R/Form 11 0 R>>\
             /Shading<</Shade<</ShadingType 2/ColorSpace/DeviceGray/Coords[0 0 200 0]/Extend[true true]\
             /Function<</FunctionType 2/Domain[0 1]/C0[0]/C1[0.4]/N 1>>>>>>\
             /Pattern<</Hatch 10 0 R>>\
@@ -74,7 +90,10 @@ impl Page {
                 self.note
             )
             .into_bytes(),
-            stream("", self.drawing.as_bytes()),
+            match &self.encoded {
+                Some((dict, data)) => stream(dict, data),
+                None => stream("", self.drawing.as_bytes()),
+            },
             b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>".to_vec(),
             picture(1, 1, &[0]),
             stream("/Type/XObject/Subtype/Form/BBox[0 0 60 16]", b"0 g 0 0 60 16 re f"),
@@ -83,6 +102,10 @@ impl Page {
             stream(
                 "/Type/Pattern/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 8 8]/XStep 8/YStep 8/Resources<<>>",
                 b"0 g 0 0 4 4 re f",
+            ),
+            stream(
+                &format!("/Type/XObject/Subtype/Form/BBox[0 0 200 200]{}", self.form.0),
+                &self.form.1,
             ),
         ];
         let mut pdf = b"%PDF-1.7\n".to_vec();

@@ -43,7 +43,6 @@ impl Deployment {
         Ok(Registry::new(
             RequesterStore::new(self.database.clone()),
             Arc::new(hints),
-            self.papers(),
         ))
     }
 

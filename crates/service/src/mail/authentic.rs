@@ -3,18 +3,19 @@
 //! The mail server that takes a message from the network checks it, and writes what it found into
 //! `Authentication-Results` (RFC 8601). That field is believed only of the server that the configuration names, and only
 //! where nobody else could have put it. Where the configuration says so, the message is checked anew as well
-//! ([`super::postmark`]); where the two differ, the worse stands, and both are told. Where neither knows, nothing passed: the
-//! outcome is "not known".
+//! ([`super::postmark`]); where the two differ, the worse stands, and both are told. Where one alone knows, its outcome stands;
+//! where neither does, nothing passed: the outcome is "not known".
 
 use casework::sender::{CheckedBy, Domain, REMARKS_MAX, SenderCheck, Verdict};
-use mail_parser::{HeaderName, HeaderValue, Host, Message, MessageParser};
+use mail_parser::{HeaderName, HeaderValue, Message, MessageParser};
 
 use super::{
     message::addresses,
-    postmark::{Envelope, Postmarks},
+    postmark::{Envelope, Postmark, PostmarkError, Postmarks},
+    received,
 };
 
-/// Largest head of a message that is looked at, in bytes.
+/// Largest head of a message that is looked at, in bytes. Nothing passes of a message whose head is longer.
 const HEAD_BYTES_MAX: usize = 256 * 1024;
 
 /// What our own mail servers write, and may be believed.
@@ -52,7 +53,7 @@ impl Checker {
     /// Checks a message's sender; `mail_from` is whom its envelope names, where that is known. Never fails: what could not be
     /// checked is "not known", and says why.
     pub async fn check(&self, raw: &[u8], mail_from: Option<&str>) -> SenderCheck {
-        let head = head(raw);
+        let (head, is_whole) = head(raw);
         let parsed = MessageParser::default().parse_headers(head);
         let mut check = SenderCheck::default();
         let Some(parsed) = parsed else {
@@ -73,24 +74,18 @@ impl Checker {
         }
         self.believe_our_server(&parsed, &mut check);
         if let Some(postmarks) = &self.postmarks {
-            match postmarks.check(raw, &self.envelope(&parsed, mail_from)).await {
-                Ok(postmark) => {
-                    check.by = CheckedBy::Ourselves;
-                    let remarks = &mut check.remarks;
-                    for (name, known, ours) in [
-                        ("SPF", &mut check.spf, postmark.spf),
-                        ("DKIM", &mut check.dkim, postmark.dkim),
-                        ("DMARC", &mut check.dmarc, postmark.dmarc),
-                        ("ARC", &mut check.arc, postmark.arc),
-                    ] {
-                        let (both, remark) = worse(name, *known, ours);
-                        *known = both;
-                        remarks.extend(remark);
-                    }
-                    remarks.extend(postmark.remarks().map(str::to_owned));
+            let envelope = self.envelope(head, &parsed, mail_from);
+            second_opinion(postmarks.check(raw, &envelope).await, &mut check);
+        }
+        if !is_whole {
+            for verdict in [&mut check.spf, &mut check.dkim, &mut check.dmarc, &mut check.arc] {
+                if *verdict == Verdict::Pass {
+                    *verdict = Verdict::NotKnown;
                 }
-                Err(error) => check.remarks.push(error.to_string()),
             }
+            check
+                .remarks
+                .push("its head is longer than is looked at, so nothing of it passed".to_owned());
         }
         if let Some(reply) = addresses(parsed.reply_to()).first()
             && Domain::of_address(reply).ok().map(|domain| domain.to_string()) != check.domain
@@ -104,7 +99,7 @@ impl Checker {
     }
 
     /// How the message reached us, by the topmost `Received` field if one of our own servers wrote it.
-    fn envelope(&self, parsed: &Message<'_>, mail_from: Option<&str>) -> Envelope {
+    fn envelope(&self, head: &[u8], parsed: &Message<'_>, mail_from: Option<&str>) -> Envelope {
         let mut envelope = Envelope::default();
         let top = parsed.headers().first();
         let returns = top.filter(|top| top.name == HeaderName::ReturnPath);
@@ -113,29 +108,10 @@ impl Checker {
         } else if let Some(HeaderValue::Text(path)) = returns.map(|top| &top.value) {
             envelope.mail_from = path.trim_matches(['<', '>']).to_owned();
         }
-        let ours = |host: &Host<'_>| match host {
-            Host::Name(name) => self
-                .ours
-                .received_by
-                .iter()
-                .any(|ours| ours.eq_ignore_ascii_case(name)),
-            Host::IpAddr(_) => false,
-        };
-        // The topmost: any other may be a stranger's.
-        let top = parsed
-            .headers()
-            .iter()
-            .find(|header| header.name == HeaderName::Received);
-        let Some(received) = top
-            .and_then(|top| top.value.as_received())
-            .filter(|top| top.by.as_ref().is_some_and(ours))
-        else {
-            return envelope;
-        };
-        // An address in place of a name is the peer's own word.
-        envelope.peer = received.from_ip;
-        if let Some(Host::Name(name)) = received.helo.as_ref().or(received.from.as_ref()) {
-            envelope.helo = name.to_string();
+        if let Some(peer) = received::peer(head, &self.ours.received_by) {
+            envelope.peer = Some(peer.address);
+            // An address in place of a name is the peer's own word.
+            envelope.helo = peer.helo.unwrap_or_default();
         }
         envelope
     }
@@ -221,13 +197,46 @@ fn parts_of(value: &str) -> Option<Vec<String>> {
     (!quoted && comments == 0 && !escaped).then_some(parts)
 }
 
-/// The worse of two outcomes, as far as either is known; and what to say where they differ.
+/// Sets what we found ourselves beside what the mail server found. Our DMARC is of the domain that we judged: where that is not
+/// the one that is shown, it failed.
+fn second_opinion(ours: Result<Postmark, PostmarkError>, check: &mut SenderCheck) {
+    let mut ours = ours.unwrap_or_else(|error| {
+        check.remarks.push(error.to_string());
+        Postmark::default()
+    });
+    let judged = ours.from.as_deref().and_then(|from| Domain::new(from).ok());
+    let judged = judged.map(|domain| domain.to_string());
+    if matches!(ours.dmarc, Verdict::Pass | Verdict::Fail) && (judged.is_none() || judged != check.domain) {
+        ours.dmarc = Verdict::Fail;
+        check.remarks.push("its From is read in two ways".to_owned());
+    }
+    if ours.dmarc != Verdict::NotKnown {
+        check.by = CheckedBy::Ourselves;
+    }
+    let remarks = &mut check.remarks;
+    for (name, known, ours) in [
+        ("SPF", &mut check.spf, ours.spf),
+        ("DKIM", &mut check.dkim, ours.dkim),
+        ("DMARC", &mut check.dmarc, ours.dmarc),
+        ("ARC", &mut check.arc, ours.arc),
+    ] {
+        let (both, remark) = worse(name, *known, ours);
+        *known = both;
+        remarks.extend(remark);
+    }
+    remarks.extend(ours.remarks().map(str::to_owned));
+}
+
+/// The worse of two outcomes, as far as either is known; and what to say where they differ, or where the one that counts most
+/// rests on the mail server alone.
 fn worse(name: &str, server: Verdict, ours: Verdict) -> (Verdict, Option<String>) {
     if server == Verdict::NotKnown || server == ours {
         return (ours, None);
     }
     if ours == Verdict::NotKnown {
-        return (server, None);
+        let alone = name == "DMARC" && server == Verdict::Pass;
+        let remark = alone.then(|| format!("{name} passed at our mail server, and is not known here"));
+        return (server, remark);
     }
     let word = |verdict| match verdict {
         Verdict::Pass => "passed",
@@ -288,13 +297,21 @@ fn take_result(text: &str, check: &mut SenderCheck) {
     }
 }
 
-fn head(raw: &[u8]) -> &[u8] {
+/// Every address that a message's `From` gives. Asks nobody.
+pub fn senders(raw: &[u8]) -> Vec<String> {
+    let parsed = MessageParser::default().parse_headers(head(raw).0);
+    parsed.map(|parsed| addresses(parsed.from())).unwrap_or_default()
+}
+
+/// A message's head, and whether that is all of it.
+fn head(raw: &[u8]) -> (&[u8], bool) {
     let end = [b"\r\n\r\n".as_slice(), b"\n\n"]
         .iter()
         .filter_map(|blank| memchr::memmem::find(raw, blank).map(|at| at + blank.len()))
         .min()
         .unwrap_or(raw.len());
-    raw.get(..end.min(HEAD_BYTES_MAX)).unwrap_or(raw)
+    let kept = raw.get(..end.min(HEAD_BYTES_MAX)).unwrap_or(raw);
+    (kept, end <= HEAD_BYTES_MAX)
 }
 
 fn one_domain(from: &[String]) -> Option<String> {

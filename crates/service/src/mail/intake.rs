@@ -8,7 +8,10 @@ use casework::{
     sender::SenderCheck,
 };
 
-use super::{MAIL_BYTES_MAX, authentic::Checker};
+use super::{
+    MAIL_BYTES_MAX,
+    authentic::{Checker, senders},
+};
 use crate::{
     app::{Desk, DeskError, Intake},
     requesters::{Registry, RegistryError},
@@ -57,8 +60,9 @@ impl MailDesk {
     }
 
     /// Keeps a message, whose envelope names `mail_from` where that is known, and opens its case; checks its sender, and records
-    /// what was found. When this returns, both are durable; where it fails in between, the same bytes again go on from there. A sender that fails every check is
-    /// taken in too: the case then owes a call back, and nothing else.
+    /// what was found. When this returns, both are durable; where it fails in between, the same bytes again go on from there, and
+    /// what was checked is not checked again. A sender that fails every check is taken in too: the case then owes a call back, and
+    /// nothing else.
     ///
     /// # Errors
     /// See [`MailError`].
@@ -70,12 +74,14 @@ impl MailDesk {
             return Err(MailError::Empty);
         }
         let intake = self.desk.intake(raw, Channel::Email, None).await?;
-        // Noted before anything is judged: a suspension meanwhile finds this case, or is found by it.
-        let mut check = self.checker.check(raw, mail_from).await;
-        self.registry.note_case(check.from.clone(), intake.case).await?;
+        // Noted before anything is judged: a suspension meanwhile finds this case, or is found by it. And noted each time, for an
+        // earlier attempt may have ended before.
+        self.registry.note_case(senders(raw), intake.case).await?;
+        // Asked before anybody is: who sends a message again must not make us wait for name servers again.
         if self.desk.sender_is_checked(intake.case).await? {
             return Ok(intake);
         }
+        let mut check = self.checker.check(raw, mail_from).await;
         self.registry.judge(&mut check).await?;
         self.desk.check_sender(intake.case, check).await?;
         Ok(intake)

@@ -12,6 +12,7 @@ pub mod maildir;
 pub mod message;
 pub mod postmark;
 pub mod reading;
+mod received;
 
 pub use intake::{MailDesk, MailError};
 

@@ -15,8 +15,10 @@ use crate::apart::{Apart, ApartError, Bounds};
 
 /// The program's name. It lies beside this one.
 pub const PROGRAM: &str = "amparo-postmark";
+/// How long a message waits for its turn. Whoever sends mail chooses the name servers that it waits for, so neither is long.
+const WAIT: Duration = Duration::from_secs(3);
 /// How long the checks of one message may take, once its turn has come.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(8);
 /// How many messages are checked at once in this process: each may take half a gibibyte of memory.
 const AT_ONCE_MAX: usize = 4;
 /// Largest answer taken, in bytes.
@@ -25,6 +27,7 @@ const ANSWER_BYTES_MAX: u64 = 4 * 1024;
 static SLOTS: Semaphore = Semaphore::const_new(AT_ONCE_MAX);
 
 const BOUNDS: Bounds = Bounds {
+    wait: WAIT,
     patience: PATIENCE,
     answer_bytes_max: ANSWER_BYTES_MAX,
     slots: &SLOTS,
@@ -51,6 +54,9 @@ pub struct Postmark {
     pub dkim: Verdict,
     /// Whether one of the two speaks for the domain in `From`.
     pub dmarc: Verdict,
+    /// The domain in `From` that was judged; absent where the program found none.
+    #[serde(default)]
+    pub from: Option<String>,
     /// Whether the chain of those who forwarded it is whole.
     pub arc: Verdict,
     remarks: Vec<Remark>,
@@ -66,6 +72,7 @@ impl Postmark {
                 "a signature is over the beginning of the text only: more may have been added"
             }
             Remark::NoPeer => "the address that it came from is not known, so SPF was not checked",
+            Remark::TimedOut => "the name service did not answer in time",
         })
     }
 }
@@ -77,6 +84,7 @@ enum Remark {
     ManySignatures,
     PartlySigned,
     NoPeer,
+    TimedOut,
 }
 
 #[derive(Serialize)]

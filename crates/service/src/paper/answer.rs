@@ -92,6 +92,8 @@ pub enum Gap {
     Text,
     /// More on a page than is compared, or more hidden places than are listed.
     Compared,
+    /// A part of a page that cannot be decoded.
+    Contents,
     /// A font that cannot be read.
     Font,
     /// Letters that do not say which they are.
@@ -100,6 +102,8 @@ pub enum Gap {
     Picture,
     /// A note on a page that cannot be drawn.
     Note,
+    /// A note whose text was not read, though other programs show it.
+    NoteText,
     /// Text under a pattern that may hide it or not.
     Pattern,
     /// Layers that are switched off.
@@ -117,10 +121,12 @@ impl Gap {
             Self::Pages => "it has more pages than are read",
             Self::Text => "it has more text than is taken",
             Self::Compared => "there is more on a page than is compared",
+            Self::Contents => "part of a page cannot be decoded, so text may be missing",
             Self::Font => "a font in it cannot be read, so text may be missing",
             Self::Letters => "letters in it do not say which they are",
             Self::Picture => "a picture in it cannot be decoded",
             Self::Note => "a note in it cannot be drawn",
+            Self::NoteText => "a note in it has text that other programs show and that cannot be read here",
             Self::Pattern => "text in it lies under a pattern that may hide it or not",
             Self::Layer => "it has layers that are switched off",
             Self::File => "there are files inside it",

@@ -12,6 +12,8 @@ use crate::apart::{Apart, ApartError, Bounds};
 
 /// The program's name. It lies beside this one.
 pub const PROGRAM: &str = "amparo-paper";
+/// How long one waits for its turn.
+const WAIT: Duration = Duration::from_secs(60);
 /// How long one PDF may take, once its turn has come.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How many are read at once in this process: each may take a gibibyte of memory.
@@ -22,6 +24,7 @@ const ANSWER_BYTES_MAX: u64 = 32 * 1024 * 1024;
 static SLOTS: Semaphore = Semaphore::const_new(AT_ONCE_MAX);
 
 const BOUNDS: Bounds = Bounds {
+    wait: WAIT,
     patience: PATIENCE,
     answer_bytes_max: ANSWER_BYTES_MAX,
     slots: &SLOTS,

@@ -1,18 +1,17 @@
 //! The register of requesters: who may ask, what shows who they are, and the numbers on which they are called back.
 //!
 //! Nothing here confirms a demand. The register and the operator's lists say what a sender's domain is known for, and
-//! whose it only looks like; a person calls the authority, on a number that was found elsewhere than in the message, and
-//! records what it said ([`Registry::call_back`]).
+//! whose it only looks like; a person calls the authority, on a number that was registered before the message came, and records
+//! what it said ([`Registry::call_back`]).
 
 mod hints;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use casework::{
     event::{Actor, Body},
     facts::RequesterCheck,
     ids::{CaseId, StaffId},
-    reading::{Form, numbers},
     sender::{Domain, SenderCheck, resemblance},
 };
 use jiff::Timestamp;
@@ -24,14 +23,7 @@ use store::{
 
 pub use hints::{Hints, HintsError, Source};
 
-use crate::{
-    app::{Desk, DeskError},
-    mail::{
-        message::{Content, MessageError, take_apart},
-        reading::PDFS_MAX,
-    },
-    paper::{Gap, PaperPage, PaperReader},
-};
+use crate::app::{Desk, DeskError};
 
 /// Why the register did not do something.
 #[derive(Debug, thiserror::Error)]
@@ -52,25 +44,16 @@ pub enum RegistryError {
     },
     /// A number that nobody entered in the register.
     #[error(
-        "`{0}` is in the register of no authority; find it independently of the message, and enter it with its source (`amparo requester fact`)"
+        "`{0}` is not in that authority's entry in the register; call a number that was registered before the message came, or \
+         record the check in words, which counts once two different people have (`amparo case check --how`)"
     )]
     UnknownNumber(String),
-    /// A number that the message itself gives, and that was not known before it came.
+    /// A number that was registered when the message had come, and so may have been found in it.
     #[error(
-        "`{0}` stands in the message itself and was not registered before it came: whoever forged the one can answer the other"
+        "`{0}` was registered after the message came, and so may have been found in it; call a number that was registered before, \
+         or record the check in words, which counts once two different people have (`amparo case check --how`)"
     )]
-    NumberFromMessage(String),
-    /// A part of the message was not read, so nobody knows which numbers it gives.
-    #[error(
-        "`{number}` was registered after the message came, of which a part was not read ({why}): it may be given there; \
-         call a number that was registered before"
-    )]
-    UnreadPart {
-        /// The number.
-        number: String,
-        /// Why it was not read.
-        why: String,
-    },
+    RegisteredSince(String),
 }
 
 /// What is known of an authority, whole.
@@ -116,13 +99,12 @@ pub struct Reviewed {
 pub struct Registry {
     store: RequesterStore,
     hints: Arc<Hints>,
-    papers: PaperReader,
 }
 
 impl Registry {
     /// Over these.
-    pub fn new(store: RequesterStore, hints: Arc<Hints>, papers: PaperReader) -> Self {
-        Self { store, hints, papers }
+    pub fn new(store: RequesterStore, hints: Arc<Hints>) -> Self {
+        Self { store, hints }
     }
 
     /// The rows themselves.
@@ -254,12 +236,12 @@ impl Registry {
         Ok(self.store.note_case(&senders, case).await?)
     }
 
-    /// Records what an authority said when it was called back on `number`, which the register must hold for it, from
-    /// another source than the message: a number that the message gives, in its text or in a PDF, counts only if it was
-    /// registered before. Where a PDF could not be read, so does every number.
+    /// Records what an authority said when it was called back on `number`, which the register must have held for it before the
+    /// message came. What was registered since may have been found in the message, whatever a program can find there: a message
+    /// shows a number in more ways than one reads.
     ///
     /// # Errors
-    /// [`RegistryError::UnknownNumber`], [`RegistryError::NumberFromMessage`] and [`RegistryError::UnreadPart`].
+    /// [`RegistryError::UnknownNumber`] and [`RegistryError::RegisteredSince`].
     pub async fn call_back(&self, desk: &Desk, call: Call<'_>, by: Actor) -> Result<(), RegistryError> {
         let digits = digits(call.number)?;
         let facts = self.store.facts(call.authority).await?;
@@ -268,24 +250,8 @@ impl Registry {
             .find(|fact| fact.kind == FactKind::Number && fact.value == digits)
             .ok_or_else(|| RegistryError::UnknownNumber(call.number.to_owned()))?;
         let view = desk.case(call.case).await?;
-        let document = desk.document(call.case).await?;
-        let before = known.added_at < view.opened_at;
-        // A number that was registered before counts whatever the message says.
-        let given = if before {
-            Given::default()
-        } else {
-            numbers_in(&document, &self.papers).await
-        };
-        let same =
-            |one: &String| one.len() >= 6 && (digits.ends_with(one.as_str()) || one.ends_with(&digits));
-        if given.numbers.iter().any(same) {
-            return Err(RegistryError::NumberFromMessage(call.number.to_owned()));
-        }
-        if let Some(why) = given.unread {
-            return Err(RegistryError::UnreadPart {
-                number: call.number.to_owned(),
-                why,
-            });
+        if known.added_at >= view.opened_at {
+            return Err(RegistryError::RegisteredSince(call.number.to_owned()));
         }
         let how = format!(
             "called {} on {}, which {} entered on {} from {}: {}",
@@ -430,67 +396,6 @@ fn address_of(address: &str) -> Result<String, RegistryError> {
         return Err(invalid("the address", "write it as `name@domain`"));
     }
     Ok(format!("{}@{domain}", local.to_lowercase()))
-}
-
-/// The telephone numbers that a document gives, in whatever part.
-#[derive(Default)]
-struct Given {
-    numbers: BTreeSet<String>,
-    /// Why a part was not read, where one was not.
-    unread: Option<String>,
-}
-
-async fn numbers_in(document: &[u8], papers: &PaperReader) -> Given {
-    let of_text = |text: &str, form| numbers(casework::reading::Flat::of(text, form).text());
-    let mut given = Given {
-        numbers: of_text(&String::from_utf8_lossy(document), Form::Plain),
-        unread: None,
-    };
-    let parts: Vec<Content> = match take_apart(document) {
-        Ok(parted) => {
-            given.unread = parted
-                .more
-                .then(|| "there are more parts than are looked at".to_owned());
-            parted.parts.into_iter().map(|part| part.content).collect()
-        }
-        Err(MessageError::Unreadable) => vec![Content::Bytes(document.to_vec())],
-        Err(error) => {
-            given.unread = Some(error.to_string());
-            Vec::new()
-        }
-    };
-    let mut pdfs = 0_usize;
-    for content in parts {
-        if let Content::Text(text, form) = &content {
-            given.numbers.extend(of_text(text, *form));
-        }
-        if !content.is_pdf() {
-            continue;
-        }
-        pdfs = pdfs.saturating_add(1);
-        if pdfs > PDFS_MAX {
-            given.unread = Some("there are more PDFs than are read".to_owned());
-            break;
-        }
-        match papers.read(content.bytes()).await {
-            Ok(paper) => {
-                let seen = paper.pages.iter().map(PaperPage::text);
-                for text in seen.chain(paper.hidden.iter().map(|hidden| hidden.text.clone())) {
-                    given.numbers.extend(of_text(&text, Form::Plain));
-                }
-                let missing = |gap: &&Gap| !matches!(gap, Gap::Note | Gap::Pattern | Gap::Picture);
-                given.unread = given.unread.or_else(|| {
-                    paper
-                        .gaps
-                        .iter()
-                        .find(missing)
-                        .map(|gap| gap.in_words().to_owned())
-                });
-            }
-            Err(error) => given.unread = Some(error.to_string()),
-        }
-    }
-    given
 }
 
 #[cfg(test)]

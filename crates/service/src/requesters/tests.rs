@@ -37,11 +37,7 @@ async fn lists_are_hints_and_look_alikes_among_them_are_told() {
     );
     let dir = tempfile::tempdir().unwrap();
     let database = store::testkit::database(&dir.path().join("requesters.db")).await;
-    let registry = Registry::new(
-        RequesterStore::new(database),
-        Arc::new(hints),
-        PaperReader::beside_this_program(),
-    );
+    let registry = Registry::new(RequesterStore::new(database), Arc::new(hints));
     for (domain, likeness) in [
         // Listed among governments, and a look-alike all the same.
         ("deutsche-polizei.eu", Some(Likeness::OfficialWords)),

@@ -16,7 +16,6 @@ use crate::{
         authentic::{Checker, OurServers},
         postmark::Postmarks,
     },
-    paper::PaperReader,
     requesters::{Hints, Registry},
 };
 
@@ -124,11 +123,7 @@ async fn a_suspension_finds_every_case_of_an_address_though_one_was_noted_late_a
 
 async fn registry(scene: &Scene) -> Registry {
     let database = store::testkit::database(&scene.dir.path().join("requesters.db")).await;
-    Registry::new(
-        RequesterStore::new(database),
-        Arc::new(Hints::default()),
-        PaperReader::beside_this_program(),
-    )
+    Registry::new(RequesterStore::new(database), Arc::new(Hints::default()))
 }
 
 fn message(from: &str, results: &str) -> Vec<u8> {
@@ -164,6 +159,11 @@ async fn p07_what_fails_dmarc_goes_to_call_back_and_a_stolen_honest_account_meet
         added_by: "ruth".to_owned(),
     };
     registry.add_fact(fact(FactKind::Domain, "bka.de")).await.unwrap();
+    registry
+        .add_fact(fact(FactKind::Number, "+49 611 55 0000"))
+        .await
+        .unwrap();
+    scene.clock.advance(jiff::SignedDuration::from_secs(1));
     let registry = Arc::new(registry);
     let desk = MailDesk::new(
         scene.desk.clone(),
@@ -213,7 +213,7 @@ async fn p07_what_fails_dmarc_goes_to_call_back_and_a_stolen_honest_account_meet
     assert!(again.duplicate && again.case == stolen.case);
     assert_eq!(scene.desk.case(stolen.case).await.unwrap().events, 3);
 
-    // The number in the message does not count, not even once it is entered in the register.
+    // A number that was registered when the message had come does not count, whatever the message says.
     let call = |number| crate::requesters::Call {
         case: stolen.case,
         authority: "de-bka",
@@ -229,21 +229,15 @@ async fn p07_what_fails_dmarc_goes_to_call_back_and_a_stolen_honest_account_meet
         matches!(unknown, Err(crate::requesters::RegistryError::UnknownNumber(_))),
         "{unknown:?}"
     );
-    registry
-        .add_fact(fact(FactKind::Number, "+49 30 555 0100"))
-        .await
-        .unwrap();
-    let same = registry
-        .call_back(&scene.desk, call("+49 30 555 0100"), by.clone())
-        .await;
-    assert!(
-        matches!(same, Err(crate::requesters::RegistryError::NumberFromMessage(_))),
-        "{same:?}"
-    );
-    registry
-        .add_fact(fact(FactKind::Number, "+49 611 55 0000"))
-        .await
-        .unwrap();
+    for (later, number) in [(0, "+49 30 555 0100"), (60, "+49 228 99 7799")] {
+        scene.clock.advance(jiff::SignedDuration::from_secs(later));
+        registry.add_fact(fact(FactKind::Number, number)).await.unwrap();
+        let since = registry.call_back(&scene.desk, call(number), by.clone()).await;
+        assert!(
+            matches!(since, Err(crate::requesters::RegistryError::RegisteredSince(_))),
+            "{since:?}"
+        );
+    }
     registry
         .call_back(&scene.desk, call("+49 (611) 55-0000"), by)
         .await
@@ -294,7 +288,7 @@ async fn a_check_of_our_own_stands_beside_the_mail_servers_and_the_worse_of_the_
         results: results.then(|| "mx.provider.example".to_owned()),
         received_by: vec!["mx.provider.example".to_owned()],
     };
-    let answer = r#"{"spf":"pass","dkim":"fail","dmarc":"fail","arc":"none","remarks":["partly_signed"]}"#;
+    let answer = r#"{"spf":"pass","dkim":"fail","dmarc":"fail","arc":"none","from":"bka.example","remarks":["partly_signed"]}"#;
     let postmarks = impostor(dir.path(), answer);
     let checker = Checker::new(ours(true)).with(postmarks.clone());
     let found = checker.check(message.as_bytes(), Some("case@bka.example")).await;
@@ -370,4 +364,108 @@ async fn a_check_of_our_own_stands_beside_the_mail_servers_and_the_worse_of_the_
             .await;
         assert_eq!((found.dmarc, found.by), (Verdict::NotKnown, CheckedBy::Nobody));
     }
+}
+
+#[tokio::test]
+async fn what_we_find_counts_for_the_domain_that_is_shown_and_silence_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let message = "Received: from a by mx.provider.example\r\n\
+        Authentication-Results: mx.provider.example; spf=pass; dkim=pass; dmarc=pass header.from=court.example\r\n\
+        From: j@court.example\r\nSubject: x\r\n\r\nbody\r\n";
+    let check = async |verdict: &str, from: &str, raw: &str| {
+        let answer = format!(
+            r#"{{"spf":"pass","dkim":"pass","dmarc":"{verdict}","arc":"none","from":{from},"remarks":["timed_out"]}}"#
+        );
+        checker(Some("mx.provider.example"))
+            .with(impostor(dir.path(), &answer))
+            .check(raw.as_bytes(), None)
+            .await
+    };
+    let two_ways = "its From is read in two ways";
+    let silent = "DMARC passed at our mail server, and is not known here";
+    for (verdict, from, expected, by, remark) in [
+        (
+            "pass",
+            r#""Court.example""#,
+            Verdict::Pass,
+            CheckedBy::Ourselves,
+            "",
+        ),
+        (
+            "pass",
+            r#""attacker.example""#,
+            Verdict::Fail,
+            CheckedBy::Ourselves,
+            two_ways,
+        ),
+        ("pass", "null", Verdict::Fail, CheckedBy::Ourselves, two_ways),
+        (
+            "fail",
+            r#""attacker.example""#,
+            Verdict::Fail,
+            CheckedBy::Ourselves,
+            two_ways,
+        ),
+        (
+            "not_known",
+            "null",
+            Verdict::Pass,
+            CheckedBy::OurMailServer,
+            silent,
+        ),
+    ] {
+        let found = check(verdict, from, message).await;
+        assert_eq!((found.dmarc, found.by), (expected, by), "{found:?}");
+        for said in [two_ways, silent] {
+            assert_eq!(
+                found.remarks.iter().any(|one| one == said),
+                said == remark,
+                "{found:?}"
+            );
+        }
+        assert!(
+            found
+                .remarks
+                .iter()
+                .any(|one| one == "the name service did not answer in time"),
+            "{found:?}"
+        );
+    }
+    // Whose From may stand beyond what is looked at passes nothing, whoever says so.
+    let padding = format!("X-Pad: {}\r\n", "a".repeat(1_000)).repeat(300);
+    let long = message.replace(
+        "Subject: x\r\n",
+        &format!("{padding}From: x@attacker.example\r\n"),
+    );
+    for found in [
+        check("pass", r#""court.example""#, &long).await,
+        checker(Some("mx.provider.example"))
+            .check(long.as_bytes(), None)
+            .await,
+    ] {
+        let verdicts = [found.spf, found.dkim, found.dmarc, found.arc];
+        assert!(!verdicts.contains(&Verdict::Pass), "{found:?}");
+        assert_eq!(found.dmarc, Verdict::NotKnown);
+        assert!(
+            found.remarks.iter().any(|one| one.contains("its head is longer")),
+            "{found:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_comes_again_is_not_checked_again() {
+    let scene = Scene::new().await;
+    let dir = tempfile::tempdir().unwrap();
+    let answer =
+        r#"{"spf":"none","dkim":"none","dmarc":"none","arc":"none","from":"bka.example","remarks":[]}"#;
+    let checker = checker(Some("mx.provider.example")).with(impostor(dir.path(), answer));
+    let desk = MailDesk::new(scene.desk.clone(), checker, Arc::new(registry(&scene).await));
+    let raw = message("brandt@bka.example", "dmarc=none");
+    let first = desk.take_in(&raw, None).await.unwrap();
+    let asked = dir.path().join("asked");
+    std::fs::remove_file(&asked).unwrap();
+    let again = desk.take_in(&raw, None).await.unwrap();
+    assert!(again.duplicate && again.case == first.case);
+    assert!(!asked.exists());
 }
