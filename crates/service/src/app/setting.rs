@@ -16,6 +16,8 @@ use crate::apart::{Apart, ApartError, Bounds};
 pub const PROGRAM: &str = "amparo-letter";
 /// How long one letter may take, once its turn has come.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a letter waits for its turn.
+const WAIT: Duration = Duration::from_secs(30);
 /// How many are set at once in this process: each takes a few hundred megabytes of memory.
 const AT_ONCE_MAX: usize = 2;
 /// Largest PDF taken, in bytes.
@@ -25,6 +27,7 @@ static SLOTS: Semaphore = Semaphore::const_new(AT_ONCE_MAX);
 
 const BOUNDS: Bounds = Bounds {
     patience: PATIENCE,
+    wait: WAIT,
     answer_bytes_max: PDF_BYTES_MAX,
     slots: &SLOTS,
 };
