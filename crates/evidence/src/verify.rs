@@ -308,7 +308,8 @@ fn canonical<T: Serialize + serde::de::DeserializeOwned>(path: &str, bytes: &[u8
 fn describe_course(course: &Course) -> String {
     format!(
         "{} events since the demand arrived on {}, each linked to the one before",
-        course.length, course.received_at
+        course.length,
+        course.received_at.strftime("%Y-%m-%dT%H:%M:%SZ")
     )
 }
 
