@@ -37,7 +37,7 @@ pub struct Bounds {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApartError {
     /// It is not there.
-    #[error("`{0}` is not installed; `cargo install --locked --path crates/...` puts it beside `amparo`")]
+    #[error("`{0}` is not installed")]
     NotInstalled(String),
     /// Others ran all the time that it may wait.
     #[error("its turn did not come")]

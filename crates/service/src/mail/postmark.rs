@@ -98,9 +98,14 @@ struct Question<'a> {
 /// Why a message was not checked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PostmarkError {
+    /// The program is not there.
+    #[error(
+        "the program that checks senders is not installed: `cargo install --locked --path crates/postmark` puts `{0}` there"
+    )]
+    NotInstalled(String),
     /// The program did not answer.
     #[error("the program that checks senders did not answer: {0}")]
-    Program(#[from] ApartError),
+    Program(ApartError),
     /// Its answer is none.
     #[error("the program that checks senders failed, or took too long")]
     Failed,
@@ -154,7 +159,14 @@ impl Postmarks {
         };
         let mut line = serde_json::to_vec(&question).map_err(|_| PostmarkError::Failed)?;
         line.push(b'\n');
-        let said = self.program.run(&[&line, raw]).await?;
+        let said = self
+            .program
+            .run(&[&line, raw])
+            .await
+            .map_err(|error| match error {
+                ApartError::NotInstalled(program) => PostmarkError::NotInstalled(program),
+                error => PostmarkError::Program(error),
+            })?;
         serde_json::from_slice(&said).map_err(|_| PostmarkError::Failed)
     }
 }

@@ -35,7 +35,7 @@ super::verbs! {
         /// The authority called, by its id in the register (`amparo requester list`).
         #[arg(long, requires = "number")]
         authority: Option<String>,
-        /// The number called: the register must hold it, from another source than the message.
+        /// The number called: the register must have held it before the message came.
         #[arg(long, requires = "authority")]
         number: Option<String>,
     }
