@@ -378,26 +378,28 @@ pub async fn enqueue_in(connection: &mut AnyConnection, entries: &[NewEntry]) ->
     if entries.is_empty() {
         return Ok(Vec::new());
     }
-    // One statement for all of them: at thousands a second the round trips would cost more than the rows.
-    let sql = format!(
-        "INSERT INTO docket_entry (kind, salt, digest, commitment, enqueued_at) VALUES {} RETURNING id",
-        tuples(entries.len(), 5)
-    );
-    let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(entries.len() == 1);
-    for entry in entries {
-        let commitment = commitment(entry.kind, &entry.salt, &entry.digest);
-        query = query
-            .bind(entry.kind)
-            .bind(entry.salt.0.to_vec())
-            .bind(entry.digest.to_vec())
-            .bind(commitment.to_vec())
-            .bind(entry.enqueued_at);
+    // Many to a statement: at thousands a second the round trips would cost more than the rows.
+    let mut ids = Vec::with_capacity(entries.len());
+    for entries in entries.chunks(ROWS_AT_ONCE) {
+        let sql = format!(
+            "INSERT INTO docket_entry (kind, salt, digest, commitment, enqueued_at) VALUES {} RETURNING id",
+            tuples(entries.len(), 5)
+        );
+        let whole = [1, ROWS_AT_ONCE].contains(&entries.len());
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(whole);
+        for entry in entries {
+            let commitment = commitment(entry.kind, &entry.salt, &entry.digest);
+            query = query
+                .bind(entry.kind)
+                .bind(entry.salt.0.to_vec())
+                .bind(entry.digest.to_vec())
+                .bind(commitment.to_vec())
+                .bind(entry.enqueued_at);
+        }
+        for row in query.fetch_all(&mut *connection).await? {
+            ids.push(EntryId(row.try_get(0)?));
+        }
     }
-    let inserted = query.fetch_all(connection).await?;
-    let mut ids: Vec<EntryId> = inserted
-        .iter()
-        .map(|row| row.try_get(0).map(EntryId))
-        .collect::<std::result::Result<_, _>>()?;
     if ids.len() != entries.len() {
         return Err(DocketStoreError::Row("docket_entry"));
     }
@@ -408,22 +410,26 @@ pub async fn enqueue_in(connection: &mut AnyConnection, entries: &[NewEntry]) ->
 
 /// Gives entries their places; says how many there were to give one to.
 async fn place(connection: &mut AnyConnection, places: &[(EntryId, u64)]) -> Result<u64> {
-    if places.is_empty() {
-        return Ok(0);
+    let mut placed = 0_u64;
+    for places in places.chunks(ROWS_AT_ONCE) {
+        let sql = format!(
+            "WITH place (id, position) AS (VALUES {}) UPDATE docket_entry SET position = place.position \
+             FROM place WHERE docket_entry.id = place.id",
+            tuples(places.len(), 2)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(places.len() == ROWS_AT_ONCE);
+        for (id, position) in places {
+            query = query.bind(id.0).bind(signed(*position)?);
+        }
+        placed = placed.saturating_add(query.execute(&mut *connection).await?.rows_affected());
     }
-    let sql = format!(
-        "WITH place (id, position) AS (VALUES {}) UPDATE docket_entry SET position = place.position \
-         FROM place WHERE docket_entry.id = place.id",
-        tuples(places.len(), 2)
-    );
-    let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
-    for (id, position) in places {
-        query = query.bind(id.0).bind(signed(*position)?);
-    }
-    Ok(query.execute(connection).await?.rows_affected())
+    Ok(placed)
 }
 
-/// `($1, $2), ($3, $4)`: placeholders for so many rows of so many values. At most 4096 rows of 5, under SQLite's 32766.
+/// Most rows of one statement. SQLite looks each `$n` up among those before it, by name: the cost grows with the square.
+const ROWS_AT_ONCE: usize = 64;
+
+/// `($1, $2), ($3, $4)`: placeholders for so many rows of so many values.
 fn tuples(rows: usize, width: usize) -> String {
     let mut sql = String::with_capacity(rows * width * 8);
     for row in 0..rows {

@@ -13,8 +13,8 @@ use super::{
     writer::{Change, Needs},
 };
 
-/// Most rows changed by one statement: two values a row, and SQLite takes 32,766.
-const MOVED_MAX: usize = 5000;
+/// Most rows changed by one statement. SQLite looks each `$n` up among those before it, by name: the cost grows with the square.
+const MOVED_MAX: usize = 64;
 
 pub(super) struct ReplaceTenantKeys {
     pub tenant: TenantId,
