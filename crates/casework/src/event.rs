@@ -19,8 +19,8 @@ mod words;
 
 pub use body::Body;
 pub use course::{
-    Amount, AppealBy, COST_LINES_MAX, CostClaim, CostLine, CostOutcome, EmergencyFinding, MEASURES_MAX,
-    Measure, NoticeFailure, PACKAGE_FLAG_BYTES_MAX, PACKAGE_FLAGS_MAX, PackageFlag, Relation,
+    Amount, AppealBy, COST_LINES_MAX, CostClaim, CostLine, CostOutcome, EmergencyFinding, KEY_NAME_CHARS_MAX,
+    MEASURES_MAX, Measure, NoticeFailure, PACKAGE_FLAG_BYTES_MAX, PACKAGE_FLAGS_MAX, PackageFlag, Relation,
 };
 pub use words::{Channel, Decision, Outcome, RedirectOutcome, Scope};
 

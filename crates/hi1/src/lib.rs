@@ -13,6 +13,7 @@ mod json;
 pub mod message;
 pub mod object;
 mod shape;
+pub mod signature;
 mod simple;
 pub mod write;
 

@@ -12,6 +12,7 @@ use crate::{
     grammar, json,
     object::Object,
     shape::{ACTION_IDENTIFIER, whole},
+    signature::key_named,
     simple::{micro_moment, moment},
 };
 
@@ -91,7 +92,7 @@ pub struct Message {
     pub signature: Option<Signature>,
 }
 
-/// A signature as it came. No key is known here.
+/// A signature as it came. Nothing of it is verified: see [`crate::signature::verify`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
     /// What its protected header calls the key.
@@ -292,7 +293,7 @@ fn of(value: &Value) -> Result<Message, String> {
     };
     let signature = match (value.get("Signature"), value.get("Signatures")) {
         (None, None) => None,
-        (Some(jws), _) => Some(Signature { key: key_of(jws) }),
+        (Some(jws), _) => Some(Signature { key: key_named(jws) }),
         (None, Some(_)) => Some(Signature { key: None }),
     };
     Ok(Message {
@@ -394,17 +395,4 @@ fn answer(value: &Value) -> Option<Answer> {
         _ => return None,
     };
     Some(Answer { id: number, outcome })
-}
-
-/// The `kid` of a JWS's protected header (RFC 7515 section 4.1.4).
-fn key_of(jws: &Value) -> Option<String> {
-    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-    const HEADER_BYTES_MAX: usize = 64 * 1024;
-    let protected = jws.get("protected")?.as_str()?;
-    if protected.len() > HEADER_BYTES_MAX {
-        return None;
-    }
-    let header = json::read(&URL_SAFE_NO_PAD.decode(protected).ok()?).ok()?;
-    let key = header.get("kid")?.as_str()?;
-    Some(key.chars().take(128).collect())
 }

@@ -19,7 +19,7 @@ use crate::{
     tls::{MutualTls, TlsFiles},
 };
 
-pub use self::hi1::{Hi1End, Hi1Peer};
+pub use self::hi1::{Hi1End, Hi1Key, Hi1Peer, KEYS_MAX as HI1_KEYS_MAX, Signatures};
 
 /// Largest configuration file read, in bytes.
 pub const BYTES_MAX: u64 = 256 * 1024;

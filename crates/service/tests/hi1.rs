@@ -18,7 +18,10 @@ use std::{
 };
 
 use casework::{event::Body, ids::CaseId};
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    PKCS_ED25519, SigningKey as _,
+};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
@@ -64,6 +67,12 @@ authority = "Police of XX"
 kind = "police"
 disclosure = "us.warrant.sca"
 preservation = "us.preserve.2703f"
+[[hi1_peer.key]]
+id = "police-1"
+file = "police-signs.pem"
+algorithm = "EdDSA"
+from = "2019-01-01T00:00:00Z"
+until = "2030-01-01T00:00:00Z"
 "#;
 
 /// Makes certificates for both sides.
@@ -158,6 +167,7 @@ struct Scene {
     deployment: Deployment,
     running: Running,
     at: SocketAddr,
+    signs: KeyPair,
 }
 
 impl Scene {
@@ -176,6 +186,8 @@ impl Scene {
         write(&folder.join("provider.pem"), &certificate);
         write(&folder.join("provider.key"), &key);
         write(&folder.join("ca.pem"), &authority.pem);
+        let signs = KeyPair::generate_for(&PKCS_ED25519).unwrap();
+        write(&folder.join("police-signs.pem"), &signs.public_key_pem());
         let clock = Arc::new(SteppedClock::new(now.parse().unwrap()));
         let deployment = Deployment::open_at(&folder, clock).await.unwrap();
         let running = deployment.start().await.unwrap();
@@ -186,6 +198,7 @@ impl Scene {
             deployment,
             running,
             at,
+            signs,
         }
     }
 
@@ -376,5 +389,37 @@ async fn strangers_and_bad_forms_meet_a_closed_door() {
     .unwrap();
     assert_eq!(code(&body), 3020);
     assert_eq!(scene.cases().await, []);
+    scene.stop().await;
+}
+
+/// ETSI's own example, signed as it stands in the file, against a key that the configuration names.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_example_is_verified_against_the_key_in_its_file() {
+    let scene = Scene::new("2019-10-01T09:00:00Z").await;
+    let text = String::from_utf8(example("request4")).unwrap();
+    let form = text.replacen('{', r#"{"Signature": {"protected": "%P", "signature": "%S"},"#, 1);
+    let base64 = |bytes: &[u8]| base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, bytes);
+    let protected = base64(br#"{"alg":"EdDSA","kid":"police-1"}"#);
+    let payload = form.replace("%P", "").replace("%S", "");
+    let signature = scene
+        .signs
+        .sign(format!("{protected}.{}", base64(payload.as_bytes())).as_bytes())
+        .unwrap();
+    let signed = form.replace("%P", &protected).replace("%S", &base64(&signature));
+    let altered = scene
+        .send(signed.replace("442079460223", "442079460224").as_bytes())
+        .await;
+    assert_eq!(
+        altered["Payload"]["ResponsePayload"]["ErrorInformation"]["ErrorCode"],
+        3007
+    );
+    assert_eq!(scene.cases().await, []);
+    scene.send(signed.as_bytes()).await;
+    let case = scene.cases().await[0];
+    let events = scene.deployment.desk().events(case).await.unwrap();
+    let shown = events.iter().filter(
+        |event| matches!(&event.body, Some(Body::SignatureVerified { key, .. }) if key == "police-1"),
+    );
+    assert_eq!(shown.count(), 1);
     scene.stop().await;
 }

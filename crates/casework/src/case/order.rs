@@ -13,7 +13,8 @@ use super::{Case, CaseFile};
 use crate::{
     demand::NoticeTo,
     event::{
-        Actor, Body, Channel, Decision, Outcome, PACKAGE_FLAG_BYTES_MAX, PACKAGE_FLAGS_MAX, RedirectOutcome,
+        Actor, Body, Channel, Decision, KEY_NAME_CHARS_MAX, Outcome, PACKAGE_FLAG_BYTES_MAX,
+        PACKAGE_FLAGS_MAX, RedirectOutcome,
     },
     facts::Resolution,
     finding::Promise,
@@ -66,6 +67,16 @@ pub(super) fn may(case: &Case, at: Timestamp, actor: &Actor, body: &Body) -> Res
             *actor == Actor::System && file.channel() == Some(Channel::Email) && file.sender().is_none(),
             Promise::P7,
             "an e-mail's sender is checked once, when it comes, by the program itself",
+            "record a check of the requester instead",
+        ),
+        Body::SignatureVerified { key, algorithm, .. } => need(
+            *actor == Actor::System
+                && file.channel() == Some(Channel::Hi1)
+                && [key, algorithm]
+                    .iter()
+                    .all(|name| (1..=KEY_NAME_CHARS_MAX).contains(&name.chars().count())),
+            Promise::P7,
+            "the signature of a message that came over HI-1 is verified by the program itself",
             "record a check of the requester instead",
         ),
         Body::Withdrawn { .. } => open(case),

@@ -51,6 +51,18 @@ pub enum Body {
         /// What was found.
         check: Box<SenderCheck>,
     },
+    /// A message's signature was verified against a key agreed beforehand with the authority whose system sent it, where that came
+    /// over HI-1. It shows whose system signed, and no officer.
+    SignatureVerified {
+        /// SHA-256 of the message as it came.
+        message: Digest,
+        /// What the key is called; at most [`super::KEY_NAME_CHARS_MAX`] characters.
+        key: String,
+        /// By which algorithm of RFC 7518 or RFC 8037, as `ES256`.
+        algorithm: String,
+        /// SHA-256 of the key's SubjectPublicKeyInfo.
+        key_sha256: Digest,
+    },
     /// Who really asks was checked, on a number or address found independently of the demand.
     RequesterChecked {
         /// What came of it.

@@ -12,6 +12,8 @@ pub const COST_LINES_MAX: usize = 64;
 pub const MEASURES_MAX: usize = 64;
 /// Most flags of one package; more are counted.
 pub const PACKAGE_FLAGS_MAX: usize = 200;
+/// Longest name of a key or algorithm of a [`super::Body::SignatureVerified`], in characters.
+pub const KEY_NAME_CHARS_MAX: usize = 128;
 /// Longest flag, in bytes.
 pub const PACKAGE_FLAG_BYTES_MAX: usize = 500;
 

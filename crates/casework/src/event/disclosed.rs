@@ -20,6 +20,7 @@ impl Body {
             | Self::Rejected { .. } => true,
             Self::Unreadable { .. }
             | Self::SenderChecked { .. }
+            | Self::SignatureVerified { .. }
             | Self::RequesterChecked { .. }
             | Self::Resolved { .. }
             | Self::Assessed { .. }

@@ -249,6 +249,7 @@ fn reserved(body: &Body) -> Option<&'static str> {
         Body::Received { .. } => "received",
         Body::Unreadable { .. } => "unreadable",
         Body::SenderChecked { .. } => "sender_checked",
+        Body::SignatureVerified { .. } => "signature_verified",
         Body::Resolved { .. } => "resolved",
         Body::Assessed { .. } => "assessed",
         Body::Redirected { .. } => "redirected",

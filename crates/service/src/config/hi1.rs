@@ -7,6 +7,8 @@ use casework::{
     ids::InstrumentId,
     rulebook::{InstrumentKind, Rulebook},
 };
+use hi1::signature::Algorithm;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Config, ConfigError};
@@ -50,9 +52,75 @@ pub struct Hi1Peer {
     /// The instrument that its preservation tasks are; without it they are refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preservation: Option<InstrumentId>,
+    /// Whether its messages must be signed.
+    #[serde(default, skip_serializing_if = "Signatures::is_optional")]
+    pub signatures: Signatures,
+    /// The keys that it signs with. Without one, a signed message is refused.
+    #[serde(default, rename = "key", skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<Hi1Key>,
 }
 
+/// Whether messages must be signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Signatures {
+    /// One that is there is verified.
+    #[default]
+    Optional,
+    /// One must be there.
+    Required,
+}
+
+impl Signatures {
+    fn is_optional(&self) -> bool {
+        *self == Self::Optional
+    }
+}
+
+/// A public key that was agreed with an authority.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hi1Key {
+    /// What messages call it: `kid` of their signatures.
+    pub id: String,
+    /// A JWK, or PEM with the label `PUBLIC KEY`.
+    pub file: PathBuf,
+    /// The one algorithm that it signs by.
+    pub algorithm: Algorithm,
+    /// From when it is taken.
+    pub from: Timestamp,
+    /// Until when, that moment excluded.
+    pub until: Timestamp,
+}
+
+/// Most keys of one authority's system, those that ended among them.
+pub const KEYS_MAX: usize = 16;
+
 impl Hi1Peer {
+    fn check_keys(&self) -> Result<(), ConfigError> {
+        let fail = |key, reason| Err(ConfigError::Value { key, reason });
+        if self.keys.len() > KEYS_MAX {
+            return fail("hi1_peer.key", "an authority's system has at most 16 keys");
+        }
+        let mut ids = BTreeSet::new();
+        if !self.keys.iter().all(|key| ids.insert(&key.id)) {
+            return fail(
+                "hi1_peer.key.id",
+                "two keys of one authority's system have the same name",
+            );
+        }
+        if self.keys.iter().any(|key| key.from >= key.until) {
+            return fail("hi1_peer.key.until", "a key ends after it begins");
+        }
+        if self.signatures == Signatures::Required && self.keys.is_empty() {
+            return fail(
+                "hi1_peer.signatures",
+                "name the keys that it signs with, as `[[hi1_peer.key]]`",
+            );
+        }
+        Ok(())
+    }
+
     /// The country whose authority it is.
     pub fn of_country(&self) -> Option<CountryCode> {
         self.authority_country
@@ -121,6 +189,7 @@ impl Config {
                     "each needs a name of its own: a certificate says which of them one is",
                 );
             }
+            peer.check_keys()?;
             let course = |instrument| Rulebook::builtin().course(instrument);
             if course(&peer.disclosure) != InstrumentKind::Disclosure {
                 return fail(

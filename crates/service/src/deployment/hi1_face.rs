@@ -1,15 +1,19 @@
 //! The face for authorities' systems, as the configuration names them.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{io::Read as _, net::SocketAddr, path::Path, sync::Arc};
 
-use hi1::message::Endpoint;
+use hi1::{
+    message::Endpoint,
+    signature::{KEY_BYTES_MAX, Key},
+};
+use rustls_pki_types::{SubjectPublicKeyInfoDer, pem::PemObject as _};
 use store::hi1::Hi1Store;
 use tokio::net::TcpListener;
 
 use super::running::StartError;
 use crate::{
-    config::Config,
-    hi1::{Peer, Reader},
+    config::{Config, Hi1Key, Signatures},
+    hi1::{Peer, Reader, Signing},
     listener::Door,
     tls::{Audience, Caller, TlsServer},
 };
@@ -36,9 +40,50 @@ pub(super) fn peers(config: &Config) -> Vec<Peer> {
             country: peer.of_country()?,
             disclosure: peer.disclosure.clone(),
             preservation: peer.preservation.clone(),
+            signing: Signing::default(),
         })
     };
     config.hi1_peers.iter().filter_map(peer).collect()
+}
+
+/// The same, with what is agreed of their signatures.
+pub(super) fn signing_peers(config: &Config, dir: &Path) -> Result<Vec<Peer>, StartError> {
+    let mut peers = peers(config);
+    // In the same order, with the same left out.
+    let known = config.hi1_peers.iter().filter(|peer| peer.of_country().is_some());
+    for (peer, configured) in peers.iter_mut().zip(known) {
+        peer.signing.required = configured.signatures == Signatures::Required;
+        for agreed in &configured.keys {
+            let key = key(agreed, dir).map_err(|reason| StartError::Hi1Key {
+                path: dir.join(&agreed.file).display().to_string(),
+                reason,
+            })?;
+            peer.signing.keys.push(key);
+        }
+    }
+    Ok(peers)
+}
+
+fn key(agreed: &Hi1Key, dir: &Path) -> Result<Key, String> {
+    let file = std::fs::File::open(dir.join(&agreed.file)).map_err(|error| error.to_string())?;
+    let most = u64::try_from(KEY_BYTES_MAX).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    file.take(most.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|error| error.to_string())?;
+    if bytes.len() > KEY_BYTES_MAX {
+        return Err(format!("it is larger than {KEY_BYTES_MAX} bytes"));
+    }
+    let when = (agreed.from, agreed.until);
+    let is_jwk = bytes.trim_ascii_start().starts_with(b"{");
+    let key = if is_jwk {
+        Key::from_jwk(&agreed.id, agreed.algorithm, when, &bytes)
+    } else {
+        let der = SubjectPublicKeyInfoDer::from_pem_slice(&bytes)
+            .map_err(|_| "it is neither a JWK nor PEM with the label `PUBLIC KEY`".to_owned())?;
+        Key::from_spki(&agreed.id, agreed.algorithm, when, &der)
+    };
+    key.map_err(|error| error.to_string())
 }
 
 /// What the desk reads messages with; without `[hi1]` there are none.
@@ -47,10 +92,7 @@ pub(super) fn reader(config: &Config, store: &Hi1Store) -> Option<Arc<Reader>> {
 }
 
 /// The listener, where the configuration has one.
-pub(super) async fn bind(
-    config: &Config,
-    dir: &std::path::Path,
-) -> Result<Option<(Door, SocketAddr)>, StartError> {
+pub(super) async fn bind(config: &Config, dir: &Path) -> Result<Option<(Door, SocketAddr)>, StartError> {
     let Some(end) = &config.hi1 else {
         return Ok(None);
     };

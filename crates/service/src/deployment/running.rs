@@ -62,6 +62,14 @@ pub enum StartError {
         #[source]
         source: crate::tls::TlsError,
     },
+    /// A key that an authority's system signs with.
+    #[error("the key `{path}` of an authority's system cannot be used: {reason}")]
+    Hi1Key {
+        /// Where it is.
+        path: String,
+        /// Why, and what would do.
+        reason: String,
+    },
     /// The address for mail, or the maildir.
     #[error("`{place}` cannot be used for mail")]
     Mail {
@@ -171,6 +179,7 @@ impl Deployment {
         let (s3_door, s3) = bind("s3", &self.config.s3, self.layout.dir()).await?;
         let (api_door, api) = bind("api", &self.config.api, self.layout.dir()).await?;
         let hi1 = hi1_face::bind(&self.config, self.layout.dir()).await?;
+        let hi1_peers = hi1_face::signing_peers(&self.config, self.layout.dir())?;
         sweep_packages(&self.layout.packages());
         let permissions = Arc::new(Permissions::load()?);
         let stop = watch::Sender::new(false);
@@ -225,7 +234,7 @@ impl Deployment {
         };
 
         let hi1 = hi1.map(|(door, address)| {
-            self.serve_hi1(door, &stop, &mut tasks);
+            self.serve_hi1(door, hi1_peers, &stop, &mut tasks);
             address
         });
 
@@ -258,7 +267,13 @@ impl Deployment {
 
 impl Deployment {
     /// Serves authorities' systems.
-    fn serve_hi1(&self, door: Door, stop: &watch::Sender<bool>, tasks: &mut Vec<JoinHandle<()>>) {
+    fn serve_hi1(
+        &self,
+        door: Door,
+        peers: Vec<hi1::Peer>,
+        stop: &watch::Sender<bool>,
+        tasks: &mut Vec<JoinHandle<()>>,
+    ) {
         let Some(us) = hi1_face::us(&self.config) else {
             return;
         };
@@ -266,7 +281,7 @@ impl Deployment {
             self.desk.clone(),
             self.objects.clone(),
             us,
-            hi1_face::peers(&self.config),
+            peers,
             Arc::new(SystemEntropy),
         );
         if let Some(tls) = &door.tls {

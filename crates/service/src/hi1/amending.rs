@@ -218,6 +218,7 @@ impl Hi1 {
             }
             let Some(case) = task.case else { continue };
             concerned = concerned.or(Some(case));
+            self.show_signature(case, sent).await?;
             let ends = desires_end(&merged) && (is_task(&merged) || merged.kind() == Kind::Authorisation);
             self.note(
                 case,

@@ -13,6 +13,7 @@ mod giving;
 mod mirror;
 mod peers;
 mod reading;
+mod signed;
 mod taking;
 
 use std::{sync::Arc, time::Duration};
@@ -21,6 +22,7 @@ use envelope::case_file::CaseKey;
 use hi1::{
     Code, Failure, Message, Object,
     message::{Endpoint, Header, Payload, Verb, Version},
+    signature::{self, Verified},
     write,
 };
 use jiff::Timestamp;
@@ -33,7 +35,7 @@ use uuid::Uuid;
 
 pub use self::{
     face::router,
-    peers::{PEERS_MAX, Peer},
+    peers::{PEERS_MAX, Peer, Signing},
     reading::Reader,
 };
 use crate::app::{
@@ -170,11 +172,14 @@ impl Hi1 {
                 return self.refused(peer, malformed.header.as_deref(), malformed.failure);
             }
         };
-        if let Err(failure) = self.admit(peer, &message) {
-            tracing::warn!(peer = %peer.endpoint, code = failure.code, "an HI-1 message was refused");
-            return self.refused(peer, Some(&message.header), failure);
-        }
-        match self.work(peer, &message, bytes).await {
+        let signed = match self.admit(peer, &message, bytes) {
+            Ok(signed) => signed,
+            Err(failure) => {
+                tracing::warn!(peer = %peer.endpoint, code = failure.code, "an HI-1 message was refused");
+                return self.refused(peer, Some(&message.header), failure);
+            }
+        };
+        match self.work(peer, &message, bytes, signed).await {
             Ok(answer) => answer,
             Err(trouble) => {
                 tracing::error!(error = &trouble as &dyn std::error::Error, peer = %peer.endpoint, "an HI-1 message was not worked off");
@@ -184,8 +189,8 @@ impl Hi1 {
         }
     }
 
-    /// What concerns the whole message.
-    fn admit(&self, peer: &Peer, message: &Message) -> Result<(), Failure> {
+    /// What concerns the whole message. Gives what its signature shows, where it bears one.
+    fn admit(&self, peer: &Peer, message: &Message, bytes: &[u8]) -> Result<Option<Verified>, Failure> {
         let fail = |code, why: &str| Err(Failure::new(code, why));
         if message.header.sender != peer.endpoint {
             return fail(
@@ -196,16 +201,12 @@ impl Hi1 {
         if message.header.receiver != self.parts.us {
             return fail(Code::Configuration, "the message is for another receiver");
         }
-        if let Some(signature) = &message.signature {
-            // No key was agreed with any peer: a signature that nobody can check is not passed over.
-            let key = signature.key.as_deref().unwrap_or("(not named)");
-            return Err(Failure::new(
-                Code::NotSupported,
-                format!(
-                    "the message is signed with the key `{key}`, which is not known here; send it unsigned over mutual TLS, or have the key made known first"
-                ),
-            ));
-        }
+        // This peer's keys alone: another's signature is a stranger's here, whatever it is worth elsewhere.
+        let signed = match &message.signature {
+            Some(_) => Some(signature::verify(bytes, &peer.signing.keys, self.now())?),
+            None if peer.signing.required => return Err(signature::missing()),
+            None => None,
+        };
         let Payload::Request(actions) = &message.payload else {
             return fail(
                 Code::Improper,
@@ -216,11 +217,17 @@ impl Hi1 {
         if !actions.iter().all(|action| seen.insert(action.id)) {
             return fail(Code::DuplicateAction, "two actions have the same identifier");
         }
-        Ok(())
+        Ok(signed)
     }
 
     /// Keeps the message where it would change anything, works its actions off, and keeps the answer.
-    async fn work(&self, peer: &Peer, message: &Message, bytes: &[u8]) -> Result<Vec<u8>, Trouble> {
+    async fn work(
+        &self,
+        peer: &Peer,
+        message: &Message,
+        bytes: &[u8],
+        signed: Option<Verified>,
+    ) -> Result<Vec<u8>, Trouble> {
         let Payload::Request(actions) = &message.payload else {
             return Ok(Vec::new());
         };
@@ -245,6 +252,7 @@ impl Hi1 {
             bytes,
             name: self.store().name(bytes),
             actions,
+            signed,
             anew,
         };
         let taken = self.take(&sent).await?;

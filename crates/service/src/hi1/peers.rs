@@ -4,7 +4,7 @@ use casework::{
     demand::{AuthorityKind, CountryCode},
     ids::InstrumentId,
 };
-use hi1::message::Endpoint;
+use hi1::{message::Endpoint, signature::Key};
 
 /// Most peers in one configuration.
 pub const PEERS_MAX: usize = 1_000;
@@ -24,6 +24,17 @@ pub struct Peer {
     pub disclosure: InstrumentId,
     /// The instrument that its preservation tasks are; without one they are refused.
     pub preservation: Option<InstrumentId>,
+    /// What is agreed of its signatures.
+    pub signing: Signing,
+}
+
+/// What is agreed with a peer of its messages' signatures.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Signing {
+    /// A message that bears none is refused.
+    pub required: bool,
+    /// Keys, each with a name of its own. Without one, every signed message is refused.
+    pub keys: Vec<Key>,
 }
 
 impl Peer {

@@ -9,6 +9,7 @@ use casework::{
 use hi1::{
     Code, Failure, Kind, Object,
     message::{Action, Answer, Header, Outcome, Verb},
+    signature::Verified,
     write,
 };
 use store::hi1::NewObject;
@@ -28,6 +29,8 @@ pub(super) struct Sent<'a> {
     /// By what the message is kept.
     pub(super) name: [u8; 32],
     pub(super) actions: &'a [Action],
+    /// What its signature shows.
+    pub(super) signed: Option<Verified>,
     /// These bytes came before, and got no answer: what was done of them is done.
     pub(super) anew: bool,
 }
@@ -172,6 +175,7 @@ impl Hi1 {
             // A task of this very message is not opened yet; it finds the link when it is.
             let Some(case) = stored.case else { continue };
             self.store().belongs(&peer, id, case).await?;
+            self.show_signature(case, sent).await?;
             self.note(case, &arrived(sent, object)).await.or_else(closed)?;
             if object.kind() == Kind::Authorisation {
                 self.desk().reread(case).await?;
@@ -205,6 +209,7 @@ impl Hi1 {
         }
         let intake = self.desk().intake(sent.bytes, Channel::Hi1, None).await?;
         self.store().belongs(&peer, id, intake.case).await?;
+        self.show_signature(intake.case, sent).await?;
         for other in belonging {
             self.store().belongs(&peer, other, intake.case).await?;
         }

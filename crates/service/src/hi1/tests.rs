@@ -16,6 +16,7 @@ use store::cases::CaseFilter;
 use super::*;
 use crate::app::{clock::SystemEntropy, tests::scene::Scene};
 
+mod signing;
 mod strained;
 
 const AUTHORISATION: &str = "7dbbc880-8750-4d3c-abe7-ea4a17646045";
@@ -42,6 +43,7 @@ fn peer(id: &str) -> Peer {
         country: CountryCode::new("US").unwrap(),
         disclosure: "us.warrant.sca".parse().unwrap(),
         preservation: Some("us.preserve.2703f".parse().unwrap()),
+        signing: Signing::default(),
     }
 }
 
@@ -90,10 +92,14 @@ const GOOD: &str = "2027-12-01T12:00:00Z";
 
 impl Office {
     async fn new() -> Self {
+        Self::with(vec![peer("ACTOR01"), peer("ACTOR03")]).await
+    }
+
+    async fn with(peers: Vec<Peer>) -> Self {
         let mut scene = Scene::new().await;
         let database = store::testkit::database(&scene.dir.path().join("amparo.db")).await;
         let store = Hi1Store::new(database, Arc::new(CaseRoot::from_bytes([1; 32])));
-        let (us, peers) = (endpoint("ACTOR02"), vec![peer("ACTOR01"), peer("ACTOR03")]);
+        let us = endpoint("ACTOR02");
         let reader = Reader::new(store.clone(), us.clone(), peers.clone());
         scene.desk = scene.desk.clone().reading_hi1(Arc::new(reader));
         let hi1 = Hi1::new(scene.desk.clone(), store, us, peers, Arc::new(SystemEntropy));
@@ -125,7 +131,11 @@ impl Office {
 
     /// What is answered to a message, whole.
     async fn raw(&self, place: usize, message: &Value) -> Value {
-        let answer = self.hi1.answer(place, message.to_string().as_bytes()).await;
+        self.bytes(place, message.to_string().as_bytes()).await
+    }
+
+    async fn bytes(&self, place: usize, message: &[u8]) -> Value {
+        let answer = self.hi1.answer(place, message).await;
         hi1::parse(&answer).expect("answers are of the standard");
         serde_json::from_slice(&answer).unwrap()
     }
