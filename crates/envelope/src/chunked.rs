@@ -9,7 +9,7 @@ use aws_lc_rs::{
     hkdf::{HKDF_SHA512, KeyType, Prk},
 };
 use subtle::ConstantTimeEq as _;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::keys::ObjectKey;
 
@@ -147,6 +147,11 @@ impl Span {
             skip: usize::try_from(start % chunk).unwrap_or(0),
         })
     }
+
+    /// How many sealed bytes.
+    pub const fn length(&self) -> u64 {
+        self.sealed_end.saturating_sub(self.sealed_start)
+    }
 }
 
 struct Derived {
@@ -233,7 +238,9 @@ impl Derived {
 pub struct Sealer {
     derived: Derived,
     chunk: u64,
-    pending: Zeroizing<Vec<u8>>,
+    pending: Vec<u8>,
+    /// The longest that `pending` has been: what is to be wiped.
+    touched: usize,
     plain: u64,
 }
 
@@ -255,7 +262,8 @@ impl Sealer {
         let sealer = Self {
             derived,
             chunk: 0,
-            pending: Zeroizing::new(Vec::new()),
+            pending: Vec::new(),
+            touched: 0,
             plain: 0,
         };
         Ok((sealer, header))
@@ -270,7 +278,7 @@ impl Sealer {
         if !self.pending.is_empty() {
             let missing = CHUNK_BYTES.saturating_sub(self.pending.len());
             let (now, rest) = plain.split_at_checked(missing).unwrap_or((plain, &[]));
-            self.pending.extend_from_slice(now);
+            self.keep(now);
             plain = rest;
             if self.pending.len() == CHUNK_BYTES {
                 self.derived.seal(self.chunk, &self.pending, out)?;
@@ -288,9 +296,14 @@ impl Sealer {
             if self.pending.capacity() == 0 {
                 self.pending.reserve_exact(CHUNK_BYTES);
             }
-            self.pending.extend_from_slice(plain);
+            self.keep(plain);
         }
         Ok(())
+    }
+
+    fn keep(&mut self, plain: &[u8]) {
+        self.pending.extend_from_slice(plain);
+        self.touched = self.touched.max(self.pending.len());
     }
 
     /// Ends the message with its short last chunk, appended to `out`; gives the plaintext's length in bytes.
@@ -300,6 +313,14 @@ impl Sealer {
     pub fn finish(self, out: &mut Vec<u8>) -> Result<u64, ChunkedError> {
         self.derived.seal(self.chunk, &self.pending, out)?;
         Ok(self.plain)
+    }
+}
+
+impl Drop for Sealer {
+    /// Wipes what was plaintext, and no more: `Vec::zeroize` calls a function for each byte of the capacity.
+    fn drop(&mut self) {
+        self.pending.resize(self.touched, 0);
+        self.pending.as_mut_slice().zeroize();
     }
 }
 
@@ -431,12 +452,12 @@ pub fn seal(
 ///
 /// # Errors
 /// When it was altered, cut, or sealed with another key or for another place.
-pub fn open(key: &ObjectKey, context: &Context, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, ChunkedError> {
+pub fn open(key: &ObjectKey, context: &Context, sealed: &[u8]) -> Result<Vec<u8>, ChunkedError> {
     let (header, body) = sealed
         .split_first_chunk::<HEADER_BYTES>()
         .ok_or(ChunkedError::Truncated)?;
     let opener = Opener::new(key, context, header)?;
-    let mut out = Zeroizing::new(Vec::with_capacity(body.len()));
+    let mut out = Vec::with_capacity(body.len());
     opener.open_chunks(0, body, true, &mut out)?;
     Ok(out)
 }

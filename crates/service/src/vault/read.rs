@@ -231,9 +231,9 @@ impl Vault {
             let cut = usize::try_from(range.start)
                 .ok()
                 .zip(usize::try_from(range.end).ok());
-            let wanted = cut.and_then(|(start, end)| whole.get(start..end));
-            let wanted = wanted.ok_or_else(|| damaged(object, "its size differs from its record"))?;
-            return Ok(Box::pin(stream::iter([Ok(Bytes::copy_from_slice(wanted))])));
+            let wanted = cut.filter(|(start, end)| start <= end && *end <= whole.len());
+            let (start, end) = wanted.ok_or_else(|| damaged(object, "its size differs from its record"))?;
+            return Ok(Box::pin(stream::iter([Ok(Bytes::from(whole).slice(start..end))])));
         }
         let mut pieces = Vec::new();
         let mut offset = 0u64;
@@ -260,6 +260,12 @@ impl Vault {
         let mut first = None;
         if let Some((part, start, end)) = pieces.next() {
             first = Some((reading.open(&part, start, end).await?, part));
+        }
+        if pieces.len() == 0
+            && let Some((open, _)) = first.take_if(|(open, _)| open.span.length() <= READ_BYTES as u64)
+        {
+            let piece = reading.at_once(open).await?;
+            return Ok(Box::pin(stream::iter([Ok(piece)])));
         }
         let (sender, receiver) = mpsc::channel(READ_AHEAD);
         tokio::spawn(async move {
@@ -436,41 +442,48 @@ impl Reading {
     }
 
     /// Sends a part's plaintext; `false` when nobody wants it any more.
-    async fn part(&self, part: OpenPart, sender: &mpsc::Sender<Result<Bytes>>) -> Result<bool> {
-        let Span {
-            mut first_chunk,
-            sealed_start,
-            sealed_end,
-            mut skip,
-        } = part.span;
-        let mut offset = sealed_start;
-        let mut left = part.take;
+    async fn part(&self, mut part: OpenPart, sender: &mpsc::Sender<Result<Bytes>>) -> Result<bool> {
         let mut buffer = Vec::new();
-        while offset < sealed_end {
-            let length = (sealed_end - offset).min(READ_BYTES as u64);
-            let length_here = usize::try_from(length).unwrap_or(READ_BYTES);
-            buffer.resize(length_here, 0);
-            buffer = part
-                .reader
-                .read_at(offset, buffer)
-                .await
-                .map_err(|error| self.failed(error))?;
-            let at_end = offset + length == part.reader.len();
-            let mut out = Vec::with_capacity(length_here);
-            part.opener
-                .open_chunks(first_chunk, &buffer, at_end, &mut out)
-                .map_err(|error| damaged(self.object, error))?;
-            let mut piece = Bytes::from(out).split_off(skip);
-            piece.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-            left -= piece.len() as u64;
+        while part.span.sealed_start < part.span.sealed_end {
+            let piece = self.piece(&mut part, &mut buffer).await?;
             if !piece.is_empty() && sender.send(Ok(piece)).await.is_err() {
                 return Ok(false);
             }
-            skip = 0;
-            offset += length;
-            first_chunk += (READ_BYTES / SEALED_CHUNK_BYTES) as u64;
         }
         Ok(true)
+    }
+
+    /// A part's plaintext, where it is no longer than what is read at once: nothing is handed to another task.
+    async fn at_once(&self, mut part: OpenPart) -> Result<Bytes> {
+        self.piece(&mut part, &mut Vec::new()).await
+    }
+
+    /// The next plaintext of a part, as much as is read at once.
+    async fn piece(&self, part: &mut OpenPart, buffer: &mut Vec<u8>) -> Result<Bytes> {
+        let offset = part.span.sealed_start;
+        let length = part.span.length().min(READ_BYTES as u64);
+        let length_here = usize::try_from(length).unwrap_or(READ_BYTES);
+        buffer.resize(length_here, 0);
+        *buffer = part
+            .reader
+            .read_at(offset, std::mem::take(buffer))
+            .await
+            .map_err(|error| self.failed(error))?;
+        let at_end = offset + length == part.reader.len();
+        let mut out = Vec::with_capacity(length_here);
+        part.opener
+            .open_chunks(part.span.first_chunk, buffer, at_end, &mut out)
+            .map_err(|error| damaged(self.object, error))?;
+        if part.span.skip > out.len() {
+            return Err(damaged(self.object, ChunkedError::Range));
+        }
+        let mut piece = Bytes::from(out).split_off(part.span.skip);
+        piece.truncate(usize::try_from(part.take).unwrap_or(usize::MAX));
+        part.take -= piece.len() as u64;
+        part.span.skip = 0;
+        part.span.sealed_start += length;
+        part.span.first_chunk += (READ_BYTES / SEALED_CHUNK_BYTES) as u64;
+        Ok(piece)
     }
 
     fn failed(&self, error: BlobError) -> VaultError {

@@ -108,6 +108,7 @@ pub(super) fn open<T: DeserializeOwned>(
     sealed: &[u8],
 ) -> Result<T> {
     let json = chunked::open(key, context, sealed).map_err(|error| damaged(object, error))?;
+    let json = zeroize::Zeroizing::new(json);
     serde_json::from_slice(&json).map_err(|_| damaged(object, "its metadata makes no sense"))
 }
 

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::Write as _,
+    ops::Range,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     sync::Arc,
@@ -15,6 +16,10 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::{BlobError, BlobId, BlobReader, BlobStore, BlobWriter};
 
 const SHARDS: u32 = 256;
+/// What a blob may begin with before the bytes that are wanted of it.
+const HEAD_BYTES: u64 = 4 * 1024;
+/// Most of what is wanted that is read as soon as the file is open.
+const AHEAD_BYTES: u64 = 512 * 1024;
 
 /// Blobs in a folder.
 pub struct DiskBlobs {
@@ -111,6 +116,10 @@ impl BlobStore for DiskBlobs {
     }
 
     async fn open(&self, id: BlobId) -> Result<Box<dyn BlobReader>, BlobError> {
+        self.open_for(id, 0..0).await
+    }
+
+    async fn open_for(&self, id: BlobId, wanted: Range<u64>) -> Result<Box<dyn BlobReader>, BlobError> {
         let path = final_path(&self.root, id);
         blocking(move || {
             let file = File::open(path).map_err(|error| match error.kind() {
@@ -118,10 +127,13 @@ impl BlobStore for DiskBlobs {
                 _ => error.into(),
             })?;
             let len = file.metadata()?.len();
+            let mut ahead = vec![0; ahead(&wanted, len)];
+            file.read_exact_at(&mut ahead, 0)?;
             Ok(Box::new(DiskReader {
                 file: Arc::new(file),
                 id,
                 len,
+                ahead,
             }) as Box<dyn BlobReader>)
         })
         .await
@@ -226,6 +238,18 @@ struct DiskReader {
     file: Arc<File>,
     id: BlobId,
     len: u64,
+    /// The file's first bytes, read when it was opened: each further read is another visit to a thread that may block.
+    ahead: Vec<u8>,
+}
+
+/// How many of a file's first bytes are read when it is opened.
+fn ahead(wanted: &Range<u64>, len: u64) -> usize {
+    let end = match wanted.start <= HEAD_BYTES {
+        true => wanted.end.min(wanted.start + AHEAD_BYTES),
+        false => HEAD_BYTES,
+    };
+    let none = wanted.is_empty();
+    usize::try_from(if none { 0 } else { end.min(len) }).unwrap_or(0)
 }
 
 #[async_trait]
@@ -240,6 +264,13 @@ impl BlobReader for DiskReader {
         let end = offset.checked_add(into.len() as u64);
         if end.is_none_or(|end| end > self.len) {
             return Err(BlobError::Short { id });
+        }
+        let known = usize::try_from(offset)
+            .ok()
+            .and_then(|from| self.ahead.get(from..)?.get(..into.len()));
+        if let Some(known) = known {
+            into.copy_from_slice(known);
+            return Ok(into);
         }
         blocking(move || match file.read_exact_at(&mut into, offset) {
             Ok(()) => Ok(into),
