@@ -67,6 +67,8 @@ authority = "Police of XX"
 kind = "police"
 disclosure = "us.warrant.sca"
 preservation = "us.preserve.2703f"
+deliver_to = "https://localhost:9/hi1"
+deliver_private = true
 [[hi1_peer.key]]
 id = "police-1"
 file = "police-signs.pem"

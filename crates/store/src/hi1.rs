@@ -4,6 +4,8 @@
 //! cases they opened; not what they say. It can lose an object; it cannot alter one unseen, nor give one authority's to
 //! another: each is sealed for its place.
 
+mod pushes;
+
 use std::sync::Arc;
 
 use casework::ids::{CaseId, Digest};
@@ -16,6 +18,8 @@ use crate::{
     cases::{CaseStoreError, Nonce},
     database::Database,
 };
+
+pub use self::pushes::{Made, Push, PushState};
 
 /// Most objects that one list reads.
 pub const LIST_MAX: u32 = 200;

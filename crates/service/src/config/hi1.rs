@@ -9,10 +9,14 @@ use casework::{
 };
 use hi1::signature::Algorithm;
 use jiff::Timestamp;
+use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
 use super::{Config, ConfigError};
-use crate::{hi1::PEERS_MAX, tls::TlsFiles};
+use crate::{
+    hi1::{PEERS_MAX, is_public},
+    tls::TlsFiles,
+};
 
 /// Where authorities' systems send, and how their messages call this provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +56,12 @@ pub struct Hi1Peer {
     /// The instrument that its preservation tasks are; without it they are refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preservation: Option<InstrumentId>,
+    /// Where packages are pushed to: an `https` address. Without it the authority fetches them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deliver_to: Option<String>,
+    /// Whether that may lead to an address of a private network.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deliver_private: bool,
     /// Whether its messages must be signed.
     #[serde(default, skip_serializing_if = "Signatures::is_optional")]
     pub signatures: Signatures,
@@ -97,6 +107,22 @@ pub struct Hi1Key {
 pub const KEYS_MAX: usize = 16;
 
 impl Hi1Peer {
+    /// Where packages are pushed to, where it can be.
+    pub fn destination(&self) -> Option<Url> {
+        let text = self.deliver_to.as_deref()?;
+        let url = (text.len() <= URL_BYTES_MAX)
+            .then(|| Url::parse(text).ok())
+            .flatten()?;
+        let plain = url.scheme() == "https"
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.fragment().is_none();
+        let host = url.host_str().filter(|host| !host.is_empty())?;
+        let address: Option<std::net::IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+        let reachable = self.deliver_private || address.is_none_or(is_public);
+        (plain && reachable).then_some(url)
+    }
+
     fn check_keys(&self) -> Result<(), ConfigError> {
         let fail = |key, reason| Err(ConfigError::Value { key, reason });
         if self.keys.len() > KEYS_MAX {
@@ -128,6 +154,9 @@ impl Hi1Peer {
             .or_else(|| CountryCode::new(self.country.clone()).ok())
     }
 }
+
+/// Longest address, in bytes.
+const URL_BYTES_MAX: usize = 2048;
 
 /// Longest identifier of an endpoint, in characters; the standard's is 65,535.
 const ID_CHARS_MAX: usize = 255;
@@ -190,6 +219,15 @@ impl Config {
                 );
             }
             peer.check_keys()?;
+            if peer.deliver_to.is_some() != peer.destination().is_some() {
+                return fail(
+                    "hi1_peer.deliver_to",
+                    "write an `https` address without a user's name; one of a private network needs `deliver_private = true`",
+                );
+            }
+            if peer.deliver_private && peer.deliver_to.is_none() {
+                return fail("hi1_peer.deliver_private", "it belongs to a `deliver_to`");
+            }
             let course = |instrument| Rulebook::builtin().course(instrument);
             if course(&peer.disclosure) != InstrumentKind::Disclosure {
                 return fail(
@@ -209,5 +247,87 @@ impl Config {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEER: &str = r#"
+ca = "ca.pem"
+names = ["hi1.police.example"]
+country = "DE"
+id = "POLICE-01"
+authority = "Federal Police"
+kind = "police"
+disclosure = "eu.domestic_order"
+"#;
+
+    fn peer(more: &str) -> Hi1Peer {
+        toml::from_str(&format!("{PEER}{more}")).unwrap()
+    }
+
+    #[test]
+    fn an_address_to_deliver_to_is_https_and_public_or_said_not_to_be() {
+        let to = |text: &str, private: bool| {
+            peer(&format!("deliver_to = {text:?}\ndeliver_private = {private}\n")).destination()
+        };
+        for good in [
+            "https://hi1.police.example/",
+            "https://hi1.police.example:9443/in?case=hi1",
+            "https://1.1.1.1/",
+        ] {
+            assert!(to(good, false).is_some(), "{good}");
+        }
+        for bad in [
+            "http://hi1.police.example/",
+            "ftp://hi1.police.example/",
+            "https://",
+            "hi1.police.example",
+            "https://user@hi1.police.example/",
+            "https://user:word@hi1.police.example/",
+            "https://hi1.police.example/#a",
+            "https://127.0.0.1/",
+            "https://0x7f.1/",
+            "https://2130706433/",
+            "https://[::1]/",
+            "https://[::ffff:10.0.0.1]/",
+            "https://10.0.0.1/",
+            "https://169.254.169.254/latest",
+        ] {
+            assert!(to(bad, false).is_none(), "{bad}");
+        }
+        assert!(to("https://10.0.0.1/", true).is_some());
+        assert!(to("http://10.0.0.1/", true).is_none());
+    }
+
+    #[test]
+    fn keys_have_names_of_their_own_and_a_time() {
+        let key = |id: &str, from: &str, until: &str| {
+            format!(
+                "[[key]]\nid = {id:?}\nfile = \"k.pem\"\nalgorithm = \"ES256\"\nfrom = {from:?}\nuntil = {until:?}\n"
+            )
+        };
+        let (from, until) = ("2026-01-01T00:00:00Z", "2028-01-01T00:00:00Z");
+        let good = key("a", from, until) + &key("b", from, until);
+        peer(&format!("signatures = \"required\"\n{good}"))
+            .check_keys()
+            .unwrap();
+        for bad in [
+            "signatures = \"required\"\n".to_owned(),
+            key("a", from, until) + &key("a", from, until),
+            key("a", until, from),
+            (0..=KEYS_MAX)
+                .map(|number| key(&number.to_string(), from, until))
+                .collect(),
+        ] {
+            assert!(peer(&bad).check_keys().is_err(), "{bad}");
+        }
+        // No shared secret and no `none` is an algorithm.
+        for algorithm in ["HS256", "none", "RS1"] {
+            let text = format!("{PEER}{}", key("a", from, until).replace("ES256", algorithm));
+            assert!(toml::from_str::<Hi1Peer>(&text).is_err());
+        }
     }
 }

@@ -13,9 +13,9 @@ use tokio::net::TcpListener;
 use super::running::StartError;
 use crate::{
     config::{Config, Hi1Key, Signatures},
-    hi1::{Peer, Reader, Signing},
+    hi1::{Destination, Peer, Reader, Signing},
     listener::Door,
-    tls::{Audience, Caller, TlsServer},
+    tls::{Audience, Caller, MutualTls, TlsServer},
 };
 
 /// How messages call this provider.
@@ -62,6 +62,30 @@ pub(super) fn signing_peers(config: &Config, dir: &Path) -> Result<Vec<Peer>, St
         }
     }
     Ok(peers)
+}
+
+/// Where packages are pushed to, with a place for each of [`peers`].
+pub(super) fn destinations(config: &Config, dir: &Path) -> Result<Vec<Option<Destination>>, StartError> {
+    let Some(end) = &config.hi1 else {
+        return Ok(Vec::new());
+    };
+    let known = config.hi1_peers.iter().filter(|peer| peer.of_country().is_some());
+    let open = |peer: &crate::config::Hi1Peer| {
+        let Some(url) = peer.destination() else {
+            return Ok(None);
+        };
+        let mutual = MutualTls {
+            certificate: end.tls.certificate.clone(),
+            key: end.tls.key.clone(),
+            ca: peer.ca.clone(),
+            names: peer.names.clone(),
+        };
+        let opened = Destination::open(url, peer.deliver_private, mutual.within(dir));
+        opened
+            .map(Some)
+            .map_err(|source| StartError::Tls { face: "hi1", source })
+    };
+    known.map(open).collect()
 }
 
 fn key(agreed: &Hi1Key, dir: &Path) -> Result<Key, String> {

@@ -19,7 +19,7 @@ use crate::{
     auth::Permissions,
     config::Listen,
     gate::{LedgerGate, remote::RemoteGate},
-    hi1::{self, Hi1},
+    hi1::{self, Hi1, Pusher, keep_pushing},
     http::{Api, router},
     link::{Address, BindError, Guard, Reception},
     listener::{self, Door},
@@ -179,6 +179,7 @@ impl Deployment {
         let (s3_door, s3) = bind("s3", &self.config.s3, self.layout.dir()).await?;
         let (api_door, api) = bind("api", &self.config.api, self.layout.dir()).await?;
         let hi1 = hi1_face::bind(&self.config, self.layout.dir()).await?;
+        let hi1_to = hi1_face::destinations(&self.config, self.layout.dir())?;
         let hi1_peers = hi1_face::signing_peers(&self.config, self.layout.dir())?;
         sweep_packages(&self.layout.packages());
         let permissions = Arc::new(Permissions::load()?);
@@ -234,7 +235,7 @@ impl Deployment {
         };
 
         let hi1 = hi1.map(|(door, address)| {
-            self.serve_hi1(door, hi1_peers, &stop, &mut tasks);
+            self.serve_hi1(door, (hi1_peers, hi1_to), &stop, &mut tasks);
             address
         });
 
@@ -270,7 +271,7 @@ impl Deployment {
     fn serve_hi1(
         &self,
         door: Door,
-        peers: Vec<hi1::Peer>,
+        (peers, to): (Vec<hi1::Peer>, Vec<Option<hi1::Destination>>),
         stop: &watch::Sender<bool>,
         tasks: &mut Vec<JoinHandle<()>>,
     ) {
@@ -289,6 +290,11 @@ impl Deployment {
             tasks.push(tokio::spawn(async move {
                 tokio::select! { () = told => {}, () = keeping => {} }
             }));
+        }
+        let pusher = Pusher::new(face.clone(), to);
+        for place in pusher.places() {
+            let told = stopped(stop);
+            tasks.push(tokio::spawn(keep_pushing(pusher.clone(), place, TICK, told)));
         }
         let told = stopped(stop);
         tasks.push(tokio::spawn(async move {

@@ -23,9 +23,6 @@ use super::{
 };
 use crate::app::DeskError;
 
-/// Most parts of one package.
-const PARTS_MAX: u64 = 10_000;
-
 /// What a list says of an object, kept apart from its contents.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -310,7 +307,7 @@ impl Hi1 {
 
     /// The delivery objects of a task: for each package that the gate released, its parts in order. They are made when they
     /// are first asked for.
-    async fn deliveries(
+    pub(super) async fn deliveries(
         &self,
         peer: &Peer,
         case: CaseId,
@@ -319,7 +316,7 @@ impl Hi1 {
     ) -> Result<Vec<Uuid>, Trouble> {
         let mut ids = Vec::new();
         for released in mirrored.into_iter().flat_map(|mirrored| &mirrored.released) {
-            let parts = released.size.div_ceil(PART_BYTES).clamp(1, PARTS_MAX);
+            let parts = released.parts();
             ids.extend((0..parts).map(|part| part_id(released.record, part)));
             // They are made in order: where the last is there, all are.
             let last = part_id(released.record, parts.saturating_sub(1));
@@ -390,6 +387,12 @@ impl Hi1 {
         let (Some(case), Some(record), Some(part)) = (case, record, part) else {
             return Ok(Err(missing()));
         };
+        if mirror::is_in_doubt(&self.desk().events(case).await?, record) {
+            return Ok(Err(Failure::new(
+                Code::NotDeliverable,
+                "the package is held back until it is clear again who asks",
+            )));
+        }
         let package = match self.desk().package(case, record).await {
             Ok(package) => package,
             Err(DeskError::NotFound { .. }) => return Ok(Err(missing())),
@@ -417,7 +420,7 @@ impl Hi1 {
 }
 
 /// The id of a part, which nobody has to keep to find it again.
-fn part_id(record: RecordId, part: u64) -> Uuid {
+pub(super) fn part_id(record: RecordId, part: u64) -> Uuid {
     let digest = Digest::of(&[
         b"amparo/hi1/delivery/v1\n",
         record.0.as_bytes(),

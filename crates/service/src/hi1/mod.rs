@@ -12,7 +12,9 @@ mod face;
 mod giving;
 mod mirror;
 mod peers;
+mod pushing;
 mod reading;
+mod sending;
 mod signed;
 mod taking;
 
@@ -36,7 +38,9 @@ use uuid::Uuid;
 pub use self::{
     face::router,
     peers::{PEERS_MAX, Peer, Signing},
+    pushing::{Pusher, keep_pushing},
     reading::Reader,
+    sending::{Destination, is_public},
 };
 use crate::app::{
     Desk, DeskError,

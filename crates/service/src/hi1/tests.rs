@@ -16,6 +16,7 @@ use store::cases::CaseFilter;
 use super::*;
 use crate::app::{clock::SystemEntropy, tests::scene::Scene};
 
+mod pushing;
 mod signing;
 mod strained;
 

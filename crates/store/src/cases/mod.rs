@@ -351,6 +351,7 @@ impl CaseStore {
             "DELETE FROM hi1_brought WHERE EXISTS (SELECT 1 FROM hi1_objects AS objects WHERE objects.case_id = $1 \
              AND objects.peer = hi1_brought.peer AND objects.object = hi1_brought.object)",
             "DELETE FROM hi1_objects WHERE case_id = $1",
+            "DELETE FROM hi1_pushes WHERE case_id = $1",
         ] {
             sqlx::query(delete)
                 .bind(case.0.as_bytes().as_slice())
