@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::{
     ANSWER_BYTES_MAX, Hi1, PART_BYTES, Peer, SCAN_MAX, Step, Trouble,
+    handing::is_in_doubt,
     mirror::{self, Mirrored, Released},
 };
 use crate::app::DeskError;
@@ -387,7 +388,7 @@ impl Hi1 {
         let (Some(case), Some(record), Some(part)) = (case, record, part) else {
             return Ok(Err(missing()));
         };
-        if mirror::is_in_doubt(&self.desk().events(case).await?, record) {
+        if is_in_doubt(&self.desk().events(case).await?, record) {
             return Ok(Err(Failure::new(
                 Code::NotDeliverable,
                 "the package is held back until it is clear again who asks",

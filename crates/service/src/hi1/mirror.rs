@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use casework::{
     event::{Body, Outcome},
-    facts::RequesterCheck,
     ids::{Digest, RecordId},
 };
 use hi1::{Code, Failure, Kind};
@@ -159,78 +158,6 @@ pub(super) fn of(events: &[EventView]) -> Option<Mirrored> {
         }
     }
     Some(mirrored)
-}
-
-/// Whether a package may be handed over now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum HandOver {
-    /// It may.
-    May,
-    /// It was, by one way or another.
-    Was,
-    /// Something that came after the release stands against it.
-    MayNot(&'static str),
-}
-
-/// What the case says since the gate released this record. `None` where nothing was released, or the case was erased.
-pub(super) fn hand_over(events: &[EventView], record: RecordId) -> Option<HandOver> {
-    let mut found = None;
-    for event in events {
-        let body = event.body.as_ref()?;
-        if let Body::Released { record: released, .. } = body
-            && *released == record
-        {
-            found = Some(HandOver::May);
-            continue;
-        }
-        if found.is_none() || found == Some(HandOver::Was) {
-            continue;
-        }
-        let against = match body {
-            Body::Delivered {
-                record: delivered, ..
-            } if *delivered == record => {
-                found = Some(HandOver::Was);
-                continue;
-            }
-            Body::Withdrawn { .. } => "the demand was withdrawn after the release",
-            Body::Rejected { .. } => "the demand was rejected after the release",
-            Body::Superseded { .. } => "another demand took its place after the release",
-            Body::Parsed { .. } | Body::Unreadable { .. } => "the demand was read anew after the release",
-            Body::GagRecorded { .. } => "a gag was recorded after the release",
-            Body::ObjectionFiled { .. } => "an objection was filed after the release",
-            Body::Redirected { .. } => "the authority was asked to go to the customer after the release",
-            Body::NotExecuted { .. } => {
-                "the authority was told after the release that the order is not executed"
-            }
-            Body::BreachAssessed { .. } => "the disclosure was assessed as wrongful",
-            Body::Closed { .. } => "the case was closed",
-            _ => continue,
-        };
-        if found == Some(HandOver::May) {
-            found = Some(HandOver::MayNot(against));
-        }
-    }
-    match found {
-        Some(HandOver::May) if is_in_doubt(events, record) => {
-            Some(HandOver::MayNot("who asks is in doubt since the release"))
-        }
-        found => found,
-    }
-}
-
-/// Whether the last check of who asks, since the gate released this record, did not confirm them.
-pub(super) fn is_in_doubt(events: &[EventView], record: RecordId) -> bool {
-    let since = events.iter().skip_while(
-        |event| !matches!(&event.body, Some(Body::Released { record: released, .. }) if *released == record),
-    );
-    let checked = since.filter_map(|event| match &event.body {
-        Some(Body::RequesterChecked { outcome, .. }) => Some(*outcome),
-        _ => None,
-    });
-    checked
-        .last()
-        .is_some_and(|last| last != RequesterCheck::Confirmed)
 }
 
 impl Mirrored {

@@ -10,6 +10,7 @@ mod amending;
 mod checking;
 mod face;
 mod giving;
+mod handing;
 mod mirror;
 mod peers;
 mod pushing;

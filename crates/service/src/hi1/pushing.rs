@@ -28,7 +28,8 @@ use super::{
     Hi1, Peer, Trouble,
     amending::closed,
     giving::{Given, part_id},
-    mirror::{self, HandOver, Released},
+    handing::{HandOver, hand_over},
+    mirror::{self, Released},
     sending::{Destination, Unreached},
 };
 use crate::app::DeskError;
@@ -115,7 +116,7 @@ impl Pusher {
                 self.end(peer, push, PushState::Done).await?;
                 return Ok(true);
             }
-            let Some(stands) = mirror::hand_over(&events, record) else {
+            let Some(stands) = hand_over(&events, record) else {
                 // Not released: a package's row may be read a moment before the event that says so.
                 self.look_again(peer, push).await?;
                 return Ok(true);
