@@ -121,17 +121,6 @@ impl Pusher {
                 self.look_again(peer, push).await?;
                 return Ok(true);
             };
-            let against = match stands {
-                HandOver::Was => {
-                    self.end(peer, push, PushState::Done).await?;
-                    return Ok(true);
-                }
-                HandOver::MayNot(why) => Some(why),
-                HandOver::May => self.flagged(case, record).await?,
-            };
-            if let Some(why) = against {
-                return self.hold(peer, push, why).await.map(|()| true);
-            }
             let mirrored = mirror::of(&events);
             let released = mirrored.as_ref().map(|mirrored| mirrored.released.as_slice());
             let released = released.unwrap_or_default().iter();
@@ -143,10 +132,22 @@ impl Pusher {
                 self.look_again(peer, push).await?;
                 return Ok(true);
             };
-            self.face.deliveries(peer, case, task, mirrored.as_ref()).await?;
-            if push.taken >= parts {
+            // What is there whole was delivered, whatever came after its last part.
+            if push.taken >= parts && stands != HandOver::Was {
                 return self.delivered(peer, push, parts).await.map(|()| true);
             }
+            let against = match stands {
+                HandOver::Was => {
+                    self.end(peer, push, PushState::Done).await?;
+                    return Ok(true);
+                }
+                HandOver::MayNot(why) => Some(why),
+                HandOver::May => self.flagged(case, record).await?,
+            };
+            if let Some(why) = against {
+                return self.hold(peer, push, why).await.map(|()| true);
+            }
+            self.face.deliveries(peer, case, task, mirrored.as_ref()).await?;
             match self.part(peer, to, push).await? {
                 Sent::Taken => {
                     push.taken = push.taken.saturating_add(1);
@@ -310,8 +311,12 @@ impl Pusher {
     async fn hold(&self, peer: &Peer, push: &mut Push, why: &str) -> Result<(), Trouble> {
         if push.state != PushState::Held {
             let record = push.made.record;
+            let unknown = match push.tried > push.taken {
+                true => "; whether one more was is not known, for its answer did not come",
+                false => "",
+            };
             let text = format!(
-                "HI-1: the package of record {record} is not pushed on to the authority's system: {why}. {} parts of it were taken.",
+                "HI-1: the package of record {record} is not pushed on to the authority's system: {why}. {} parts of it were taken{unknown}.",
                 push.taken
             );
             self.note(push.made.case, text).await?;

@@ -499,6 +499,10 @@ async fn what_comes_after_the_release_stops_the_push_between_two_parts() {
             notes[1].contains(why) && notes[1].contains(&record.to_string()),
             "{notes:?}"
         );
+        assert!(
+            notes[1].contains("1 parts of it were taken; whether one more was is not known"),
+            "{notes:?}"
+        );
         let id = part(&exchange.came()[1])["Identifier"]
             .as_str()
             .unwrap()
@@ -518,6 +522,42 @@ async fn what_comes_after_the_release_stops_the_push_between_two_parts() {
             assert!(exchange.notes(case).await[2].starts_with("delivered: "));
         }
     }
+}
+
+/// We stopped after the last part was taken, before the case said so.
+#[tokio::test]
+async fn what_was_taken_whole_is_said_whatever_came_after() {
+    let exchange = Exchange::new().await;
+    let (case, _) = exchange.released(false).await;
+    exchange.will(&[Does::Status(503)]);
+    exchange.turn().await;
+    exchange.later(120);
+    let (store, name, now) = (
+        exchange.office.hi1.store(),
+        peer("ACTOR01").name(),
+        exchange.office.hi1.now(),
+    );
+    let mut push = store.due_pushes(&name, now, 1).await.unwrap()[0];
+    push.taken = 1;
+    store.keep_push(&name, &push, now).await.unwrap();
+    let withdraws = Body::Withdrawn {
+        reason: "by letter".to_owned(),
+    };
+    let who = Actor::Staff(staff("ruth"));
+    exchange
+        .office
+        .scene
+        .desk
+        .record(case, who, withdraws)
+        .await
+        .unwrap();
+    exchange.turn().await;
+    assert_eq!(exchange.came().len(), 1);
+    let notes = exchange.notes(case).await;
+    assert!(
+        notes[1].contains("which took each of 1 parts, for record"),
+        "{notes:?}"
+    );
 }
 
 #[tokio::test]
