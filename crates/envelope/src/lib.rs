@@ -7,6 +7,7 @@
 //! - [`opening_reason`]: the only reasons for which a key opens. There is no "other".
 //! - [`opening`]: the two doors, one per reason.
 //! - [`moving`]: from under one region's key to under another's, for a transfer; no key comes out.
+//! - [`handing`]: the same from one gate to another, sealed on the way.
 //! - [`rewrap`]: how keys move when one above them is rotated.
 //! - [`chunked`]: the format of a stored body (C2SP chunked-encryption, Cobblestone-256).
 //! - [`content`]: the commitment that ties a body to a release record.
@@ -17,6 +18,7 @@
 pub mod case_file;
 pub mod chunked;
 pub mod content;
+pub mod handing;
 pub mod held;
 pub mod keys;
 pub mod moving;

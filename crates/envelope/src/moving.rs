@@ -10,8 +10,23 @@ use crate::{
 
 /// What a transfer's record says about keys.
 pub trait MovesKeys {
-    /// Whether it moves the keys of objects so labelled from under the one account key to under the other.
-    fn moves(&self, from: &WrappedAccount, label: &Label, to: &WrappedAccount) -> bool;
+    /// Whether it moves this key.
+    fn moves(&self, key: &KeyMove<'_>) -> bool;
+}
+
+/// An object's key on its way from under its account's key in one region to under its key in another.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyMove<'a> {
+    /// Whose.
+    pub tenant: &'a str,
+    /// Of which account.
+    pub account: &'a str,
+    /// The region that it leaves.
+    pub from: &'a str,
+    /// The region that it goes to.
+    pub to: &'a str,
+    /// What the object is recorded as.
+    pub label: &'a Label,
 }
 
 /// The `kind` of a transfer's entry in the docket.
@@ -41,7 +56,14 @@ pub fn rewrap_for_transfer<R: Committed + MovesKeys>(
     if from.tenant != to.tenant || from.account != to.account {
         return Err(NotOpened::OtherTenant);
     }
-    if from.region == to.region || !admitted.value().moves(from, &chain.label, to) {
+    let moved = KeyMove {
+        tenant: &from.tenant,
+        account: &from.account,
+        from: &from.region,
+        to: &to.region,
+        label: &chain.label,
+    };
+    if from.region == to.region || !admitted.value().moves(&moved) {
         return Err(NotOpened::NotNamed);
     }
     let above = AccountKey::unwrap(below.0, from)?;

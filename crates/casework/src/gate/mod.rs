@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use translog::{Checkpoint, Hash, entry::Salt, included::Included, proof::Receipt};
 
 pub use moved::Moved;
-pub use policy::{KEYS_MAX, POLICY_BYTES_MAX, PolicyError, RULEBOOKS_MAX, TrustPolicy};
+pub use policy::{GATES_MAX, KEYS_MAX, POLICY_BYTES_MAX, PolicyError, RULEBOOKS_MAX, TrustPolicy};
 pub use refusal::{Breach, Refusal};
 pub use release::Release;
 

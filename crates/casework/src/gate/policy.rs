@@ -17,6 +17,11 @@
 //! [[counsel]]
 //! id = "carl"
 //! key = "base64 of 32 bytes"
+//!
+//! # The gate of another node, as `amparo key gate` prints its key there: where keys may go to, and come from, in a transfer.
+//! [[gate]]
+//! regions = ["us-west"]
+//! key = "base64 of 32 bytes"
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use translog::policy::Policy;
 
 use crate::{
-    ids::{Digest, StaffId},
+    ids::{Digest, RegionId, StaffId},
     promise::Reviewers,
 };
 
@@ -36,6 +41,8 @@ pub const POLICY_BYTES_MAX: usize = 256 * 1024;
 pub const KEYS_MAX: usize = 1024;
 /// Most rulebooks of a policy.
 pub const RULEBOOKS_MAX: usize = 256;
+/// Most gates of other nodes in a policy, and most regions of one.
+pub const GATES_MAX: usize = 256;
 
 /// Whom and what a gate or a verifier trusts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +50,7 @@ pub struct TrustPolicy {
     docket: Policy,
     reviewers: Reviewers,
     rulebooks: BTreeSet<Digest>,
+    gates: BTreeMap<RegionId, [u8; 32]>,
 }
 
 /// Why a policy file was refused.
@@ -72,8 +80,21 @@ pub enum PolicyError {
     #[error("`{0}` is listed twice, or has the key of somebody else")]
     Twice(StaffId),
     /// More than a limit.
-    #[error("the policy lists more than {KEYS_MAX} people or {RULEBOOKS_MAX} rulebooks")]
+    #[error(
+        "the policy lists more than {KEYS_MAX} people, {RULEBOOKS_MAX} rulebooks, or {GATES_MAX} gates or regions of one"
+    )]
     TooMany,
+    /// The key of another node's gate is none.
+    #[error(
+        "the key of the gate of region `{0}` is not an Ed25519 public key in base64\nhint: `amparo key gate` prints it there"
+    )]
+    GateKey(RegionId),
+    /// A gate that serves nothing.
+    #[error("a `[[gate]]` names no region")]
+    GateNowhere,
+    /// Two gates for one region.
+    #[error("region `{0}` is listed with two gates")]
+    GateTwice(RegionId),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -87,6 +108,15 @@ struct File {
     reviewer: Vec<Person>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     counsel: Vec<Person>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    gate: Vec<OtherGate>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OtherGate {
+    regions: Vec<RegionId>,
+    key: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -128,7 +158,11 @@ impl TrustPolicy {
             senior,
             counsel: keys(file.counsel)?,
         };
-        Self::new(Policy::parse(&file.docket)?, reviewers, file.rulebooks)
+        let gates = gates(file.gate)?;
+        Ok(Self {
+            gates,
+            ..Self::new(Policy::parse(&file.docket)?, reviewers, file.rulebooks)?
+        })
     }
 
     /// A policy of these parts.
@@ -147,7 +181,15 @@ impl TrustPolicy {
             docket,
             reviewers,
             rulebooks: rulebooks.into_iter().collect(),
+            gates: BTreeMap::new(),
         })
+    }
+
+    /// The same, with the gates of other nodes: the public key of the gate of each region.
+    #[must_use]
+    pub fn with_gates(mut self, gates: impl IntoIterator<Item = (RegionId, [u8; 32])>) -> Self {
+        self.gates = gates.into_iter().collect();
+        self
     }
 
     /// The file that [`TrustPolicy::parse`] reads back to the same policy.
@@ -170,6 +212,14 @@ impl TrustPolicy {
             rulebooks: self.rulebooks.iter().copied().collect(),
             reviewer: people(&self.reviewers.keys, &self.reviewers.senior),
             counsel: people(&self.reviewers.counsel, &BTreeSet::new()),
+            gate: self
+                .gates
+                .iter()
+                .map(|(region, key)| OtherGate {
+                    regions: vec![region.clone()],
+                    key: STANDARD.encode(key),
+                })
+                .collect(),
         };
         Ok(toml::to_string(&file)?)
     }
@@ -186,19 +236,45 @@ impl TrustPolicy {
     pub fn rulebooks(&self) -> &BTreeSet<Digest> {
         &self.rulebooks
     }
+    /// The public key of another node's gate that serves a region. Where none is named, no key goes there or comes from there.
+    pub fn gate_of(&self, region: &RegionId) -> Option<&[u8; 32]> {
+        self.gates.get(region)
+    }
+    /// Whether any other node's gate is named.
+    pub fn knows_gates(&self) -> bool {
+        !self.gates.is_empty()
+    }
+}
+
+fn gates(listed: Vec<OtherGate>) -> Result<BTreeMap<RegionId, [u8; 32]>, PolicyError> {
+    if listed.len() > GATES_MAX || listed.iter().any(|gate| gate.regions.len() > GATES_MAX) {
+        return Err(PolicyError::TooMany);
+    }
+    let mut gates = BTreeMap::new();
+    for gate in listed {
+        let first = gate.regions.first().ok_or(PolicyError::GateNowhere)?.clone();
+        let key = public_key(&gate.key).ok_or(PolicyError::GateKey(first))?;
+        for region in gate.regions {
+            if gates.insert(region.clone(), key).is_some() {
+                return Err(PolicyError::GateTwice(region));
+            }
+        }
+    }
+    Ok(gates)
+}
+
+/// An Ed25519 public key that can be used.
+fn public_key(text: &str) -> Option<[u8; 32]> {
+    let bytes: [u8; 32] = STANDARD.decode(text).ok()?.try_into().ok()?;
+    let key = ed25519_dalek::VerifyingKey::from_bytes(&bytes).ok()?;
+    (!key.is_weak()).then_some(bytes)
 }
 
 fn keys(people: Vec<Person>) -> Result<BTreeMap<StaffId, [u8; 32]>, PolicyError> {
     let mut keys = BTreeMap::new();
     let mut seen = BTreeSet::new();
     for person in people {
-        let bytes: Option<[u8; 32]> = STANDARD
-            .decode(&person.key)
-            .ok()
-            .and_then(|bytes| bytes.try_into().ok());
-        let usable =
-            |bytes: &[u8; 32]| ed25519_dalek::VerifyingKey::from_bytes(bytes).is_ok_and(|key| !key.is_weak());
-        let Some(bytes) = bytes.filter(usable) else {
+        let Some(bytes) = public_key(&person.key) else {
             return Err(PolicyError::Key(person.id));
         };
         if !seen.insert(bytes) || keys.contains_key(&person.id) {

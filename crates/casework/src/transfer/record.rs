@@ -1,9 +1,6 @@
 //! The record of a transfer: what reviewers sign, the docket commits to, and the gate moves.
 
-use envelope::{
-    keys::{Label, WrappedAccount},
-    moving::MovesKeys,
-};
+use envelope::moving::{KeyMove, MovesKeys};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use translog::entry::{Committed, Uncommittable};
@@ -115,19 +112,19 @@ impl Committed for BasedRecord {
 }
 
 impl MovesKeys for BasedRecord {
-    fn moves(&self, from: &WrappedAccount, label: &Label, to: &WrappedAccount) -> bool {
+    fn moves(&self, key: &KeyMove<'_>) -> bool {
         let record = &self.record;
         let listed = match &record.data {
             Data::Bucket(_) => true,
-            Data::Accounts(accounts) => accounts.iter().any(|account| account.as_str() == from.account),
+            Data::Accounts(accounts) => accounts.iter().any(|account| account.as_str() == key.account),
         };
         listed
-            && from.region == record.from.as_str()
-            && to.region == record.to.as_str()
-            && from.tenant == record.tenant.as_str()
+            && key.from == record.from.as_str()
+            && key.to == record.to.as_str()
+            && key.tenant == record.tenant.as_str()
             && record
                 .categories
                 .iter()
-                .any(|category| category.name() == label.category)
+                .any(|category| category.name() == key.label.category)
     }
 }

@@ -150,6 +150,13 @@ impl Folder {
         process
     }
 
+    /// Runs a verb beside the test.
+    pub fn spawn(&self, args: &[&str]) -> Child {
+        let mut command = self.command(args);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
+    }
+
     /// Serves the deployment.
     pub fn serve(&self) -> Process {
         self.start(&["serve", &self.name], "docket")

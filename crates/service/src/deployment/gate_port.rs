@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use casework::{
+    demand::CountryCode,
     event::{Event, Header},
     gate::Refusal,
-    ids::{CaseId, Digest, ObjectId, TenantId},
+    ids::{CaseId, Digest, ObjectId, RegionId, TenantId},
     ledger::{
         Entry,
         heads::{NewestHead, ShownSet},
@@ -17,8 +18,12 @@ use envelope::keys::Wrapped;
 use crate::{
     app::ports::{GateAnswer, GatePort, GateRequest, Issued, LedgerPort, PortError},
     docket::{Docket, heads::LedgerHeads},
-    gate::{LedgerGate, NotReleased, ReleaseGate, ReleaseRequest, TransferRequest},
-    transfers::{TransferPort, Wrapping},
+    gate::{Batch, LedgerGate, NotReleased, Offer, ReleaseGate, ReleaseRequest, TransferRequest},
+    region::{
+        Peer,
+        across::{Across, Came},
+    },
+    transfers::{OtherNode, TransferPort, Wrapping},
 };
 use translog::{Hash, checkpoint::Checkpoint, note::Note};
 
@@ -136,6 +141,35 @@ impl LedgerPort for LedgerDoor {
     }
 }
 
+/// Another node, for transfers, with our docket at hand for its gate.
+pub struct OtherDoor {
+    peer: Peer,
+    door: GateDoor,
+}
+
+impl OtherDoor {
+    /// The node of this peer, for the log of this origin.
+    pub fn new(peer: Peer, docket: Docket, origin: &str) -> Self {
+        let door = GateDoor::new(peer.gate(), peer.ledger(), docket, origin);
+        Self { peer, door }
+    }
+}
+
+#[async_trait]
+impl OtherNode for OtherDoor {
+    fn country(&self, region: &RegionId) -> Option<&CountryCode> {
+        self.peer.country(region)
+    }
+
+    async fn bring(&self, across: Across, bytes: &[u8]) -> Result<Came, PortError> {
+        self.peer.bring(&across, bytes).await
+    }
+
+    async fn consistency(&self, issued: &Issued) -> Result<Vec<Hash>, PortError> {
+        self.door.consistency(issued).await
+    }
+}
+
 #[async_trait]
 impl TransferPort for GateDoor {
     async fn rewrap(
@@ -154,6 +188,24 @@ impl TransferPort for GateDoor {
         };
         match self.gate.transfer(request).await {
             Ok(wrapped) => Ok(Ok(wrapped)),
+            Err(NotReleased::Refused(refusal)) => Ok(Err(refusal)),
+            Err(NotReleased::NoAnswer(error)) => Err(failed(error)),
+        }
+    }
+
+    async fn hand_over(&self, wrapping: Wrapping, offer: Offer) -> Result<Result<Batch, Refusal>, PortError> {
+        let consistency = self.consistency(&wrapping.issued).await?;
+        let request = TransferRequest {
+            chain: wrapping.chain,
+            record: wrapping.record,
+            salt: wrapping.issued.salt,
+            receipt: wrapping.issued.receipt,
+            consistency,
+            keys: wrapping.keys,
+            to: wrapping.to,
+        };
+        match self.gate.hand_over(request, offer).await {
+            Ok(batch) => Ok(Ok(batch)),
             Err(NotReleased::Refused(refusal)) => Ok(Err(refusal)),
             Err(NotReleased::NoAnswer(error)) => Err(failed(error)),
         }

@@ -10,7 +10,7 @@ use store::{
     gate_memory::{GateMemory, OwedPolicy, PolicySeen},
 };
 
-use super::{Layout, OpenError, open_roots, read_trust};
+use super::{Layout, OpenError, open_roots, read_trust, roots::handing_key};
 use crate::{
     config::{Config, Gate},
     gate::{
@@ -81,7 +81,9 @@ impl GateProcess {
             .map_err(OpenError::from)?;
         let ledger = Arc::new(Ledger::open(memory.clone(), Arc::clone(&clock)));
         let owed = (digest, remembers.clone());
-        let release = EmbeddedGate::new(Arc::clone(&roots), Arc::new(remembers), trust, Vec::new(), clock);
+        let key = handing_key(&layout, &config, &trust).map_err(OpenError::from)?;
+        let release = EmbeddedGate::new(Arc::clone(&roots), Arc::new(remembers), trust, Vec::new(), clock)
+            .handing_over(key);
         let owner = Arc::new(OwnerKeys::new(roots, Arc::clone(&ledger)));
         let service = GateService::new(owner, Arc::new(release), ledger.clone(), owed);
         let (guard, tls) = guard(gate, dir)?;

@@ -258,11 +258,17 @@ impl Deployment {
             &config.docket.origin,
         ));
         let root = Arc::new(CaseRoot::from_bytes(*read_key(&layout.case_root())?));
+        let peers = regions::peers(&config, layout.dir()).map_err(OpenError::LinkTls)?;
+        let others = peers.iter().map(|peer| {
+            let other = gate_port::OtherDoor::new(peer.clone(), docket.clone(), &config.docket.origin);
+            Arc::new(other) as Arc<dyn transfers::OtherNode>
+        });
         let transfers = Transfers::new(transfers::Parts {
             store: TransferStore::new(database.clone(), Arc::clone(&root)),
             docket: Arc::new(docket.clone()),
             vault: vault.clone(),
             gate: door.clone(),
+            others: others.collect(),
             reviewers: trust.reviewers().clone(),
             rulebook: Rulebook::builtin(),
             clock: clock.clone(),
@@ -273,7 +279,6 @@ impl Deployment {
         let cases = CaseStore::new(database.clone(), root);
         let tokens = Tokens::new(cases.clone(), clock.clone(), Arc::new(SystemEntropy));
         let here: Arc<dyn GatePort> = door;
-        let peers = regions::peers(&config, layout.dir()).map_err(OpenError::LinkTls)?;
         let (vaults, gates) = regions::ports(&config, (Arc::new(vault.clone()), here), peers, &docket);
         let desk = Desk::new(Parts {
             provider: config.provider.clone(),
@@ -435,7 +440,8 @@ async fn open_gate(
         trust.clone(),
         Vec::new(),
         Arc::clone(&time),
-    );
+    )
+    .handing_over(roots::handing_key(layout, config, trust)?);
     let ledger = Arc::new(Ledger::open(memory.clone(), time));
     Ok(OpenGate {
         owner: Arc::new(OwnerKeys::new(roots, Arc::clone(&ledger))),

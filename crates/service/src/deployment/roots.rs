@@ -212,6 +212,19 @@ pub fn gate_key(layout: &Layout, config: &Config) -> Result<SigningKey, RootErro
     Ok(SigningKey::from_bytes(&seed))
 }
 
+/// The gate's signing key, where its policy names gates to deal with.
+///
+/// # Errors
+/// As [`gate_key`].
+pub(super) fn handing_key(
+    layout: &Layout,
+    config: &Config,
+    trust: &casework::gate::TrustPolicy,
+) -> Result<Option<SigningKey>, RootError> {
+    let wanted = trust.knows_gates().then(|| gate_key(layout, config));
+    wanted.transpose()
+}
+
 /// The roots of the regions that the configuration names, with the providers. Only a gate calls it.
 ///
 /// # Errors

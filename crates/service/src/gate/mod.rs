@@ -3,8 +3,9 @@
 //! It has two doors through which keys leave. [`owner`]: a tenant's own authenticated request. [`release`]: a release
 //! record that two people signed and the docket holds, after the gate itself recomputed the case. There is no third.
 //! What [`rewrapping`] does for a rotation, and [`transfer`] for a move between regions, takes keys from under one key to
-//! under another, and gives none out.
+//! under another, and gives none out; [`handing`] gives them to the gate of another node alone, sealed.
 
+pub mod handing;
 pub mod ledger;
 pub mod owner;
 pub mod release;
@@ -34,6 +35,7 @@ use translog::Checkpoint;
 
 use crate::keys::Reason;
 
+pub use handing::{Batch, Offer, TakingOver};
 pub use ledger::{Ledger, LedgerGate};
 pub use release::{Opened, ReleaseRequest};
 pub use rewrapping::{RewrapAccounts, RewrapObjects};
@@ -59,6 +61,24 @@ pub trait ReleaseGate: Send + Sync {
     /// # Errors
     /// [`NotReleased`]: refused, or no answer. Then nothing was wrapped, or nobody has what was.
     async fn transfer(&self, request: TransferRequest) -> Result<Vec<(ObjectId, Wrapped)>, NotReleased>;
+
+    /// A public key for one batch of a transfer that comes here from another node's region.
+    ///
+    /// # Errors
+    /// [`NotReleased`]: refused, or no answer.
+    async fn offer(&self, request: TransferRequest) -> Result<Offer, NotReleased>;
+
+    /// Seals keys to an offer of another node's gate. No key leaves the gate but sealed so.
+    ///
+    /// # Errors
+    /// [`NotReleased`]: refused, or no answer.
+    async fn hand_over(&self, request: TransferRequest, offer: Offer) -> Result<Batch, NotReleased>;
+
+    /// Wraps keys that another node's gate sealed to an offer of this one, in the order given. No key leaves the gate.
+    ///
+    /// # Errors
+    /// [`NotReleased`]: refused, or no answer; then ask for another offer.
+    async fn take_over(&self, request: TakingOver) -> Result<Vec<(ObjectId, Wrapped)>, NotReleased>;
 
     /// Notes how far a case, or a transfer, has come, by the headers that follow on what is known of it. What is known
     /// already, or is shorter, changes nothing.
@@ -111,6 +131,8 @@ pub struct EmbeddedGate {
     clock: Clock,
     /// One release at a time: each is decided against what the one before it left in memory.
     turn: Mutex<()>,
+    /// What it deals with other gates by, where it may.
+    handing: Option<handing::Handing>,
 }
 
 impl EmbeddedGate {
@@ -129,7 +151,16 @@ impl EmbeddedGate {
             rulebooks,
             clock,
             turn: Mutex::new(()),
+            handing: None,
         }
+    }
+
+    /// The same, which hands keys over to the gates of other nodes that the policy names, and takes them over, signing with
+    /// this key.
+    #[must_use]
+    pub fn handing_over(mut self, key: Option<ed25519_dalek::SigningKey>) -> Self {
+        self.handing = key.map(handing::Handing::new);
+        self
     }
 
     /// The root keys, for the owner's door.

@@ -123,6 +123,22 @@ impl ReleaseGate for EmbeddedGate {
         Ok(Self::transfer(self, request).await?)
     }
 
+    async fn offer(&self, request: TransferRequest) -> Result<super::Offer, NotReleased> {
+        Ok(Self::offer(self, request).await?)
+    }
+
+    async fn hand_over(
+        &self,
+        request: TransferRequest,
+        offer: super::Offer,
+    ) -> Result<super::Batch, NotReleased> {
+        Ok(Self::hand_over(self, request, offer).await?)
+    }
+
+    async fn take_over(&self, request: super::TakingOver) -> Result<Vec<(ObjectId, Wrapped)>, NotReleased> {
+        Self::take_over(self, request).await
+    }
+
     async fn observe(&self, case: CaseId, headers: Vec<Header>) -> Result<(), NoAnswer> {
         Ok(self.memory.observe(case, &headers).await?)
     }

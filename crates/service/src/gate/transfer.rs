@@ -85,7 +85,7 @@ impl EmbeddedGate {
         };
         let both = pairs.iter().flat_map(|(chain, to)| [&chain.account, to]);
         let tenants = self.tenants(both, &reason).await?;
-        let went = went_to(&admitted, &pairs)?;
+        let went = went_to(&admitted, pairs.iter().map(|(_, to)| to.account.as_str()))?;
         self.memory
             .remember_batch(admitted.remember(), &headers, &went)
             .await
@@ -95,12 +95,12 @@ impl EmbeddedGate {
 }
 
 /// The accounts whose keys go to the other region, each once.
-fn went_to(
+pub(super) fn went_to<'a>(
     admitted: &AdmittedTransfer,
-    pairs: &[(WrappedChain, WrappedAccount)],
+    accounts: impl Iterator<Item = &'a str>,
 ) -> Result<Vec<AccountRef>, Refusal> {
     let record = admitted.record();
-    let names: BTreeSet<&str> = pairs.iter().map(|(_, to)| to.account.as_str()).collect();
+    let names: BTreeSet<&str> = accounts.collect();
     let accounts = names.into_iter().map(|name| {
         let account = name.parse().map_err(|_| {
             Refusal::invariant(

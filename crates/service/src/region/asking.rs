@@ -20,7 +20,8 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 
 use super::{
-    LOOK_UP_PATIENCE, PIECE_BYTES, PIECE_PATIENCE, PIECES_AHEAD, PROTOCOL, SCOPE_PATIENCE,
+    BRING_PATIENCE, LOOK_UP_PATIENCE, PIECE_BYTES, PIECE_PATIENCE, PIECES_AHEAD, PROTOCOL, SCOPE_PATIENCE,
+    across::{Across, Came},
     calls::{Ask, Told},
 };
 use crate::{
@@ -62,6 +63,23 @@ impl Peer {
     /// The ledgers of its gate: what is sealed there, and unsealing it.
     pub fn ledger(&self) -> Arc<dyn LedgerGate> {
         Arc::new(RemoteGate::over(Arc::clone(&self.link)))
+    }
+
+    /// The country of a region that it was said to serve.
+    pub(crate) fn country(&self, region: &RegionId) -> Option<&CountryCode> {
+        self.countries.get(region)
+    }
+
+    /// Brings something of a transfer; twice if need be, for said again it changes nothing, or is refused and then begun anew.
+    ///
+    /// # Errors
+    /// When the node does not answer.
+    pub(crate) async fn bring(&self, across: &Across, bytes: &[u8]) -> Result<Came, PortError> {
+        let said = self
+            .link
+            .ask_again(|| Message::new(across, bytes), BRING_PATIENCE);
+        let message = said.await.map_err(|error| self.failed(error))?;
+        message.head::<Came>().map_err(|error| self.failed(error))
     }
 
     fn named(&self) -> String {

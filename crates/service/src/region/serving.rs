@@ -10,7 +10,8 @@ use store::peer_releases::PeerReleases;
 use zeroize::Zeroizing;
 
 use super::{
-    PIECE_BYTES, PROTOCOL,
+    Arrivals, PIECE_BYTES, PROTOCOL,
+    across::Across,
     calls::{Ask, Told},
 };
 use crate::{
@@ -28,6 +29,7 @@ pub struct PeerService {
     vault: Vault,
     regions: BTreeSet<RegionId>,
     gate: GateService,
+    arrivals: Arrivals,
 }
 
 type Said = (Told, Zeroizing<Vec<u8>>);
@@ -48,9 +50,11 @@ impl PeerService {
         ledger: Arc<dyn LedgerGate>,
         released: PeerReleases,
     ) -> Self {
+        let regions: BTreeSet<RegionId> = regions.into_iter().collect();
         Self {
+            arrivals: Arrivals::new(vault.clone(), regions.clone(), Arc::clone(&release)),
             vault,
-            regions: regions.into_iter().collect(),
+            regions,
             gate: GateService::for_releases(release, ledger, released),
         }
     }
@@ -145,6 +149,11 @@ impl Answers for PeerService {
     }
 
     async fn answer(&self, asker: &Asker, call: Message) -> Message {
+        if let Ok(across) = call.head::<Across>() {
+            let node = asker.names().join(" ");
+            let came = self.arrivals.answer(&node, across, call.secret()).await;
+            return Message::new(&came, &[]).unwrap_or_else(|_| Message::empty());
+        }
         let Ok(ask) = call.head::<Ask>() else {
             return self.gate.answer(asker, call).await;
         };

@@ -28,6 +28,7 @@ pub(super) fn of(error: VaultError) -> S3Error {
                 "Access Denied because object protected by object lock.",
             );
         }
+        VaultError::Elsewhere { region } => return elsewhere(region),
         VaultError::NoCopy { .. } => Code::NoSuchKey,
         VaultError::NoLocks => {
             return message(
@@ -122,6 +123,23 @@ fn not_modified(etag: &str, last_modified: jiff::Timestamp) -> S3Error {
     }
     if let Some(value) = convert::http_date(last_modified) {
         headers.insert(header::LAST_MODIFIED, value);
+    }
+    error.set_headers(headers);
+    error
+}
+
+/// What lies in a region of another node: a client that follows `x-amz-bucket-region` finds it there.
+fn elsewhere(region: &casework::ids::RegionId) -> S3Error {
+    let text = format!("The object must be addressed using the endpoint of region '{region}'.");
+    let mut error = S3Error::with_message(S3ErrorCode::PermanentRedirect, text);
+    error.set_status_code(StatusCode::MOVED_PERMANENTLY);
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static("application/xml"),
+    );
+    if let Ok(value) = region.as_str().parse() {
+        headers.insert("x-amz-bucket-region", value);
     }
     error.set_headers(headers);
     error

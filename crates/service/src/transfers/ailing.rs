@@ -7,6 +7,7 @@ use casework::{
     transfer::{Hanging, Stage, Transfer, register},
 };
 use jiff::Timestamp;
+use store::vault::Departure;
 
 use super::{Result, Transfers, view::Counted};
 
@@ -63,6 +64,8 @@ pub enum Ailment {
     },
     /// A copy was given up, and its deletion was cut off.
     HalfDeleted,
+    /// It was to go to another node, was given up or lapsed, and some of it is frozen on one of the two still.
+    Frozen(RegionId),
 }
 
 impl Ailment {
@@ -70,7 +73,11 @@ impl Ailment {
     pub fn is_wrong(&self) -> bool {
         !matches!(
             self,
-            Self::Idle { .. } | Self::Expired { .. } | Self::HalfWay { .. } | Self::HalfDeleted
+            Self::Idle { .. }
+                | Self::Expired { .. }
+                | Self::HalfWay { .. }
+                | Self::HalfDeleted
+                | Self::Frozen(_)
         )
     }
 }
@@ -131,6 +138,11 @@ impl fmt::Display for Ailing {
                 "began, {} objects ({} bytes) are left, and nobody works on it: `amparo transfer start {id}` goes on",
                 left.objects, left.bytes
             ),
+            Ailment::Frozen(region) => write!(
+                f,
+                "does not go on, and data of it is frozen here or by the node of region `{region}`: `amparo transfer start {id}` \
+                 lets go of it"
+            ),
             Ailment::HalfDeleted => write!(
                 f,
                 "gave its copy up, and nobody deletes what is left of it: `amparo transfer withdraw {id}` goes on"
@@ -181,6 +193,11 @@ impl Transfers {
         if matter.stage() == Stage::Withdrawing && !at_work {
             found.push(Ailment::HalfDeleted);
         }
+        let departure = vault.store().departure(transfer).await?;
+        let frozen = departure.is_some_and(|stage| stage != Departure::Over);
+        if frozen && !at_work && !matches!(matter.stage(), Stage::Ready | Stage::Running) {
+            found.push(Ailment::Frozen(opening.to.region.clone()));
+        }
         let half_way = matter.stage() == Stage::Open && matter.has_moved() && hanging == Hanging::No;
         if half_way {
             let left = vault.left_to_do(opening).await?.into();
@@ -195,7 +212,8 @@ impl Transfers {
         let from = &opening.from.region;
         let left = vault.left_to_do(opening).await?;
         for region in [from, &opening.to.region] {
-            if !vault.serves(region) {
+            let across = region == &opening.to.region && self.is_across(opening);
+            if !vault.serves(region) && !across {
                 found.push(Ailment::NotServed(region.clone()));
             }
         }

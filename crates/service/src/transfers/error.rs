@@ -180,6 +180,15 @@ impl TransferError {
         )
     }
 
+    /// Whether the transfer does not go on as it stands, so that what was frozen for it is to be thawed: its record or its basis
+    /// ended, it was stopped, or something keeps its data here.
+    pub(super) fn ends_it(&self) -> bool {
+        matches!(
+            self,
+            Self::NotNow { .. } | Self::NoBasis(_) | Self::Refused(_) | Self::OtherCategory { .. }
+        )
+    }
+
     pub(super) fn broken(transfer: CaseId, broken: &BrokenChain) -> Self {
         Self::Broken {
             transfer,

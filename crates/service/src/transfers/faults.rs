@@ -27,6 +27,22 @@ pub enum Step {
     ForgetKeys,
     /// The event that it is done is committed.
     RecordDone,
+    /// The other node says whether a transfer may come.
+    Expect,
+    /// A piece of a body is sent, and read back there.
+    SendBody,
+    /// What leaves is frozen.
+    Freeze,
+    /// A batch of keys goes from gate to gate, with its rows.
+    HandOver,
+    /// The other node shows what it has.
+    Adopt,
+    /// That it does is noted here.
+    NoteShown,
+    /// A batch of rows goes here.
+    LetGo,
+    /// The other node thaws it, for nothing is left here.
+    Welcome,
     /// The event that a copy is given up is committed.
     RecordWithdrawn,
     /// A batch of copies is forgotten.
@@ -45,6 +61,22 @@ impl Step {
         Step::Copy,
         Step::Rewrap,
         Step::Relocate,
+        Step::RecordVerified,
+        Step::RemoveOld,
+        Step::ForgetKeys,
+        Step::RecordDone,
+    ];
+    /// Every step of a move to another node, in order.
+    pub const ACROSS: [Step; 13] = [
+        Step::RecordStarted,
+        Step::Expect,
+        Step::SendBody,
+        Step::Freeze,
+        Step::HandOver,
+        Step::Adopt,
+        Step::NoteShown,
+        Step::LetGo,
+        Step::Welcome,
         Step::RecordVerified,
         Step::RemoveOld,
         Step::ForgetKeys,

@@ -2,8 +2,9 @@
 //!
 //! [`steps`] records what people do, [`mover`] does what they approved. Both read the whole chain first, and neither goes
 //! on without a basis on that day; [`lapsing`] notes where one ended, and [`withdrawing`] deletes a copy that was given up.
-//! Only the gate re-wraps keys, and it believes neither.
+//! Only the gate re-wraps keys, and it believes neither. [`across`] takes data to a region of another node.
 
+mod across;
 mod ailing;
 mod beside;
 mod claim;
@@ -23,6 +24,7 @@ use casework::{promise::Reviewers, rulebook::Rulebook};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use store::transfers::TransferStore;
 
+pub use across::OtherNode;
 pub use ailing::{Ailing, Ailment};
 pub use beside::{MOVES_MAX, PATIENCE};
 pub use error::TransferError;
@@ -53,6 +55,8 @@ pub struct Parts {
     pub vault: Vault,
     /// The gate.
     pub gate: Arc<dyn TransferPort>,
+    /// The other nodes.
+    pub others: Vec<Arc<dyn OtherNode>>,
     /// Whose signatures count. The gate has its own list and checks again.
     pub reviewers: Reviewers,
     /// The law.

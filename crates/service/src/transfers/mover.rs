@@ -62,10 +62,36 @@ impl Transfers {
         if chain.matter().stage() == Stage::Done {
             return Ok(self.parts.vault.store().moved_by(transfer).await?);
         }
+        let across = self.is_across(chain.matter().opening());
+        let opening = chain.matter().opening().clone();
+        match self.move_on(chain, actor, across, &mut progress).await {
+            // It does not go on: nothing is to stay frozen for it, on either node.
+            Err(error) if across && error.ends_it() => {
+                if let Err(left) = self.settle_across(transfer, &opening).await {
+                    tracing::warn!(%transfer, error = %left, "what was frozen for a transfer stays so; start or stop it again");
+                }
+                Err(error)
+            }
+            other => other,
+        }
+    }
+
+    async fn move_on(
+        &self,
+        chain: TransferChain,
+        actor: Actor,
+        across: bool,
+        progress: &mut (impl FnMut(Moved, Moved) + Send),
+    ) -> Result<Moved> {
+        let transfer = chain.case_id();
         let (chain, issued) = self.logged(chain).await?;
         let record = approved(&chain)?.clone();
         let based = self.based_or_lapsed(&chain).await?;
         let whole = self.begin(&chain, &actor, &based).await?;
+        if across {
+            self.take_across(&record, &issued, whole, progress).await?;
+            return self.finish(&record).await;
+        }
         if record.mode == Mode::Move {
             self.fault(Step::Redirect, When::Before).await?;
             self.parts.vault.redirect(&record).await?;
@@ -74,7 +100,7 @@ impl Transfers {
         for scope in self.parts.vault.scopes(&record.tenant, &record.data).await? {
             let mut passes = PASSES_MAX;
             // What changed while it was copied is left to the next pass; the last one finds nothing.
-            while self.pass(&record, &issued, scope, whole, &mut progress).await? {
+            while self.pass(&record, &issued, scope, whole, progress).await? {
                 passes = passes.checked_sub(1).ok_or(TransferError::Contended(transfer))?;
             }
         }
@@ -104,7 +130,7 @@ impl Transfers {
     }
 
     /// Evidence of a basis today; where there is none, the transfer says so from now on.
-    async fn based_or_lapsed(&self, chain: &TransferChain) -> Result<Based> {
+    pub(super) async fn based_or_lapsed(&self, chain: &TransferChain) -> Result<Based> {
         match self.based(chain) {
             Err(TransferError::NoBasis(verdict)) => {
                 self.note_lapse(chain.case_id(), &verdict).await?;

@@ -9,7 +9,10 @@ use casework::{
 };
 use envelope::keys::{Wrapped, WrappedAccount, WrappedChain};
 
-use crate::app::ports::{Issued, PortError};
+use crate::{
+    app::ports::{Issued, PortError},
+    gate::{Batch, Offer},
+};
 
 /// What the gate is asked for one batch.
 pub struct Wrapping {
@@ -36,6 +39,12 @@ pub trait TransferPort: Send + Sync {
         &self,
         wrapping: Wrapping,
     ) -> Result<Result<Vec<(ObjectId, Wrapped)>, Refusal>, PortError>;
+
+    /// Has keys sealed to an offer of another node's gate.
+    ///
+    /// # Errors
+    /// When the gate does not answer. What it answers may be a refusal.
+    async fn hand_over(&self, wrapping: Wrapping, offer: Offer) -> Result<Result<Batch, Refusal>, PortError>;
 
     /// Tells the gate how far a transfer has come, after the event is durable, by all its headers.
     ///

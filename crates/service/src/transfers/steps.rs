@@ -56,7 +56,15 @@ impl Transfers {
         })?;
         let missing = |what, id: String| TransferError::NotFound { what, id };
         let regions = self.parts.vault.regions().await?;
+        // What another node serves is under the law that the configuration says.
+        let elsewhere = self.may_cross(&new.to, new.mode)?;
         let place = |region: &RegionId| {
+            if let Some(country) = elsewhere.as_ref().filter(|_| *region == new.to) {
+                return Ok(Place {
+                    region: region.clone(),
+                    country: country.clone(),
+                });
+            }
             let found = regions.iter().find(|(id, _)| id == region);
             let (_, country) = found.ok_or_else(|| missing("region", region.to_string()))?;
             Ok::<_, TransferError>(Place {
@@ -132,8 +140,18 @@ impl Transfers {
                 });
             }
         }
-        self.step(transfer, |_| Ok(Some(Plan::new(actor.clone(), body.clone()))))
+        let chain = self
+            .step(transfer, |_| Ok(Some(Plan::new(actor.clone(), body.clone()))))
             .await?;
+        let opening = chain.matter().opening();
+        if matches!(body, TransferBody::Stopped { .. }) && self.is_across(opening) {
+            // Whoever moves it sees the stop before it does anything more.
+            if let Ok(claim) = self.claim(transfer).await
+                && let Err(error) = claim.during(self.settle_across(transfer, opening)).await
+            {
+                tracing::warn!(%transfer, %error, "what was frozen for it stays so on the other node; start it again, which lets go of it");
+            }
+        }
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use super::{
 /// Most buckets of one tenant.
 pub const BUCKETS_MAX: u32 = 1000;
 /// How long another process's change to a bucket may go unseen.
-const BUCKET_TTL: Duration = Duration::from_secs(5);
+pub(crate) const BUCKET_TTL: Duration = Duration::from_secs(5);
 /// Most buckets kept in memory.
 const BUCKETS_CACHED_MAX: usize = 10_000;
 

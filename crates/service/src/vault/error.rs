@@ -14,6 +14,12 @@ pub enum VaultError {
     /// The bucket has no object of this key.
     #[error("no object of this key")]
     NoSuchKey,
+    /// The object lies in a region of another node.
+    #[error("the object lies in region `{region}`, which another node serves; ask there")]
+    Elsewhere {
+        /// The region.
+        region: casework::ids::RegionId,
+    },
     /// The object does not lie in that region, and has no copy there.
     #[error(
         "the object has no copy in region `{region}`; leave `x-amparo-copy-in` out to read it where it lies"
@@ -237,7 +243,7 @@ impl From<StoreError> for VaultError {
             StoreError::Precondition => Self::PreconditionFailed,
             StoreError::AccountDestroyed => Self::AccountDestroyed,
             StoreError::DiskFull => Self::DiskFull,
-            StoreError::BucketMoved => Self::Busy,
+            StoreError::BucketMoved | StoreError::Frozen => Self::Busy,
             // The client sends it again, and it is wrapped under the new key.
             StoreError::Rotated => Self::Busy,
             other => Self::Store(Box::new(other)),

@@ -31,6 +31,7 @@ pub mod settings;
 pub mod sweep;
 #[cfg(test)]
 mod tests;
+mod travel;
 pub mod types;
 pub mod upload;
 mod upload_checksum;

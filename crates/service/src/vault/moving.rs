@@ -113,6 +113,14 @@ impl Vault {
     /// When the store fails.
     pub(crate) async fn lies_there(&self, transfer: CaseId, opening: &Opening) -> Result<Left> {
         match opening.mode {
+            // What left for another node is counted as it leaves.
+            Mode::Move if !self.serves(&opening.to.region) => {
+                let moved = self.inner.store.moved_by(transfer).await?;
+                Ok(Left {
+                    objects: moved.objects,
+                    bytes: moved.bytes,
+                })
+            }
             Mode::Move => {
                 self.lies_in(&opening.tenant, &opening.data, &opening.to.region)
                     .await

@@ -241,7 +241,7 @@ impl Vault {
         })
     }
 
-    /// Why an object was not found: it was deleted, or never there.
+    /// Why an object was not found: it was deleted, left for another node, or was never there.
     pub(super) async fn missing(&self, bucket: &Bucket, target: Target<'_>) -> VaultError {
         if bucket.row.versioning != Versioning::Never {
             let store = &self.inner.store;
@@ -256,6 +256,11 @@ impl Vault {
                 Ok(None) => {}
                 Err(error) => return error.into(),
             }
+        }
+        match self.inner.store.departed(bucket.row.seq, target.key).await {
+            Ok(Some(region)) => return VaultError::Elsewhere { region },
+            Ok(None) => {}
+            Err(error) => return error.into(),
         }
         match target.version {
             Some(_) => VaultError::NoSuchVersion,

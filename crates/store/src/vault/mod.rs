@@ -6,10 +6,13 @@
 
 mod account;
 mod address;
+mod adopt;
+mod arrive;
 mod bucket;
 mod condition;
 mod copies;
 mod copy_change;
+mod depart;
 mod destroy;
 mod hold;
 mod list;
@@ -26,6 +29,7 @@ mod row;
 mod scope;
 mod scrub;
 mod superseded;
+mod travel;
 mod upload;
 mod version;
 mod version_list;
@@ -39,9 +43,12 @@ pub(crate) use self::destroy::KEY_TABLES;
 pub use self::{
     account::{AccountDetails, AccountRow},
     address::AddressUse,
+    adopt::{Adopted, Arriving},
+    arrive::{Arrival, ArrivalStage, BroughtPiece, NewAccount},
     bucket::{BucketRow, NewBucketRow},
     condition::{EtagMatch, WriteConditions},
     copies::CopyRow,
+    depart::Departure,
     destroy::{Destroyed, DestroyedKey, Statement},
     hold::BackupMade,
     list::{ListEntry, ListPage, ListRequest, UploadPage},
@@ -55,6 +62,7 @@ pub use self::{
     rotate::{AccountKeyRow, MovedAccount, MovedObject, ObjectKeyRow, Table, TenantKeyRow},
     scope::{SCOPE_PAGE, ScopedObject},
     scrub::{KeptAfter, KeptObject, KeptPart, WALK_PAGE},
+    travel::{Hex, Leaving, Piece, TRAVELLERS_MAX, Traveller, all_told},
     upload::{CompleteUpload, NewUpload, UploadRow},
     version::{MarkerRow, Removal, RemovalConditions, Removed, Seen, Standing, VersionId, Versioning},
     version_list::{VersionEntry, VersionPage},
@@ -135,6 +143,20 @@ pub enum StoreError {
     /// The bucket was moved to another region while something was stored in it.
     #[error("the bucket was moved to another region in between; try again")]
     BucketMoved,
+    /// It is on its way to another node, or from one.
+    #[error("it is being transferred to another node, or from one; try again when that is done")]
+    Frozen,
+    /// Something lies already where a transfer brings something.
+    #[error("objects lie here already at {0} of the keys that are brought; delete or move them first")]
+    Taken(u64),
+    /// The other node is not where it says it is.
+    #[error("the transfer does not come from that node, or is not coming any more")]
+    NotComing,
+    /// The two nodes have one database.
+    #[error(
+        "both nodes have one database, so nothing can leave it; serve both regions by one node for the transfer"
+    )]
+    OneDatabase,
     /// A key was replaced meanwhile, and what was wrapped under the old one cannot be recorded any more.
     #[error("a key was rotated meanwhile; try again")]
     Rotated,
@@ -177,10 +199,17 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         if is_disk_full(&error) {
             Self::DiskFull
+        } else if is_frozen(&error) {
+            Self::Frozen
         } else {
             Self::Database(error)
         }
     }
+}
+
+/// Whether a trigger of the tables that a transfer freezes refused.
+fn is_frozen(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(error) if error.message().contains("frozen for a transfer"))
 }
 
 impl From<IdError> for StoreError {

@@ -241,7 +241,8 @@ impl VaultStore {
         self.database.rows(query).await?.iter().map(part_row).collect()
     }
 
-    /// Those of `blobs` that no row names: neither an object's, nor a copy's, nor that of a copy being made.
+    /// Those of `blobs` that no row names: neither an object's, nor a copy's, nor that of a copy being made
+    /// or of an object that is coming from another node.
     ///
     /// # Errors
     /// When the database fails.
@@ -251,7 +252,8 @@ impl VaultStore {
             let named: Option<i64> = sqlx::query_scalar(
                 "SELECT 1 FROM part WHERE blob = $1 UNION ALL \
                  SELECT 1 FROM object_copy_part WHERE blob = $1 UNION ALL \
-                 SELECT 1 FROM transfer_part WHERE old_blob = $1 OR new_blob = $1 LIMIT 1",
+                 SELECT 1 FROM transfer_part WHERE old_blob = $1 OR new_blob = $1 UNION ALL \
+                 SELECT 1 FROM arrival_part WHERE blob = $1 LIMIT 1",
             )
             .bind(blob.0.as_slice())
             .fetch_optional(&self.database.pool)

@@ -86,7 +86,11 @@ struct Pending<C: Change> {
 impl<C: Change> Job for Pending<C> {
     async fn apply(&mut self, db: &mut AnyConnection) -> bool {
         let outcome = self.change.apply(db).await;
-        let sound = !matches!(outcome, Err(StoreError::Database(_) | StoreError::DiskFull));
+        // What a trigger refuses may have been half done.
+        let sound = !matches!(
+            outcome,
+            Err(StoreError::Database(_) | StoreError::DiskFull | StoreError::Frozen)
+        );
         self.outcome = Some(outcome);
         sound
     }

@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     gate::{
-        LedgerGate, NoAnswer, NotReleased, Opened, ReleaseGate, ReleaseRequest, RewrapAccounts,
-        RewrapObjects, TransferRequest,
+        Batch, LedgerGate, NoAnswer, NotReleased, Offer, Opened, ReleaseGate, ReleaseRequest, RewrapAccounts,
+        RewrapObjects, TakingOver, TransferRequest,
         ledger::LedgerError,
         owner::{GateError, OwnerGate},
     },
@@ -317,6 +317,31 @@ impl ReleaseGate for RemoteGate {
         }
     }
 
+    async fn offer(&self, request: TransferRequest) -> Result<Offer, NotReleased> {
+        match self.handing(&Call::Offer(Box::new(request.into()))).await? {
+            Answer::Offered { offer } => Ok(offer),
+            other => Err(unexpected(other).into()),
+        }
+    }
+
+    async fn hand_over(&self, request: TransferRequest, offer: Offer) -> Result<Batch, NotReleased> {
+        let call = Call::HandOver {
+            presented: Box::new(request.into()),
+            offer,
+        };
+        match self.handing(&call).await? {
+            Answer::Handed { batch } => Ok(batch),
+            other => Err(unexpected(other).into()),
+        }
+    }
+
+    async fn take_over(&self, request: TakingOver) -> Result<Vec<(ObjectId, Wrapped)>, NotReleased> {
+        match self.handing(&Call::TakeOver(Box::new(request))).await? {
+            Answer::Transferred { keys } => Ok(keys),
+            other => Err(unexpected(other).into()),
+        }
+    }
+
     async fn observe(&self, case: CaseId, headers: Vec<Header>) -> Result<(), NoAnswer> {
         match self.look_up(&Call::Observe { case, headers }).await? {
             Answer::Done => Ok(()),
@@ -338,6 +363,19 @@ impl ReleaseGate for RemoteGate {
         match self.look_up(&call).await? {
             Answer::Remembered { checkpoint } => Ok(checkpoint.map(Into::into)),
             other => Err(unexpected(other)),
+        }
+    }
+}
+
+impl RemoteGate {
+    /// Asks for an offer, a batch, or its wraps: again where no answer came, for an offer that was used up is said to be.
+    async fn handing(&self, call: &Call) -> Result<Answer, NotReleased> {
+        let said = self.link.ask_again(|| Message::new(call, &[]), REWRAP_PATIENCE);
+        let message = said.await.map_err(away)?;
+        match message.head::<Answer>().map_err(|error| away(error.into()))? {
+            Answer::Refused { refusal } => Err(refusal.into()),
+            Answer::Failed { reason } => Err(NoAnswer(reason).into()),
+            answer => Ok(answer),
         }
     }
 }

@@ -18,7 +18,10 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use store::gate_memory::OwedPolicy;
 use translog::{Checkpoint, Hash, entry::Salt, proof::Receipt};
 
-use crate::gate::{ReleaseRequest, RewrapAccounts, RewrapObjects, TransferRequest, owner::GateError};
+use crate::gate::{
+    Batch, Offer, ReleaseRequest, RewrapAccounts, RewrapObjects, TakingOver, TransferRequest,
+    owner::GateError,
+};
 
 /// Most bytes of each of the names in an owner's request: its tenant, its credential and its request's id.
 pub(super) const OWNER_BYTES_MAX: usize = 256;
@@ -67,6 +70,12 @@ pub(super) enum Call {
     },
     Release(Box<Presented>),
     Transfer(Box<PresentedTransfer>),
+    Offer(Box<PresentedTransfer>),
+    HandOver {
+        presented: Box<PresentedTransfer>,
+        offer: Offer,
+    },
+    TakeOver(Box<TakingOver>),
     Observe {
         case: CaseId,
         headers: Vec<Header>,
@@ -137,6 +146,12 @@ pub(super) enum Answer {
     /// Keys wrapped anew for another region, in the order asked.
     Transferred {
         keys: Vec<(ObjectId, Wrapped)>,
+    },
+    Offered {
+        offer: Offer,
+    },
+    Handed {
+        batch: Batch,
     },
     Known {
         seen: Option<(u64, Digest)>,
@@ -238,7 +253,7 @@ pub(super) struct Presented {
 /// What is presented for one batch of a transfer.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct PresentedTransfer {
+pub struct PresentedTransfer {
     chain: Vec<Event<TransferBody>>,
     record: TransferRecord,
     salt: Salt,

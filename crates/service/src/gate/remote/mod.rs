@@ -11,7 +11,7 @@ mod tests;
 
 use std::time::Duration;
 
-pub use self::{asking::RemoteGate, serving::GateService};
+pub use self::{asking::RemoteGate, calls::PresentedTransfer, serving::GateService};
 
 /// What both ends speak.
 pub const PROTOCOL: &str = "amparo.gate/2";

@@ -245,6 +245,24 @@ impl GateService {
                     Err(NotReleased::NoAnswer(error)) => failed(&error),
                 }
             }
+            Call::Offer(presented) => {
+                let made = match TransferRequest::try_from(*presented) {
+                    Ok(request) => self.release.offer(request).await,
+                    Err(refusal) => Err(refusal.into()),
+                };
+                plain(made.map_or_else(not_handed, |offer| Answer::Offered { offer }))
+            }
+            Call::HandOver { presented, offer } => {
+                let sealed = match TransferRequest::try_from(*presented) {
+                    Ok(request) => self.release.hand_over(request, offer).await,
+                    Err(refusal) => Err(refusal.into()),
+                };
+                plain(sealed.map_or_else(not_handed, |batch| Answer::Handed { batch }))
+            }
+            Call::TakeOver(request) => {
+                let wrapped = self.release.take_over(*request).await;
+                plain(wrapped.map_or_else(not_handed, |keys| Answer::Transferred { keys }))
+            }
             Call::Observe { case, headers } => match self.release.observe(case, headers).await {
                 Ok(()) => plain(Answer::Done),
                 Err(error) => failed(&error),
@@ -270,6 +288,15 @@ impl GateService {
             }
             other => self.ledgers(other).await,
         }
+    }
+}
+
+fn not_handed(error: NotReleased) -> Answer {
+    match error {
+        NotReleased::Refused(refusal) => Answer::Refused { refusal },
+        NotReleased::NoAnswer(error) => Answer::Failed {
+            reason: error.to_string(),
+        },
     }
 }
 

@@ -16,14 +16,17 @@ use casework::{
 };
 use envelope::keys::Wrapped;
 use store::cases::Connection;
-use translog::entry::{Committed, Salt, Uncommittable};
+use translog::{
+    Hash,
+    entry::{Committed, Salt, Uncommittable},
+};
 
 use crate::{
     app::{
         clock::{Clock as _, SteppedClock},
         ports::{DocketPort, Issued, PortError},
     },
-    gate::{EmbeddedGate, ReleaseGate as _, TransferRequest},
+    gate::{Batch, EmbeddedGate, Offer, ReleaseGate as _, TransferRequest},
     transfers::{TransferPort, Wrapping},
 };
 
@@ -62,6 +65,12 @@ impl MemoryDocket {
         let receipt = log.receipt(&value, &salt, index, seconds, 2);
         (Issued { receipt, salt }, index)
     }
+    /// From what a gate remembers of it to what it is.
+    pub(super) async fn consistency_with(&self, gate: &EmbeddedGate) -> Vec<Hash> {
+        let origin = self.log.lock().unwrap().checkpoint().origin;
+        let remembered = gate.remembered(&origin).await.unwrap();
+        remembered.map_or_else(Vec::new, |known| self.log.lock().unwrap().consistency(known.size))
+    }
     pub(super) fn entry_of_something_else(&self) -> Issued {
         self.issue(Digest([77; 32]), None).0
     }
@@ -88,12 +97,12 @@ impl DocketPort for MemoryDocket {
 
 /// The gate with the docket at hand, as a deployment has it.
 pub(crate) struct Door {
-    gate: EmbeddedGate,
+    pub(super) gate: Arc<EmbeddedGate>,
     docket: Arc<MemoryDocket>,
 }
 
 impl Door {
-    pub(super) fn new(gate: EmbeddedGate, docket: Arc<MemoryDocket>) -> Self {
+    pub(super) fn new(gate: Arc<EmbeddedGate>, docket: Arc<MemoryDocket>) -> Self {
         Self { gate, docket }
     }
 }
@@ -104,11 +113,7 @@ impl TransferPort for Door {
         &self,
         wrapping: Wrapping,
     ) -> Result<Result<Vec<(ObjectId, Wrapped)>, Refusal>, PortError> {
-        let origin = self.docket.log.lock().unwrap().checkpoint().origin;
-        let remembered = self.gate.remembered(&origin).await.unwrap();
-        let consistency = remembered.map_or_else(Vec::new, |known| {
-            self.docket.log.lock().unwrap().consistency(known.size)
-        });
+        let consistency = self.docket.consistency_with(&self.gate).await;
         let request = TransferRequest {
             chain: wrapping.chain,
             record: wrapping.record,
@@ -119,6 +124,18 @@ impl TransferPort for Door {
             to: wrapping.to,
         };
         Ok(self.gate.transfer(request).await)
+    }
+    async fn hand_over(&self, wrapping: Wrapping, offer: Offer) -> Result<Result<Batch, Refusal>, PortError> {
+        let request = TransferRequest {
+            chain: wrapping.chain,
+            record: wrapping.record,
+            salt: wrapping.issued.salt,
+            receipt: wrapping.issued.receipt,
+            consistency: self.docket.consistency_with(&self.gate).await,
+            keys: wrapping.keys,
+            to: wrapping.to,
+        };
+        Ok(self.gate.hand_over(request, offer).await)
     }
     async fn came(&self, transfer: CaseId, headers: Vec<Header>) -> Result<(), PortError> {
         self.gate.observe(transfer, headers).await.unwrap();

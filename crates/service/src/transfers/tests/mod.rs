@@ -1,5 +1,6 @@
 //! Transfers over a real vault, a real gate and a docket in memory: whole, against faults, and without a basis.
 
+mod across;
 mod ailing;
 mod copies;
 mod doors;

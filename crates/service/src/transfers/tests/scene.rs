@@ -17,6 +17,7 @@ use casework::{
     testkit::{TransferWorld, staff},
     transfer::{Data, Importer, Mode, TransferBody},
 };
+use ed25519_dalek::SigningKey;
 use envelope::{
     case_file::CaseRoot,
     keys::{RegionRoot, WrappedAccount, WrappedChain},
@@ -43,7 +44,7 @@ use crate::{
     gate::{EmbeddedGate, Ledger, RegionRoots, owner::OwnerKeys},
     keys::{KeyProvider, Providers},
     transfers::{
-        NewTransfer, Parts, Transfers,
+        NewTransfer, OtherNode, Parts, Transfers,
         faults::{Faults, Injected, Step, When},
     },
     vault::{Mapping, NewBucket, PathRule, Principal, PutOptions, Target, Vault, VaultError},
@@ -108,7 +109,7 @@ pub(crate) struct Scene {
     pub(crate) clock: Arc<SteppedClock>,
     pub(crate) transfers: Transfers,
     pub(super) holder: Arc<Holder>,
-    who: Principal,
+    pub(super) who: Principal,
 }
 
 /// Two of them lie in the database, two in the blob store.
@@ -119,21 +120,53 @@ const OBJECTS: [(&str, usize); 4] = [
     ("mail/bob/2", 0),
 ];
 
+/// What a node has, beside what every one does.
+pub(super) struct Node {
+    pub(super) regions: Vec<&'static str>,
+    pub(super) faults: Arc<dyn Faults>,
+    pub(super) others: Vec<Arc<dyn OtherNode>>,
+    /// Its gate's key, and those of other gates that it trusts.
+    pub(super) key: Option<SigningKey>,
+    pub(super) gates: Vec<(&'static str, [u8; 32])>,
+}
+
 impl Scene {
     pub(crate) async fn new(faults: Arc<dyn Faults>) -> Self {
+        let node = Node {
+            regions: vec![EU, US],
+            faults,
+            others: Vec::new(),
+            key: None,
+            gates: Vec::new(),
+        };
+        Self::of(node).await
+    }
+
+    pub(super) async fn of(node: Node) -> Self {
+        let Node {
+            regions,
+            faults,
+            others,
+            key,
+            gates,
+        } = node;
         let folder = tempfile::tempdir().unwrap();
         let world = TransferWorld::new(Rulebook::builtin());
         let clock = Arc::new(SteppedClock::new(world.now));
-        let (reviewers, policy) = (world.reviewers(), world.policy());
+        let gates = gates.into_iter().map(|(id, key)| (region(id), key));
+        let (reviewers, policy) = (world.reviewers(), world.policy().with_gates(gates));
         let vaults = database(&folder.path().join("amparo.db")).await;
         let memory = database(&folder.path().join("gate.db")).await;
-        let roots = [(EU, 1), (US, 2)].map(|(id, byte)| (region(id), RegionRoot::from_random([byte; 32])));
+        let roots = [(EU, 1), (US, 2)]
+            .into_iter()
+            .filter(|(id, _)| regions.contains(id))
+            .map(|(id, byte)| (region(id), RegionRoot::from_random([byte; 32])));
         let holder = Holder::new();
         let providers = Providers::new([Arc::clone(&holder) as Arc<dyn KeyProvider>]);
         let roots = Arc::new(RegionRoots::new(roots).with_providers(Arc::new(providers)));
         let ledger = Arc::new(Ledger::open(memory.clone(), Arc::new(jiff::Timestamp::now)));
         let mut blobs = RegionBlobs::default();
-        for id in [EU, US] {
+        for id in &regions {
             let store = DiskBlobs::open(&folder.path().join("blobs").join(id))
                 .await
                 .unwrap();
@@ -152,7 +185,9 @@ impl Scene {
             policy,
             Vec::new(),
             Arc::new(move || reads.now()),
-        );
+        )
+        .handing_over(key);
+        let gate = Arc::new(gate);
         let docket = Arc::new(MemoryDocket::new(world.docket, clock.clone()));
         let gate = Arc::new(Door::new(gate, docket.clone()));
         let transfers = Transfers::new(Parts {
@@ -160,6 +195,7 @@ impl Scene {
             docket: docket.clone(),
             vault: vault.clone(),
             gate: gate.clone(),
+            others,
             reviewers,
             rulebook: Rulebook::builtin(),
             clock: clock.clone(),
