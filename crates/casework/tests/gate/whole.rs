@@ -320,6 +320,40 @@ fn a_policy_file_reads_back_to_itself_and_refuses_what_it_does_not_know() {
 }
 
 #[test]
+fn a_policy_names_the_gate_of_a_region_once() {
+    let plain = world().policy();
+    let key = *plain.reviewers().keys.values().next().unwrap();
+    let region = |id: &str| casework::ids::RegionId::new(id).unwrap();
+    let policy = plain
+        .clone()
+        .with_gates([(region("us-west"), key), (region("us-east"), key)]);
+    let text = policy.to_toml().unwrap();
+    assert_eq!(TrustPolicy::parse(&text).unwrap(), policy);
+    assert_eq!(policy.gate_of(&region("us-west")), Some(&key));
+    assert_eq!(policy.gate_of(&region("eu-de")), None);
+    assert!(policy.knows_gates() && !plain.knows_gates());
+    for (from, to, why) in [
+        ("\"us-west\"", "\"us-east\"", "listed with two gates"),
+        ("\"us-west\"", "", "names no region"),
+        (
+            "regions = [\"us-west\"]",
+            "regions = [\"us-west\"]\nurl = \"x\"",
+            "unknown field",
+        ),
+    ] {
+        assert!(text.contains(from), "{text}");
+        let error = TrustPolicy::parse(&text.replace(from, to)).unwrap_err();
+        assert!(error.to_string().contains(why), "{error}");
+    }
+    let weak = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let (before, gates) = text.split_once("[[gate]]").unwrap();
+    let line = gates.lines().find(|line| line.starts_with("key")).unwrap();
+    let altered = gates.replacen(line, &format!("key = \"{weak}\""), 1);
+    let error = TrustPolicy::parse(&format!("{before}[[gate]]{altered}")).unwrap_err();
+    assert!(error.to_string().contains("amparo key gate"), "{error}");
+}
+
+#[test]
 fn objects_are_named_by_their_keys() {
     use envelope::opening::NamesKeys;
     let world = world();

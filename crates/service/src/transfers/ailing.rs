@@ -11,6 +11,9 @@ use store::vault::Departure;
 
 use super::{Result, Transfers, view::Counted};
 
+/// Most transfers from other nodes that are named.
+const ARRIVALS_MAX: u32 = 100;
+
 /// A transfer that does not come to its end by itself, why, and the way on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ailing {
@@ -64,6 +67,11 @@ pub enum Ailment {
     },
     /// A copy was given up, and its deletion was cut off.
     HalfDeleted,
+    /// It comes from another node, and is not over: what it brings is frozen here.
+    Coming {
+        /// The node, by the name of its certificate.
+        node: String,
+    },
     /// It was to go to another node, was given up or lapsed, and some of it is frozen on one of the two still.
     Frozen(RegionId),
 }
@@ -78,6 +86,7 @@ impl Ailment {
                 | Self::HalfWay { .. }
                 | Self::HalfDeleted
                 | Self::Frozen(_)
+                | Self::Coming { .. }
         )
     }
 }
@@ -138,6 +147,10 @@ impl fmt::Display for Ailing {
                 "began, {} objects ({} bytes) are left, and nobody works on it: `amparo transfer start {id}` goes on",
                 left.objects, left.bytes
             ),
+            Ailment::Coming { node } => write!(
+                f,
+                "comes from `{node}`, and is not over: where it comes to is frozen here; go on with it, or stop it, there"
+            ),
             Ailment::Frozen(region) => write!(
                 f,
                 "does not go on, and data of it is frozen here or by the node of region `{region}`: `amparo transfer start {id}` \
@@ -166,6 +179,10 @@ impl Transfers {
             };
             let transfer = *transfer;
             found.extend(ailments.into_iter().map(|ailment| Ailing { transfer, ailment }));
+        }
+        for (transfer, node) in self.parts.vault.store().arrivals(ARRIVALS_MAX).await? {
+            let ailment = Ailment::Coming { node };
+            found.push(Ailing { transfer, ailment });
         }
         Ok((all.len(), found))
     }

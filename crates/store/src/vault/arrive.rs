@@ -82,6 +82,21 @@ impl VaultStore {
         .transpose()
     }
 
+    /// Transfers that come to this node and are not over, each with the node that it comes from; at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn arrivals(&self, limit: u32) -> Result<Vec<(CaseId, String)>, StoreError> {
+        let rows =
+            sqlx::query("SELECT transfer, node FROM arrival WHERE stage < 3 ORDER BY transfer LIMIT $1")
+                .bind(i64::from(limit))
+                .fetch_all(&self.database.pool)
+                .await?;
+        rows.iter()
+            .map(|row| Ok((CaseId(object_id(row, 0)?.0), get(row, 1)?)))
+            .collect()
+    }
+
     /// Notes that a transfer comes from a node, on this record, and freezes where it comes to: a bucket, which must be empty, or
     /// accounts. Said again, it changes nothing but the record.
     ///

@@ -17,8 +17,8 @@ use crate::keys::{Health, HolderError, KeyPlace, KeyProvider, Reason, Why};
 
 /// A holder in this process, which says no to transfers when it is told to.
 pub(super) struct Holder {
-    id: ProviderId,
-    denies: AtomicBool,
+    pub(super) id: ProviderId,
+    pub(super) denies: AtomicBool,
     asked: Mutex<Vec<(KeyPlace, Reason)>>,
 }
 
@@ -34,7 +34,7 @@ impl Holder {
         [b"held", place.to_bytes().as_slice()].concat()
     }
     /// The regions in whose keys it was asked for this transfer.
-    fn asked_for(&self, transfer: casework::ids::CaseId) -> Vec<String> {
+    pub(super) fn asked_for(&self, transfer: casework::ids::CaseId) -> Vec<String> {
         let asked = self.asked.lock().unwrap();
         let of = |reason: &Reason| matches!(reason, Reason::Transfer { matter } if *matter == transfer.to_string());
         let mut regions: Vec<String> = asked

@@ -128,6 +128,8 @@ pub(super) struct Node {
     /// Its gate's key, and those of other gates that it trusts.
     pub(super) key: Option<SigningKey>,
     pub(super) gates: Vec<(&'static str, [u8; 32])>,
+    /// One docket for both nodes.
+    pub(super) docket: Option<Arc<MemoryDocket>>,
 }
 
 impl Scene {
@@ -138,6 +140,7 @@ impl Scene {
             others: Vec::new(),
             key: None,
             gates: Vec::new(),
+            docket: None,
         };
         Self::of(node).await
     }
@@ -149,6 +152,7 @@ impl Scene {
             others,
             key,
             gates,
+            docket,
         } = node;
         let folder = tempfile::tempdir().unwrap();
         let world = TransferWorld::new(Rulebook::builtin());
@@ -188,7 +192,7 @@ impl Scene {
         )
         .handing_over(key);
         let gate = Arc::new(gate);
-        let docket = Arc::new(MemoryDocket::new(world.docket, clock.clone()));
+        let docket = docket.unwrap_or_else(|| Arc::new(MemoryDocket::new(world.docket, clock.clone())));
         let gate = Arc::new(Door::new(gate, docket.clone()));
         let transfers = Transfers::new(Parts {
             store: TransferStore::new(vaults, Arc::new(CaseRoot::from_bytes([4; 32]))),
@@ -266,10 +270,14 @@ impl Scene {
         if self.vault.regions().await.unwrap().is_empty() {
             self.provision(country).await;
         }
+        let (from, to) = match self.vault.serves(&region(EU)) {
+            true => (EU, US),
+            false => (US, EU),
+        };
         let new = NewTransfer {
             tenant: contoso(),
-            from: region(EU),
-            to: region(US),
+            from: region(from),
+            to: region(to),
             data,
             mode,
             categories: vec![Category::Content],

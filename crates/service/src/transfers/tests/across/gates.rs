@@ -148,3 +148,38 @@ async fn p19_keys_on_their_way_open_for_the_other_gate_alone() {
     two.there.clock.advance(SignedDuration::from_mins(11));
     assert!(take(late, metadata.clone()).await.is_err());
 }
+
+/// Who holds the customer's keys is asked by both gates, with the transfer named, and may say no to either.
+#[tokio::test]
+async fn p19_whoever_holds_the_keys_is_asked_on_both_nodes() {
+    use std::sync::atomic::Ordering;
+    let gates = (public(21), public(22));
+    let two = Two::made(Arc::new(NoFaults), gates, (true, true)).await;
+    let transfer = two.approved(Scene::alice()).await;
+    for scene in [&two.here, &two.there] {
+        scene.holder.denies.store(true, Ordering::Relaxed);
+        let said = two.start(transfer).await.unwrap_err();
+        assert!(said.to_string().contains("not to there"), "{said}");
+        two.all_is_here().await;
+        scene.holder.denies.store(false, Ordering::Relaxed);
+    }
+    two.start(transfer).await.unwrap();
+    two.alice_is_there().await;
+    assert_eq!(two.here.holder.asked_for(transfer), [EU]);
+    assert_eq!(two.there.holder.asked_for(transfer), [US]);
+    let keys = two.there.key_of(&account("alice")).await;
+    assert_eq!(
+        keys.account.tenant_key.holder(),
+        Some(two.there.holder.id.as_str())
+    );
+
+    // Nothing goes from under such a key to under one that the provider opens alone.
+    let two = Two::made(Arc::new(NoFaults), gates, (true, false)).await;
+    let transfer = two.approved(Scene::alice()).await;
+    let said = two.start(transfer).await.unwrap_err();
+    assert!(
+        said.to_string().contains("held by another there, or by nobody"),
+        "{said}"
+    );
+    two.all_is_here().await;
+}

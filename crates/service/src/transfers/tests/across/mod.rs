@@ -2,7 +2,7 @@
 
 mod gates;
 
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use async_trait::async_trait;
 use casework::{
@@ -35,9 +35,10 @@ use crate::{
 
 /// The node that data goes to, as the mover reaches it.
 struct There {
-    arrivals: Mutex<Arc<Arrivals>>,
-    gate: Arc<EmbeddedGate>,
-    docket: Mutex<Option<Arc<super::doors::MemoryDocket>>>,
+    at: &'static str,
+    arrivals: Mutex<Option<Arc<Arrivals>>>,
+    gate: OnceLock<Arc<EmbeddedGate>>,
+    docket: OnceLock<Arc<super::doors::MemoryDocket>>,
     country: CountryCode,
     /// What fails once: a message of this kind, before or after it was done there.
     fails: Mutex<Option<(&'static str, When)>>,
@@ -64,7 +65,7 @@ fn kind(across: &Across) -> &'static str {
 #[async_trait]
 impl OtherNode for There {
     fn country(&self, at: &RegionId) -> Option<&CountryCode> {
-        (*at == region(US)).then_some(&self.country)
+        (*at == region(self.at)).then_some(&self.country)
     }
     async fn bring(&self, across: Across, bytes: &[u8]) -> Result<Came, PortError> {
         let kind = kind(&across);
@@ -83,7 +84,7 @@ impl OtherNode for There {
         // As it goes over the link.
         let said = serde_json::to_vec(&across).unwrap();
         let across = serde_json::from_slice(&said).unwrap();
-        let arrivals = Arc::clone(&self.arrivals.lock().unwrap());
+        let arrivals = self.arrivals.lock().unwrap().clone().unwrap();
         let came = arrivals.answer("here.test", across, bytes).await;
         let said = serde_json::to_vec(&came).unwrap();
         match fails {
@@ -92,8 +93,32 @@ impl OtherNode for There {
         }
     }
     async fn consistency(&self, _: &Issued) -> Result<Vec<Hash>, PortError> {
-        let docket = self.docket.lock().unwrap().clone().unwrap();
-        Ok(docket.consistency_with(&self.gate).await)
+        let (docket, gate) = (self.docket.get().unwrap(), self.gate.get().unwrap());
+        Ok(docket.consistency_with(gate).await)
+    }
+}
+
+impl There {
+    fn new(at: &'static str, country: &str) -> Arc<Self> {
+        Arc::new(Self {
+            at,
+            arrivals: Mutex::default(),
+            gate: OnceLock::new(),
+            docket: OnceLock::new(),
+            country: CountryCode::new(country).unwrap(),
+            fails: Mutex::default(),
+            heard: Mutex::default(),
+        })
+    }
+    fn leads_to(&self, scene: &Scene) {
+        assert!(self.gate.set(Arc::clone(&scene.gate.gate)).is_ok());
+        assert!(self.docket.set(Arc::clone(&scene.docket)).is_ok());
+        self.restarts(scene);
+    }
+    fn restarts(&self, scene: &Scene) {
+        let door: Arc<dyn ReleaseGate> = scene.gate.gate.clone();
+        let anew = Arrivals::new(scene.vault.clone(), [region(self.at)], door);
+        *self.arrivals.lock().unwrap() = Some(Arc::new(anew));
     }
 }
 
@@ -122,42 +147,48 @@ impl Two {
 
     /// With these keys taken for those of the gates here and there.
     async fn trusting(faults: Arc<dyn Faults>, of_here: [u8; 32], of_there: [u8; 32]) -> Self {
+        Self::made(faults, (of_here, of_there), (false, false)).await
+    }
+
+    /// And the customer's keys held by somebody else here, there, or both.
+    async fn made(
+        faults: Arc<dyn Faults>,
+        (of_here, of_there): ([u8; 32], [u8; 32]),
+        held: (bool, bool),
+    ) -> Self {
+        let (link, back) = (There::new(US, "FR"), There::new(EU, "DE"));
         let there = Scene::of(Node {
             regions: vec![US],
             faults: Arc::new(NoFaults),
-            others: Vec::new(),
+            others: vec![back.clone()],
             key: Some(key(22)),
             gates: vec![(EU, of_here)],
+            docket: None,
         })
         .await;
-        let gate = Arc::clone(&there.gate.gate);
-        let door: Arc<dyn ReleaseGate> = gate.clone();
-        let link = Arc::new(There {
-            arrivals: Mutex::new(Arc::new(Arrivals::new(there.vault.clone(), [region(US)], door))),
-            gate,
-            docket: Mutex::default(),
-            country: CountryCode::new("US").unwrap(),
-            fails: Mutex::default(),
-            heard: Mutex::default(),
-        });
         let here = Scene::of(Node {
             regions: vec![EU],
             faults,
             others: vec![link.clone()],
             key: Some(key(21)),
             gates: vec![(US, of_there)],
+            docket: Some(Arc::clone(&there.docket)),
         })
         .await;
-        *link.docket.lock().unwrap() = Some(Arc::clone(&here.docket));
+        link.leads_to(&there);
+        back.leads_to(&here);
         let two = Self { here, there, link };
-        two.provision().await;
+        two.provision(held).await;
         two
     }
 
     /// The same customer and accounts on both, with an empty bucket there, and everything that moves with an object here.
-    async fn provision(&self) {
+    async fn provision(&self, (held_here, held_there): (bool, bool)) {
         let code = |code: &str| CountryCode::new(code).unwrap();
-        for (scene, at, country) in [(&self.here, EU, "DE"), (&self.there, US, "US")] {
+        for (scene, at, country, is_held) in [
+            (&self.here, EU, "DE", held_here),
+            (&self.there, US, "FR", held_there),
+        ] {
             scene
                 .vault
                 .create_region(&region(at), &code(country))
@@ -168,6 +199,10 @@ impl Two {
                 .create_tenant(&contoso(), TenantKind::Enterprise, &code("DE"))
                 .await
                 .unwrap();
+            if is_held {
+                let holder = Some(&scene.holder.id);
+                scene.vault.set_holder(&contoso(), holder, true).await.unwrap();
+            }
             let bucket = NewBucket {
                 name: "box".to_owned(),
                 region: region(at),
@@ -228,9 +263,7 @@ impl Two {
 
     /// The other node's process ends, and another begins: what was being written is gone.
     fn restart_there(&self) {
-        let door: Arc<dyn ReleaseGate> = self.link.gate.clone();
-        let anew = Arrivals::new(self.there.vault.clone(), [region(US)], door);
-        *self.link.arrivals.lock().unwrap() = Arc::new(anew);
+        self.link.restarts(&self.there);
     }
 
     /// Everything of alice reads there, with versions, locks and markers, and is not to be had here.
@@ -400,6 +433,26 @@ async fn p19_a_bucket_goes_whole_and_leaves_its_sign() {
     assert_eq!(two.here.blobs(EU).len(), 0);
 }
 
+/// What left comes back: its signs go, and everything is as it was.
+#[tokio::test]
+async fn p19_what_left_comes_back() {
+    for data in [Scene::alice(), Scene::bucket()] {
+        let two = Two::new(Arc::new(NoFaults)).await;
+        let transfer = two.approved(data.clone()).await;
+        two.start(transfer).await.unwrap();
+        let back = two.there.approved_as(Mode::Move, "US", data.clone()).await;
+        two.there.transfers.start(back, olga(), |_, _| ()).await.unwrap();
+        two.all_is_here().await;
+        assert_eq!(two.here.get("mail/bob/1").await, body(400_000));
+        two.here.put("mail/alice/9", &body(9)).await;
+        let region = two.here.vault.bucket(&two.here.who, "box").await.unwrap().region;
+        assert_eq!(region.as_str(), EU);
+        let held = two.here.vault.lock(&two.here.who, "box", "mail/alice/1").await;
+        assert_eq!(held.unwrap(), self::held());
+        assert_eq!(two.there.blobs(US).len(), 0);
+    }
+}
+
 /// Whatever fails here, and wherever it stops: nothing is missing or doubled, and started again it goes on.
 #[tokio::test]
 async fn p19_it_goes_on_after_a_fault_here_at_any_step() {
@@ -497,6 +550,12 @@ async fn p19_what_is_on_its_way_is_changed_by_nobody_until_it_is_over() {
     here.put("mail/bob/2", &body(3)).await;
     there.put("mail/bob/2", &body(3)).await;
     two.all_is_here_but_bob().await;
+    // Whoever looks after the other node is told why.
+    let ailing = there.transfers.ailing().await.unwrap().1;
+    assert!(
+        matches!(&ailing[..], [one] if matches!(&one.ailment, Ailment::Coming { node } if node == "here.test")),
+        "{ailing:?}"
+    );
     // Stopped, everything is as it was, on both.
     let stop = TransferBody::Stopped {
         reason: "not now".to_owned(),
@@ -505,7 +564,9 @@ async fn p19_what_is_on_its_way_is_changed_by_nobody_until_it_is_over() {
     here.put("mail/alice/9", &body(9)).await;
     there.put("mail/alice/9", &body(9)).await;
     assert_eq!(here.get("mail/alice/1").await, body(1_200_000));
-    assert!(here.transfers.ailing().await.unwrap().1.is_empty());
+    for scene in [here, there] {
+        assert!(scene.transfers.ailing().await.unwrap().1.is_empty());
+    }
 }
 
 impl Two {
