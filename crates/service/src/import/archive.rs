@@ -70,7 +70,8 @@ impl<R: Read> TarReader<R> {
         let mut long_name: Option<Vec<u8>> = None;
         let mut pax_size: Option<u64> = None;
         while !self.ended {
-            self.skip(self.left + self.padding)?;
+            // A size may be any number that a stranger writes; what is not there to be passed over is cut off.
+            self.skip(self.left.saturating_add(self.padding))?;
             (self.left, self.padding) = (0, 0);
             let Some(header) = self.header()? else {
                 self.ended = true;
@@ -292,4 +293,47 @@ fn pax_fields(mut bytes: &[u8]) -> Vec<(&[u8], &[u8])> {
         bytes = rest;
     }
     fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file, behind an extended header that says how large it is, and another file.
+    fn claiming(size: u64) -> Vec<u8> {
+        let record = |length: usize| format!("{length} size={size}\n");
+        let record = record(record(10).len());
+        let mut tar = Vec::new();
+        for (kind, content) in [(b'x', record.as_str()), (b'0', "abc"), (b'0', "abc")] {
+            let mut header = tar::Header::new_ustar();
+            header.set_path("a").unwrap();
+            header.set_entry_type(tar::EntryType::new(kind));
+            header.set_size(content.len() as u64);
+            header.set_cksum();
+            tar.extend_from_slice(header.as_bytes());
+            tar.extend_from_slice(content.as_bytes());
+            tar.resize(tar.len().next_multiple_of(BLOCK), 0);
+        }
+        tar
+    }
+
+    #[test]
+    fn a_size_is_followed_to_the_archives_end_whatever_it_is() {
+        let tar = claiming(3);
+        let mut reader = TarReader::new(tar.as_slice());
+        for _ in 0..2 {
+            assert_eq!(reader.next_head().unwrap().unwrap().size, 3);
+        }
+        assert_eq!(reader.next_head().unwrap(), None);
+        // With its padding, the first of these is a number that needs more than 64 bits.
+        for size in [u64::MAX, u64::MAX - BLOCK as u64 + 1, 1 << 60] {
+            let tar = claiming(size);
+            let mut reader = TarReader::new(tar.as_slice());
+            assert_eq!(reader.next_head().unwrap().unwrap().size, size);
+            assert!(
+                matches!(reader.next_head(), Err(ImportError::Damaged { .. })),
+                "{size}"
+            );
+        }
+    }
 }
