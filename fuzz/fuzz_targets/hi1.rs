@@ -7,7 +7,10 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let Ok(mut read) = hi1::parse(data) else { return };
     if let Payload::Request(actions) = &read.payload {
         for action in actions {
-            let (Verb::Create(object) | Verb::Update(object) | Verb::Deliver(_, object)) = &action.verb else { continue };
+            let (Verb::Create(object) | Verb::Update(object) | Verb::Deliver(_, object)) = &action.verb
+            else {
+                continue;
+            };
             if !object.kind().is_supported() {
                 return;
             }

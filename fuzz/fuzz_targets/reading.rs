@@ -9,7 +9,12 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
     for form in [Form::Plain, Form::Html] {
-        let text = Text { text, form, part: 0, page: None };
+        let text = Text {
+            text,
+            form,
+            part: 0,
+            page: None,
+        };
         for found in find(&text) {
             assert!(text.text.get(found.place.start..found.place.end).is_some());
         }

@@ -4,7 +4,9 @@
 use casework::rulebook::Rulebook;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let Some((kind, rest)) = data.split_first() else { return };
+    let Some((kind, rest)) = data.split_first() else {
+        return;
+    };
     let path = match kind % 4 {
         0 => "zz/rules.cedar",
         1 => "zz/tables.toml",
@@ -12,7 +14,10 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         _ => "rulebook.toml",
     };
     let files = [
-        ("schema.cedarschema".to_owned(), include_bytes!("../../rulebooks/schema.cedarschema").to_vec()),
+        (
+            "schema.cedarschema".to_owned(),
+            include_bytes!("../../rulebooks/schema.cedarschema").to_vec(),
+        ),
         (path.to_owned(), rest.to_vec()),
     ];
     if let Ok(rulebook) = Rulebook::load(&files) {
