@@ -211,7 +211,7 @@ impl Plain {
         let part = parts.first().ok_or_else(|| s3_error!(InternalError))?;
         let reader = self
             .blobs
-            .open(part.blob)
+            .open_for(part.blob, 0..part.size)
             .await
             .map_err(S3Error::internal_error)?;
         let (sender, mut receiver) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(AHEAD);
