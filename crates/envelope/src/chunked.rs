@@ -134,7 +134,11 @@ impl Span {
         let total = sealed_len(plain)?;
         let chunk = CHUNK_BYTES as u64;
         let first_chunk = start / chunk;
-        let past = if end > start {
+        // To the end of the message belongs its last chunk, which is empty where the message is whole chunks long: only that one
+        // shows that nothing was cut off.
+        let past = if end == plain {
+            plain / chunk + 1
+        } else if end > start {
             (end - 1) / chunk + 1
         } else {
             first_chunk + 1

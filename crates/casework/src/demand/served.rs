@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Demand, DemandError};
+use super::{Category, Demand, DemandError};
 
 /// How far a requester's clock may be ahead of ours.
 pub const CLOCKS_APART_MAX: SignedDuration = SignedDuration::from_hours(1);
@@ -22,5 +22,11 @@ impl Demand {
             });
         }
         Ok(())
+    }
+
+    /// Whether data that concerns `concerns_at` was there to be demanded: at service, for what comes later is no stored data
+    /// (P4; 18 U.S.C. 2511(1), 3121(a)). Subscriber data describes an account and no moment.
+    pub fn found_there(&self, category: Category, concerns_at: Timestamp) -> bool {
+        category == Category::Subscriber || concerns_at <= self.served_at
     }
 }

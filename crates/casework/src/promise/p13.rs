@@ -3,14 +3,14 @@
 //!
 //! A record has no window only where all its categories are subscriber data, which describes an account and no moment,
 //! and the demand, as it stands, names none. Where a demand for anything else names no dates, the record still does: it
-//! states what it releases.
+//! states what it releases. Nothing from after service is in it (P4): a demand for stored data is no tap, whatever its window.
 
 use std::fmt;
 
 use super::{BrokenPromise, Hearing};
 use crate::{
     event::Scope,
-    finding::Promise::P13,
+    finding::Promise::{P4, P13},
     record::{OBJECTS_MAX, ReleaseRecord, ReleasedObject},
 };
 
@@ -52,6 +52,13 @@ pub fn within_scope(hearing: &Hearing<'_>) -> Result<WithinScope, BrokenPromise>
             reason,
             "name the dates that the record covers",
         ));
+    }
+    if let Some(demand) = hearing.file.demand() {
+        let later = |object: &&ReleasedObject| !demand.found_there(object.category, object.concerns_at);
+        if let Some(object) = record.objects.iter().find(later) {
+            let reason = format!("object `{}` is from after the demand was served", object.object);
+            return Err(BrokenPromise::new(P4, reason, HINT));
+        }
     }
     for object in &record.objects {
         if let Some(reason) = outside_of(record, object) {

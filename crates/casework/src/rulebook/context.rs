@@ -202,6 +202,8 @@ impl Inquiry<'_> {
         if let Some(consents) = self.facts.and_then(|facts| facts.controller_consents) {
             context.push(pair("controller_consents", bool(consents)));
         }
+        let since = i64::from((self.as_of - self.served_on()).get_days());
+        context.push(pair("days_since_service", Expr::new_long(since)));
         if let Some(issued_on) = demand.issued_on {
             let days = i64::from((self.served_on() - issued_on).get_days());
             context.push(pair("days_from_issue_to_service", Expr::new_long(days)));
@@ -213,18 +215,20 @@ impl Inquiry<'_> {
                 .unwrap_or(demand.served_at);
             let begins_after = window.from >= demand.served_at;
             let ends_after = window.until > tomorrow;
-            let days = window
-                .until
-                .duration_since(window.from)
-                .as_hours()
-                .saturating_add(23)
-                / 24;
+            let days = |from: Timestamp| {
+                let hours = window.until.duration_since(from).as_hours();
+                hours.saturating_add(23).max(0) / 24
+            };
             context.push(pair(
                 "window",
                 record([
                     pair("begins_after_service", bool(begins_after)),
                     pair("ends_after_service", bool(ends_after)),
-                    pair("days", Expr::new_long(days)),
+                    pair("days", Expr::new_long(days(window.from))),
+                    pair(
+                        "days_after_service",
+                        Expr::new_long(days(window.from.max(demand.served_at))),
+                    ),
                 ]),
             ));
         }

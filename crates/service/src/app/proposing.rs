@@ -97,9 +97,12 @@ impl Desk {
         let found = found_in_scope(chain);
         let accounts = refs(&found);
         let snapshots = self.linked_snapshots(chain).await?;
-        let objects = self
+        let mut objects = self
             .objects_of(&found, &categories, scope.window, &snapshots)
             .await?;
+        if let Some(demand) = file.demand() {
+            objects.retain(|object| demand.found_there(object.category, object.concerns_at));
+        }
         if objects.is_empty() {
             return Err(DeskError::NoData);
         }

@@ -19,7 +19,7 @@ const SHARDS: u32 = 256;
 /// What a blob may begin with before the bytes that are wanted of it.
 const HEAD_BYTES: u64 = 4 * 1024;
 /// Most of what is wanted that is read as soon as the file is open.
-const AHEAD_BYTES: u64 = 512 * 1024;
+const AHEAD_BYTES: u64 = 264 * 1024;
 
 /// Blobs in a folder.
 pub struct DiskBlobs {
@@ -128,7 +128,7 @@ impl BlobStore for DiskBlobs {
             })?;
             let len = file.metadata()?.len();
             let mut ahead = vec![0; ahead(&wanted, len)];
-            file.read_exact_at(&mut ahead, 0)?;
+            read_exactly(&file, &mut ahead, 0, id)?;
             Ok(Box::new(DiskReader {
                 file: Arc::new(file),
                 id,
@@ -242,6 +242,14 @@ struct DiskReader {
     ahead: Vec<u8>,
 }
 
+fn read_exactly(file: &File, into: &mut [u8], offset: u64, id: BlobId) -> Result<(), BlobError> {
+    file.read_exact_at(into, offset)
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => BlobError::Short { id },
+            _ => error.into(),
+        })
+}
+
 /// How many of a file's first bytes are read when it is opened.
 fn ahead(wanted: &Range<u64>, len: u64) -> usize {
     let end = match wanted.start <= HEAD_BYTES {
@@ -272,10 +280,9 @@ impl BlobReader for DiskReader {
             into.copy_from_slice(known);
             return Ok(into);
         }
-        blocking(move || match file.read_exact_at(&mut into, offset) {
-            Ok(()) => Ok(into),
-            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(BlobError::Short { id }),
-            Err(error) => Err(error.into()),
+        blocking(move || {
+            read_exactly(&file, &mut into, offset, id)?;
+            Ok(into)
         })
         .await
     }

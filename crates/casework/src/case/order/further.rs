@@ -258,6 +258,17 @@ fn measure(case: &Case, at: Timestamp, actor: &Actor, body: &Body) -> Result<(),
         "it asks for a key, for decryption or for an ability, and none is given to anybody",
         "reject it, and object",
     )?;
+    // What it is not for bars every disclosure on it, by P4 or P13. Any other bar says that it is no order.
+    let barred = findings.iter().find(|finding| {
+        finding.effect == Effect::Bar && !matches!(finding.promise, Promise::P4 | Promise::P13)
+    });
+    if let Some(barred) = barred {
+        return refuse(
+            barred.promise,
+            format!("`{}` bars it", barred.rule),
+            "reject the demand, or have it mended and assess it again",
+        );
+    }
     need(
         file.has_duty(DutyKind::ActApart) && judged.assessment.releasable.is_empty(),
         Promise::P4,
