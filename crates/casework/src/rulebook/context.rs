@@ -215,7 +215,7 @@ impl Inquiry<'_> {
                 .unwrap_or(demand.served_at);
             let begins_after = window.from >= demand.served_at;
             let ends_after = window.until > tomorrow;
-            let days = |from: Timestamp| {
+            let days = |from: jiff::Timestamp| {
                 let hours = window.until.duration_since(from).as_hours();
                 hours.saturating_add(23).max(0) / 24
             };

@@ -254,6 +254,44 @@ fn p03_no_measure_gives_a_key_or_an_ability_and_its_refusal_is_an_end_of_its_own
 }
 
 #[test]
+fn p05_no_measure_stands_on_what_nobody_who_may_ordered() {
+    let police = json!({ "kind": "police", "name": "Seattle Police Department" });
+    for (instrument, with, says) in [
+        (
+            "us.wiretap.t3",
+            json!({ "issuer": police }),
+            "us.wiretap.t3.issuer",
+        ),
+        (
+            "us.fisa.t1_t3",
+            json!({ "issuer": police }),
+            "us.fisa.t1_t3.issuer",
+        ),
+        ("us.wiretap.t3", json!({ "showing": {} }), "any.process.unsigned"),
+    ] {
+        let mut world = asking(json!({
+            "instrument": instrument, "categories": ["realtime"],
+            "window": { "from": "2026-11-17T00:00:00Z", "until": "2026-12-17T00:00:00Z" }
+        }));
+        let mut demand = serde_json::to_value(&world.demand).unwrap();
+        for (key, value) in with.as_object().unwrap() {
+            demand[key] = value.clone();
+        }
+        world.demand = serde_json::from_value(demand).unwrap();
+        let mut steps = world.steps_to_findings();
+        world.work_off(&mut steps);
+        let case = world.state(&steps);
+        refused(
+            &case,
+            &counsel(),
+            &taken(Measure::Interception),
+            Promise::P5,
+            says,
+        );
+    }
+}
+
+#[test]
 fn a_category_that_cannot_be_stored_has_no_measure_to_stand_for_it() {
     // One for each kind that the rulebook sends apart, and none for assistance.
     let measures = [Measure::Interception, Measure::Freezing, Measure::Removal];

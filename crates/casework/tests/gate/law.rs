@@ -152,6 +152,27 @@ fn p06_only_accounts_that_the_demand_names() {
 }
 
 #[test]
+fn p04_nothing_from_after_service_whatever_the_window() {
+    let begins = "2026-03-01T00:00:00Z".parse().unwrap();
+    for (concerns_at, from_after) in [
+        ("2026-11-16T07:00:00Z", false),
+        ("2026-11-16T07:00:01Z", true),
+        ("2026-11-19T10:00:00Z", true),
+    ] {
+        let mut world = world();
+        world.demand.window = Window::new(begins, "2026-12-31T00:00:00Z".parse().unwrap()).ok();
+        world.objects[0].concerns_at = concerns_at.parse().unwrap();
+        let steps = world.steps();
+        let asked = present(&mut world, &steps);
+        if from_after {
+            refused(asked, p(Promise::P4), "from after the demand was served");
+        } else {
+            asked.unwrap();
+        }
+    }
+}
+
+#[test]
 fn p13_only_what_the_demand_covers() {
     let later = "2026-08-01T00:00:00Z".parse().unwrap();
     let p13 = p(Promise::P13);
