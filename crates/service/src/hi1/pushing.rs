@@ -110,6 +110,8 @@ impl Pusher {
     async fn push(&self, peer: &Peer, to: &Destination, push: &mut Push) -> Result<bool, Trouble> {
         let Made { record, case, task } = push.made;
         loop {
+            // Waited for before the case is read: what comes to the case while others are sent to stops this part, too.
+            let _slot = self.sending.acquire().await;
             let events = self.face.desk().events(case).await?;
             if events.iter().any(|event| event.body.is_none()) {
                 // Erased, between two looks.
@@ -178,7 +180,6 @@ impl Pusher {
     async fn part(&self, peer: &Peer, to: &Destination, push: &mut Push) -> Result<Sent, Trouble> {
         let (number, record) = (push.taken, push.made.record);
         let id = part_id(record, number);
-        let _slot = self.sending.acquire().await;
         let object = match self.face.get(peer, id, &mut Given::default()).await? {
             Ok(object) => object,
             Err(failure) => return Err(Trouble::Kept(failure.description)),

@@ -9,7 +9,7 @@ CREATE TABLE transfer_frozen (
   PRIMARY KEY (transfer, bucket, account)
 );
 
--- A transfer that leaves this node. 1: frozen here; 2: the other node was asked to show what it has; 3: it does, and what is
+-- A transfer that leaves this node. 0: the other node was told of it; 1: frozen here; 2: the other node was asked to show what it has; 3: it does, and what is
 -- here goes; 4: given up, and the other node is to be told; 5: over.
 CREATE TABLE departure (
   transfer BYTEA PRIMARY KEY CHECK (length(transfer) = 16),

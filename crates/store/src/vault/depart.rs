@@ -18,6 +18,8 @@ use super::{
 /// Where a transfer that leaves this node stands. It only goes on, but for what was given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Departure {
+    /// The other node may be waiting for it, and keeps room frozen; nothing is frozen here.
+    Expected,
     /// Nobody changes its data.
     Frozen,
     /// The other node was asked to show it, and may.
@@ -31,7 +33,8 @@ pub enum Departure {
 }
 
 impl Departure {
-    const ALL: [(Self, i64); 5] = [
+    const ALL: [(Self, i64); 6] = [
+        (Self::Expected, 0),
         (Self::Frozen, 1),
         (Self::Asked, 2),
         (Self::There, 3),
@@ -227,7 +230,7 @@ impl Change for FreezeDeparture {
     type Output = Written;
     async fn apply(&self, db: &mut AnyConnection) -> Result<Written, StoreError> {
         let known = stage(db, self.transfer).await?;
-        if known.is_some_and(|known| known != Departure::GivenUp) {
+        if known.is_some_and(|known| !matches!(known, Departure::Expected | Departure::GivenUp)) {
             return Ok(Written::default());
         }
         let written = FrozenRows::freeze(db, self.transfer, &self.scopes).await?;
@@ -248,7 +251,11 @@ impl Change for NoteDeparture {
         let known = stage(db, self.transfer).await?;
         let may = match self.stage {
             Departure::Asked => known == Some(Departure::Frozen),
-            Departure::GivenUp => matches!(known, Some(Departure::Frozen | Departure::Asked)),
+            Departure::Expected => known.is_none(),
+            Departure::GivenUp => matches!(
+                known,
+                Some(Departure::Expected | Departure::Frozen | Departure::Asked)
+            ),
             Departure::Over => known == Some(Departure::There),
             Departure::Frozen | Departure::There => false,
         };

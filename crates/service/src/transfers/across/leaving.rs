@@ -39,7 +39,9 @@ impl Transfers {
             Departure::Over => return Ok(()),
             Departure::There => return self.let_go_of(transfer, &data).await,
             // It cannot show what it was never asked to show.
-            Departure::Frozen => store.note_departure(transfer, Departure::GivenUp).await?,
+            Departure::Expected | Departure::Frozen => {
+                store.note_departure(transfer, Departure::GivenUp).await?
+            }
             Departure::Asked | Departure::GivenUp => {}
         }
         let node = self.must_know(&opening.to.region)?;

@@ -117,6 +117,8 @@ impl Transfers {
             self.settle_across(record.transfer, &opening).await?;
         }
         let mut way = self.way(node, record, issued).await?;
+        // The other node freezes what is to come as soon as it hears of it: whoever gives up must tell it.
+        store.note_departure(record.transfer, Departure::Expected).await?;
         if self.expect(&way).await? {
             return self.shown_before(record, departure).await;
         }
@@ -173,6 +175,15 @@ impl Transfers {
         let vault = &self.parts.vault;
         let found = vault.leaving(&record.tenant, &record.data, &record.from).await?;
         let (scopes, leaving) = found;
+        if let Data::Accounts(named) = &record.data
+            && scopes.len() < named.len()
+        {
+            // It could not be frozen, and what it stores meanwhile would go unseen.
+            return Err(leaves(
+                "one of the accounts stored nothing here, ever",
+                "open a transfer of the others",
+            ));
+        }
         if leaving.len() > TRAVELLERS_MAX {
             return Err(leaves(
                 format!("more than {TRAVELLERS_MAX} objects and versions would leave at once"),

@@ -579,7 +579,11 @@ impl Two {
 /// A basis that ends while the data is frozen: it is given up; where the other node shows it, it is finished.
 #[tokio::test]
 async fn p19_without_a_basis_it_goes_no_further_and_nothing_stays_frozen() {
-    for (step, is_there) in [(Step::HandOver, false), (Step::NoteShown, true)] {
+    for (step, is_there) in [
+        (Step::SendBody, false),
+        (Step::HandOver, false),
+        (Step::NoteShown, true),
+    ] {
         let two = Two::new(Arc::new(Once::new(step, When::Before))).await;
         let transfer = two.approved(Scene::alice()).await;
         two.start(transfer).await.unwrap_err();
@@ -611,6 +615,18 @@ async fn p19_without_a_basis_it_goes_no_further_and_nothing_stays_frozen() {
     }
 }
 
+/// Who stored nothing cannot be frozen, and what comes of theirs meanwhile would be told to nobody.
+#[tokio::test]
+async fn p19_an_account_that_stored_nothing_does_not_go_along() {
+    let two = Two::new(Arc::new(NoFaults)).await;
+    let data = Data::Accounts([account("alice"), account("nobody")].into());
+    let transfer = two.approved(data).await;
+    let said = two.start(transfer).await.unwrap_err();
+    assert!(said.to_string().contains("stored nothing here"), "{said}");
+    assert!(two.link.heard.lock().unwrap().is_empty());
+    two.all_is_here().await;
+}
+
 #[tokio::test]
 async fn p19_what_differs_there_refuses_it_before_it_begins() {
     let two = Two::new(Arc::new(NoFaults)).await;
@@ -628,7 +644,7 @@ async fn p19_what_differs_there_refuses_it_before_it_begins() {
         "{said}"
     );
     two.all_is_here().await;
-    assert_eq!(*two.link.heard.lock().unwrap(), ["expect"]);
+    assert_eq!(*two.link.heard.lock().unwrap(), ["expect", "turn_away"]);
     two.there
         .vault
         .add_alias(&contoso(), &account("alice"), "a@contoso.example")
